@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * rpc: JSON-RPC 2.0 over Unix stream sockets, one JSON text per line.
+ *
+ * A server hangs on a loop and offers a table of methods; a client makes one call at a time and
+ * waits. Messages are bounded (RPC_MAX bytes); a peer that sends more, or what is not JSON-RPC, is
+ * answered with the standard's error (-32700 … -32600) and cut off. Errors that a method returns
+ * as negative errno become {"code": -errno, "message": …}.
+ */
+#ifndef BASE_RPC_H
+#define BASE_RPC_H
+
+#include <jansson.h>
+
+#include "base/loop.h"
+
+#define RPC_MAX (1u << 20)
+#define RPC_ERROR_TEXT 256
+
+/*
+ * params: an object, borrowed (an empty one when the peer sent none).
+ * result: on success a new reference, or left NULL for JSON null.
+ * error:  on failure a one-line text of what, why and what next.
+ * Returns 0 or a negative errno.
+ */
+typedef int (*rpc_fn)(void *opaque, const json_t *params, json_t **result,
+		      char error[RPC_ERROR_TEXT]);
+
+struct rpc_method {
+	const char *name;
+	rpc_fn fn;
+};
+
+struct rpc_server;
+
+/* `listen_fd` is a listening Unix socket; it is taken over. `methods` ends with a NULL name and must
+ * outlive the server. */
+int rpc_server_create(struct loop *loop, int listen_fd, const struct rpc_method *methods,
+		      void *opaque, struct rpc_server **out);
+void rpc_server_destroy(struct rpc_server *server);
+
+/* A listening socket at `path` (mode 0600), replacing a stale one that nobody answers on;
+ * -EADDRINUSE when somebody does. */
+int rpc_listen(const char *path);
+
+/* One call to the server at `path`. `params` is stolen (may be NULL). On success *result is a new
+ * reference. On an error answer, its code as a negative errno (-EPROTO when it has none) and its
+ * text in `error`. -ENOENT/-ECONNREFUSED when nobody listens, -ETIMEDOUT after `timeout_ms`. */
+int rpc_call(const char *path, const char *method, json_t *params, unsigned timeout_ms,
+	     json_t **result, char error[RPC_ERROR_TEXT]);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * hv: one virtual machine: its memory, CPUs, buses and interrupts, and nothing of its devices.
+ *
+ * A `struct hv_vm` is made in phases, and taken apart in the reverse order:
+ *
+ *     hv_vm_create     engine, RAM laid out inside the usable I/O addresses, vCPUs, I/O APIC
+ *     hv_bus_add, …    devices put themselves on the buses (vdev does that)
+ *     hv_boot          kernel, initrd, command line and ACPI tables are written into RAM
+ *     hv_vm_start      one thread per vCPU runs the guest
+ *     hv_vm_wait       until the guest, or somebody through hv_vm_end, ends it
+ *     hv_vm_destroy
+ *
+ * Guest physical memory as a guest sees it (hv_mem_layout fills in the sizes):
+ *
+ *     0            … low RAM …            3 GiB
+ *     0xc0000000   32-bit PCI window      0xdfffffff
+ *     0xe0000000   PCIe ECAM (1 MiB/bus)  0xefffffff
+ *     0xf0000000   32-bit PCI window, platform registers   0xfebfffff
+ *     0xfec00000   I/O APIC     0xfee00000 local APIC / MSI (never RAM, never a DMA target)
+ *     4 GiB        … high RAM … then the 64-bit PCI window
+ *
+ * Threads. vCPU threads call region handlers and EOI callbacks with the VM's device lock held;
+ * whoever touches devices from another thread (the event loop) takes it too, with
+ * hv_device_lock. So a device's own state needs no lock of its own. Statistics are read without.
+ *
+ * The guest is hostile: handlers get offsets inside their region and lengths 1, 2, 4 or 8, aligned
+ * or not, and must take any value.
+ */
+#ifndef HV_CORE_HV_H
+#define HV_CORE_HV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/range.h"
+#include "hv-core/engine.h"
+
+struct hv_vm;
+
+#define HV_MAX_CPUS 64
+#define HV_IOAPIC_PINS 24
+
+/* ---- the machine ---- */
+
+enum hv_pages { HV_PAGES_4K, HV_PAGES_THP, HV_PAGES_2M, HV_PAGES_1G };
+
+struct hv_config {
+	const char *name;        /* for messages and thread names */
+	const struct hv_engine_ops *engine; /* &hv_engine_kvm */
+	int engine_fd;           /* open /dev/kvm; stays the caller's */
+	unsigned cpus;           /* 1..HV_MAX_CPUS */
+	unsigned sockets;        /* 0 or 1: one; must divide cpus */
+	unsigned threads;        /* threads per core; 0 or 1: one */
+	const int *pin;          /* cpus entries: host CPU, or -1; NULL pins none */
+	uint64_t ram;            /* bytes, a multiple of the page size chosen; at least 16 MiB */
+	enum hv_pages pages;
+	bool share_ram;          /* other processes must be able to map it (vhost-user) */
+	const struct range *iova; /* where DMA may go, sorted; count 0: everywhere */
+	size_t iova_count;
+};
+
+/* -EINVAL for a bad config, -ENOMEM (says how much is free or how many huge pages are missing),
+ * -ENOSPC when RAM does not fit the usable ranges, or the engine's. */
+int hv_vm_create(const struct hv_config *config, struct hv_vm **out);
+void hv_vm_destroy(struct hv_vm *vm);
+
+const char *hv_vm_name(const struct hv_vm *vm);
+unsigned hv_vm_cpus(const struct hv_vm *vm);
+struct hv_engine *hv_vm_engine(struct hv_vm *vm);
+const struct hv_engine_ops *hv_vm_engine_ops(const struct hv_vm *vm);
+
+/* How a run ends. Order of severity: the first one wins. */
+enum hv_end {
+	HV_END_NONE,
+	HV_END_POWEROFF, /* the guest turned itself off (ACPI S5) */
+	HV_END_RESET,    /* the guest asked for a reset, or triple-faulted where it means that */
+	HV_END_PANIC,    /* the guest's kernel reported a panic (pvpanic) */
+	HV_END_CRASH,    /* triple fault, or a state the hardware refused to run */
+	HV_END_KILLED,   /* ended from outside */
+	HV_END_DEVICE,   /* a device failed in a way that the guest must not survive */
+};
+
+const char *hv_end_name(enum hv_end end); /* "poweroff", "reset", … */
+
+int hv_vm_start(struct hv_vm *vm);
+/* Any thread, signal handler excluded. Makes every vCPU thread leave; the first reason stays. Then
+ * calls the function set by hv_vm_on_end, once, on whichever thread came first. */
+void hv_vm_end(struct hv_vm *vm, enum hv_end end);
+void hv_vm_on_end(struct hv_vm *vm, void (*fn)(void *opaque, enum hv_end end), void *opaque);
+/* Joins the vCPU threads. Returns how it ended. */
+enum hv_end hv_vm_wait(struct hv_vm *vm);
+
+void hv_device_lock(struct hv_vm *vm);
+void hv_device_unlock(struct hv_vm *vm);
+
+/* ---- memory ---- */
+
+struct hv_ram_block {
+	uint64_t gpa;
+	uint64_t size;
+	void *hva;
+	int fd;          /* memfd, or -1 where RAM is private */
+	uint64_t offset; /* in fd */
+};
+
+struct hv_mem_layout {
+	struct range low_ram, high_ram; /* high_ram.last < start when there is none */
+	struct range pci32;             /* 32-bit PCI window */
+	struct range ecam;
+	struct range pci64;             /* 64-bit PCI window, above RAM, inside CPU and I/O width */
+};
+
+void hv_mem_layout(const struct hv_vm *vm, struct hv_mem_layout *out);
+size_t hv_mem_blocks(const struct hv_vm *vm, const struct hv_ram_block **out);
+/* Text such as "512 MiB in 256 pages of 2M (memfd, THP)"; owned by vm. */
+const char *hv_mem_describe(const struct hv_vm *vm);
+
+/* Touches every page of RAM, in parallel with `threads` threads (0: one per host CPU), so that
+ * pinning for DMA finds it present. -EFAULT when the host ran out on the way (SIGBUS is not raised:
+ * MADV_POPULATE_WRITE). */
+int hv_mem_prefault(struct hv_vm *vm, unsigned threads);
+
+/* [gpa, gpa+len) as a pointer; NULL unless it lies in one RAM block. */
+void *hv_mem_ptr(const struct hv_vm *vm, uint64_t gpa, uint64_t len);
+int hv_mem_write(struct hv_vm *vm, uint64_t gpa, const void *buf, uint64_t len); /* -EFAULT */
+int hv_mem_read(const struct hv_vm *vm, uint64_t gpa, void *buf, uint64_t len);
+
+/* Device memory (a BAR mapped from VFIO) that the guest reaches without an exit. */
+int hv_mem_map_device(struct hv_vm *vm, uint64_t gpa, uint64_t size, void *hva, bool read_only,
+		      unsigned *slot);
+void hv_mem_unmap_device(struct hv_vm *vm, unsigned slot);
+
+/* ---- buses ---- */
+
+enum hv_space { HV_PIO, HV_MMIO };
+
+struct hv_region;
+
+struct hv_region_ops {
+	/* `data` is little-endian, `len` bytes; reads must fill all of it. */
+	void (*read)(void *opaque, uint64_t offset, void *data, unsigned len);
+	void (*write)(void *opaque, uint64_t offset, const void *data, unsigned len);
+};
+
+/* Guest accesses to [base, base+size) of `space` go to `ops`. -EEXIST on overlap with another
+ * region, -EINVAL for an empty or wrapping one. `name` must outlive the region. An access that
+ * crosses a region's end, or meets none, reads all ones and writes nowhere, and is counted. */
+int hv_bus_add(struct hv_vm *vm, enum hv_space space, const char *name, uint64_t base, uint64_t size,
+	       const struct hv_region_ops *ops, void *opaque, struct hv_region **out);
+void hv_bus_remove(struct hv_vm *vm, struct hv_region *region);
+
+/* ---- interrupts ---- */
+
+/* I/O APIC input `gsi` (0..HV_IOAPIC_PINS-1). Level: stays asserted until level 0. */
+int hv_irq_set(struct hv_vm *vm, unsigned gsi, bool level);
+/* Called, with the device lock held, when the guest ends a level interrupt of `gsi`. One per gsi. */
+int hv_irq_on_eoi(struct hv_vm *vm, unsigned gsi, void (*fn)(void *opaque), void *opaque);
+/* I/O APIC pins for devices without a fixed one: rotates over 16..23. */
+unsigned hv_irq_alloc_pin(struct hv_vm *vm);
+
+int hv_msi_signal(struct hv_vm *vm, const struct hv_msi *msi);
+
+/*
+ * A route turns an eventfd into an MSI without an exit to us: take a number, set its message,
+ * commit (one system call for any number of changes), attach the eventfd. To take it down:
+ * detach, free, commit. The order matters: KVM updates a posted IRTE from the route, and must not
+ * find an irqfd without one. The numbers are at least HV_IOAPIC_PINS; -ENOSPC when all are used.
+ */
+int hv_route_alloc(struct hv_vm *vm);
+void hv_route_set(struct hv_vm *vm, int route, const struct hv_msi *msi);
+int hv_route_commit(struct hv_vm *vm);
+void hv_route_free(struct hv_vm *vm, int route); /* takes effect with the next commit */
+int hv_irqfd_attach(struct hv_vm *vm, int route, int eventfd);
+void hv_irqfd_detach(struct hv_vm *vm, int route, int eventfd);
+
+/* ---- boot ---- */
+
+/* What the ACPI tables tell the guest about devices; gathered by vdev. Hardware-reduced ACPI
+ * (ACPI 6.5, 4.1): no PM timer, no SCI; events come through a generic event device (5.6.9). */
+struct hv_acpi_config {
+	uint8_t last_bus;           /* PCIe buses 0..last_bus are in ECAM */
+	uint16_t sleep_port;        /* sleep control register; status register follows it */
+	uint16_t reset_port;
+	uint8_t reset_value;
+	uint16_t event_port;        /* 32-bit read: pending events, cleared by reading */
+	uint8_t event_gsi;          /* edge */
+	uint16_t serial_port;       /* 16550; 0: none */
+	uint8_t serial_gsi;
+	uint16_t panic_port;        /* pvpanic (QEMU0001); 0: none */
+	const struct hv_acpi_intx *intx; /* _PRT of bus 0 and of each root port */
+	size_t intx_count;
+};
+
+#define HV_ACPI_EVENT_POWER_BUTTON 1u
+
+/* Device `dev` of root bus (bridge < 0), or device 0 behind the root port in slot `bridge` of the
+ * root bus: pin 0..3 (INTA..INTD) is wired to I/O APIC input gsi[pin]. */
+struct hv_acpi_intx {
+	int bridge;
+	uint8_t dev;
+	uint8_t gsi[4];
+};
+
+struct hv_boot_config {
+	int kernel_fd;           /* bzImage, or ELF with a PVH note; read from offset 0 */
+	const char *kernel_name; /* for messages */
+	int initrd_fd;           /* -1: none */
+	const char *initrd_name;
+	const char *cmdline;
+	const struct hv_acpi_config *acpi;
+	int cache_dir;           /* directory fd where unpacked kernels may be kept; -1: keep none */
+	bool kaslr;              /* place an unpacked kernel at a random address */
+};
+
+/* Loads everything and sets the boot CPU's entry. May be called again before a restart.
+ * -ENOEXEC: not a kernel; -EFBIG: does not fit RAM; -E2BIG: the command line is too long. */
+int hv_boot(struct hv_vm *vm, const struct hv_boot_config *config);
+
+/* ---- what it costs ---- */
+
+struct hv_vcpu_stat {
+	uint64_t exits[HV_EXIT_COUNT];
+	uint64_t total;
+	int thread; /* kernel thread id, 0 before start */
+};
+
+struct hv_region_stat {
+	const char *name;
+	enum hv_space space;
+	uint64_t base, size;
+	uint64_t reads, writes;
+};
+
+const char *hv_exit_name(enum hv_exit_reason reason); /* "io-read", "mmio-write", … */
+void hv_stat_vcpu(const struct hv_vm *vm, unsigned cpu, struct hv_vcpu_stat *out);
+/* Allocated array; also one row per space named "unclaimed" for accesses that met no region. */
+int hv_stat_regions(struct hv_vm *vm, struct hv_region_stat **out, size_t *count);
+/* Engine statistics; cpu -1: of the VM. Allocated array. */
+int hv_stat_engine(struct hv_vm *vm, int cpu, struct hv_engine_stat **out, size_t *count);
+
+#endif

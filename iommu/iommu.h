@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * iommu: which memory a device may reach, and which devices can be told apart.
+ *
+ * Two nouns. A *group* is the smallest set of PCI functions that the IOMMU can tell from all
+ * others; it is handed out as a whole, and only when every member is free of host drivers
+ * ("viable"). A *domain* is one I/O address space: groups are attached to it and memory is mapped
+ * into it. For a VM, I/O address = guest physical address, so that a guest's driver can give its
+ * device the addresses it knows.
+ *
+ * The backend here is VFIO type1v2 (one domain = one container). Descriptors are opened by the
+ * caller, which has the privilege, and stay the caller's unless said otherwise.
+ * Kernel interface: Documentation/driver-api/vfio.rst, include/uapi/linux/vfio.h.
+ */
+#ifndef IOMMU_IOMMU_H
+#define IOMMU_IOMMU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bdf.h"
+#include "base/range.h"
+#include "base/sysfs.h"
+
+/* ---- groups ---- */
+
+enum iommu_member_state {
+	IOMMU_MEMBER_FREE,    /* no driver */
+	IOMMU_MEMBER_VFIO,    /* vfio-pci or a variant, pci-stub: fine */
+	IOMMU_MEMBER_BRIDGE,  /* a PCIe port of pcieport: fine */
+	IOMMU_MEMBER_HOST,    /* a host driver holds it: the group is not viable */
+};
+
+struct iommu_member {
+	struct bdf bdf;
+	enum iommu_member_state state;
+	char driver[64]; /* "" for none */
+};
+
+struct iommu_group {
+	int id; /* changes across reboots: never store it */
+	char type[16]; /* "DMA", "DMA-FQ", "identity", … */
+	size_t count;
+	struct iommu_member members[]; /* sorted by address */
+};
+
+/* The group of `bdf`. -ENODEV: no such device; -ENOENT: it has no group, because there is no IOMMU
+ * or it is off (logged with what to do). *out is one allocation; free() it. */
+int iommu_group_read(const struct sysfs *fs, struct bdf bdf, struct iommu_group **out);
+
+/* The first member, other than `except`, which keeps the group from being viable once `except`
+ * itself is on vfio-pci; NULL when nothing is in the way. */
+const struct iommu_member *iommu_group_blocker(const struct iommu_group *group, struct bdf except);
+
+/* Reserved ranges of the group from sysfs (MSI window, RMRRs): sorted, allocated. */
+struct iommu_reserved {
+	struct range range;
+	char type[24]; /* "msi", "direct", "direct-relaxable", "reserved" */
+};
+int iommu_group_reserved(const struct sysfs *fs, int group, struct iommu_reserved **out,
+			 size_t *count);
+
+/* ---- domains ---- */
+
+struct iommu_domain;
+
+#define IOMMU_READ 1u
+#define IOMMU_WRITE 2u
+
+/* `container_fd`: an open /dev/vfio/vfio; stays the caller's. -EOPNOTSUPP without type1v2. The
+ * first attach decides what hardware stands behind it, so maps come after that. */
+int iommu_domain_create(int container_fd, struct iommu_domain **out);
+/* Unmaps what is mapped, detaches what is attached. */
+void iommu_domain_destroy(struct iommu_domain *domain);
+
+/* `group_fd`: an open /dev/vfio/N; stays the caller's. -EPERM: the group is not viable. */
+int iommu_domain_attach(struct iommu_domain *domain, int group_fd, const char *name);
+void iommu_domain_detach(struct iommu_domain *domain, int group_fd);
+
+/* Page-aligned. -EEXIST when it overlaps a map that differs; the very same map again is 0.
+ * -ENOMEM: locked-memory limit (the message names it); -ENOSPC: no map entries left. */
+int iommu_map(struct iommu_domain *domain, uint64_t iova, uint64_t size, void *hva, unsigned prot);
+/* Exactly what was mapped at `iova`. */
+int iommu_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t size);
+
+struct iommu_info {
+	const struct range *usable; /* sorted I/O addresses that may be mapped; owned by the domain */
+	size_t usable_count;
+	uint64_t page_sizes; /* bit n: pages of 2^n */
+	uint32_t maps_left;  /* VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL; UINT32_MAX where not told */
+};
+/* After the first attach. */
+int iommu_domain_info(struct iommu_domain *domain, struct iommu_info *out);
+
+struct iommu_map_entry {
+	uint64_t iova, size;
+	void *hva;
+	unsigned prot;
+};
+/* What is mapped now, sorted by iova; owned by the domain, valid until the next change. */
+size_t iommu_domain_maps(const struct iommu_domain *domain, const struct iommu_map_entry **out);
+
+/* The VFIO device descriptor of `name` ("0000:01:10.0", or with " vf_token=…"). The caller owns it.
+ * -EBUSY, -EACCES (vf_token), -ENODEV, logged. */
+int iommu_device_open(struct iommu_domain *domain, int group_fd, const char *name);
+
+/* Locked memory needed to map `ram` bytes, against what the process may lock. 0 when it fits or the
+ * process has CAP_IPC_LOCK; else -ENOMEM with both numbers and the remedy in the message. */
+int iommu_locked_check(const char *name, uint64_t ram);
+
+#endif

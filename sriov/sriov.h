@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sriov: physical functions (PF), their virtual functions (VF), and who has which.
+ *
+ * A PF is a whole PCI function of the host that can put VFs beside itself (PCIe 6.0, section 9).
+ * VFs are created all at once, by count; each gets its settings (MAC, VLAN, …) through the PF's
+ * network interface (rtnetlink), is bound to a driver, and is handed to one owner at a time. Who
+ * owns what is kept in the *ledger*, a SQLite database that outlives processes: a VF without an entry is
+ * free or foreign; an entry whose VM is gone is *orphaned* and can be released.
+ *
+ * A VF is called by its PF's interface and its index: "ens1f0/2", or with the PF's address
+ * "0000:01:00.0/2".
+ *
+ * All of it hangs on a context, so tests can hand in a made-up sysfs and their own database.
+ * Messages are logged where they are born; callers only pass the errno on.
+ */
+#ifndef SRIOV_SRIOV_H
+#define SRIOV_SRIOV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/bdf.h"
+#include "base/sysfs.h"
+
+struct sriov;
+
+struct sriov_config {
+	const char *sysfs;     /* "/sys" */
+	const char *state_dir; /* "/var/lib/sluice": state.db lives here; made when missing */
+	const char *run_dir;   /* "/run/sluice": locks, and the VMs' lock files */
+};
+
+int sriov_open(const struct sriov_config *config, struct sriov **out);
+void sriov_close(struct sriov *ctx);
+
+#define SRIOV_NAME 32 /* interface name (IFNAMSIZ 16) or address */
+#define SRIOV_DRIVER 64
+
+/* ---- what there is ---- */
+
+struct sriov_pf {
+	struct bdf bdf;
+	char ifname[SRIOV_NAME]; /* "" when no network driver holds it */
+	char driver[SRIOV_DRIVER];
+	char device[128]; /* vendor and device in words, from libpci's table */
+	uint16_t vendor, device_id;
+	unsigned total_vfs, num_vfs;
+	int numa_node;
+	int iommu_group; /* -1: none */
+	bool link_up;
+	uint8_t mac[6];
+};
+
+enum sriov_vf_state {
+	SRIOV_VF_FREE,     /* nobody's */
+	SRIOV_VF_HELD,     /* by a VM that lives */
+	SRIOV_VF_ORPHANED, /* by a VM that is gone: release it */
+	SRIOV_VF_FOREIGN,  /* bound to vfio or opened by a process, but not by us */
+};
+
+/* Settings of a VF; `set` says which fields are meant (or, when read, known). */
+enum sriov_attr {
+	SRIOV_MAC = 1u << 0,
+	SRIOV_VLAN = 1u << 1,   /* vlan with qos; vlan 0: none */
+	SRIOV_SPOOF = 1u << 2,
+	SRIOV_TRUST = 1u << 3,
+	SRIOV_RATE = 1u << 4,   /* Mb/s; 0: no limit */
+};
+
+struct sriov_attrs {
+	unsigned set;
+	uint8_t mac[6];
+	uint16_t vlan;  /* 0..4094 */
+	uint8_t qos;    /* 0..7 */
+	bool spoof_check, trust;
+	uint32_t min_rate, max_rate;
+};
+
+struct sriov_vf {
+	struct bdf pf_bdf;
+	char pf[SRIOV_NAME]; /* the PF's interface, or its address */
+	unsigned index;
+	struct bdf bdf;
+	char driver[SRIOV_DRIVER]; /* "" for none */
+	char ifname[SRIOV_NAME];   /* of the VF itself, when a network driver holds it */
+	int iommu_group;
+	struct sriov_attrs attrs;
+	enum sriov_vf_state state;
+	char owner[64]; /* VM name, when HELD or ORPHANED */
+	pid_t pid;      /* of the owner or of the foreign process; 0 unknown */
+};
+
+/* Allocated arrays, sorted by address. */
+int sriov_pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count);
+int sriov_vf_list(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_vf **out, size_t *count);
+
+/* By interface name or address. -ENODEV names the PFs there are. */
+int sriov_pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out);
+/* "PF/INDEX" or the VF's own address. -ENODEV for an unknown PF, -ERANGE past the end. */
+int sriov_vf_find(struct sriov *ctx, const char *name, struct sriov_vf *out);
+
+/* ---- making and changing VFs ---- */
+
+/* Makes the PF have exactly `count` VFs. The same count again is 0. Going from one nonzero count to
+ * another passes through 0, so it is refused (-EBUSY, naming the holder) while any VF is held,
+ * orphaned or foreign. -ERANGE beyond total_vfs; -ENOENT: the PF has no driver that can. VFs are
+ * made without probing drivers when `probe` is false. Read back; fewer than asked is -EIO and undone. */
+int sriov_vfs_create(struct sriov *ctx, const struct sriov_pf *pf, unsigned count, bool probe);
+int sriov_vfs_destroy(struct sriov *ctx, const struct sriov_pf *pf);
+
+/* Sets attributes one per message (the kernel would keep half of a batch), reads them back, and on
+ * a failure puts back those it had changed. -EOPNOTSUPP names driver and attribute; the kernel's
+ * own extended-ack words are shown. A held VF may be changed: it is its owner's administrator
+ * who asks. */
+int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct sriov_attrs *attrs);
+
+/* ---- drivers ---- */
+
+/* Binds a function to `driver` through driver_override and checks that it took. On failure the
+ * previous driver is back. `previous` (SRIOV_DRIVER bytes) gets its name, "" for none. */
+int sriov_bind(struct sriov *ctx, struct bdf bdf, const char *driver, char *previous);
+/* Clears the override and binds `driver` ("" = leaves it without one, as it was). */
+int sriov_rebind(struct sriov *ctx, struct bdf bdf, const char *driver);
+
+/* ---- handing out ---- */
+
+/*
+ * Takes a function for VM `owner`, ready for VFIO: ledger entry first, then the IOMMU group is checked,
+ * attributes are set (VFs), vfio-pci bound. If anything fails, everything is as before. A kill -9
+ * at any point leaves an entry from which sriov_release finds back.
+ * -EBUSY: held by another VM; -EPERM: the group's blocker is named; -ENOENT: no IOMMU.
+ */
+int sriov_claim_vf(struct sriov *ctx, const struct sriov_vf *vf, const struct sriov_attrs *attrs,
+		   const char *owner);
+/* The same for a function that is no VF. */
+int sriov_claim_device(struct sriov *ctx, struct bdf bdf, const char *owner);
+
+/* Gives a function back: previous driver, previous attributes, entry removed. 0 when it was not held. -EBUSY
+ * while its VM lives, unless `owner` is that VM's name (its supervisor ends it). */
+int sriov_release(struct sriov *ctx, struct bdf bdf, const char *owner);
+/* Everything that VM `owner` held. */
+int sriov_release_all(struct sriov *ctx, const char *owner);
+
+struct sriov_claim {
+	struct bdf bdf;
+	char owner[64];
+	char previous_driver[SRIOV_DRIVER];
+	int64_t since; /* seconds, CLOCK_REALTIME */
+	bool orphaned;
+};
+int sriov_claims(struct sriov *ctx, struct sriov_claim **out, size_t *count);
+
+/* ---- lives ---- */
+
+/* A VM lives as long as somebody holds the lock on RUN_DIR/vm/NAME/lock. Takes it: the descriptor, to
+ * be inherited by the VM's processes; -EEXIST when the VM lives already. */
+int sriov_owner_lock(struct sriov *ctx, const char *name);
+bool sriov_owner_alive(struct sriov *ctx, const char *name);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vdev: the devices of one VM, and the PCIe fabric they sit on.
+ *
+ * A `struct vdev_machine` is everything a guest finds besides CPUs and memory: the PCIe host
+ * bridge with its ECAM window, root ports, a 16550 UART, the ACPI event and power registers,
+ * pvpanic, and the devices put into it. It is built before the guest starts:
+ *
+ *     vdev_machine_create      platform devices, host bridge
+ *     vdev_vfio_add, …         each behind its own root port
+ *     vdev_machine_finish      bus numbers, bridge windows and BARs assigned; ACPI description ready
+ *     … guest runs; everything below runs with hv's device lock held …
+ *     vdev_machine_destroy     resets what was passed through
+ *
+ * A passed-through device needs its VM's RAM in the I/O address space: the machine maps every RAM
+ * block into the domain it is given, and the mappable parts of BARs too (peer-to-peer).
+ */
+#ifndef VDEV_VDEV_H
+#define VDEV_VDEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bdf.h"
+#include "base/loop.h"
+#include "hv-core/hv.h"
+#include "iommu/iommu.h"
+
+struct vdev_machine;
+struct vdev_vfio;
+
+struct vdev_machine_config {
+	struct hv_vm *vm;
+	struct loop *loop;
+	struct iommu_domain *domain; /* NULL when nothing is passed through */
+	/* Guest's serial output, called with the device lock held; must not block. */
+	void (*serial_out)(void *opaque, const uint8_t *bytes, size_t len);
+	/* There is room in the receive FIFO again after vdev_serial_in took less than it was given;
+	 * called with the device lock held. */
+	void (*serial_room)(void *opaque);
+	void *opaque;
+};
+
+int vdev_machine_create(const struct vdev_machine_config *config, struct vdev_machine **out);
+void vdev_machine_destroy(struct vdev_machine *machine);
+
+/* Bytes typed at the serial port: takes as many as fit the receive FIFO and returns how many;
+ * serial_room tells when to offer the rest. Takes the device lock itself. */
+size_t vdev_serial_in(struct vdev_machine *machine, const uint8_t *bytes, size_t len);
+
+/* Presses the ACPI power button. */
+int vdev_power_button(struct vdev_machine *machine);
+
+/* ---- passthrough ---- */
+
+struct vdev_vfio_config {
+	const char *name;  /* "vf ens1f0/2 (0000:01:10.0)": for messages */
+	struct bdf host;
+	int device_fd;     /* from iommu_device_open; taken over */
+};
+
+/* -EINVAL, -ENOTSUP (what about the device cannot be passed), or the kernel's, logged. */
+int vdev_vfio_add(struct vdev_machine *machine, const struct vdev_vfio_config *config,
+		  struct vdev_vfio **out);
+
+/* How one vector of a passed-through device reaches the guest. */
+struct vdev_vector_stat {
+	unsigned vector;
+	bool masked;
+	int route;            /* -1 while it has none */
+	struct hv_msi msi;
+};
+
+struct vdev_vfio_stat {
+	const char *name;
+	struct bdf host;
+	uint8_t guest_bus;    /* device 0, function 0 behind its root port */
+	const char *mode;     /* "none", "intx", "msi", "msi-x" */
+	uint64_t config_reads, config_writes;
+	uint64_t table_writes; /* MSI-X table, trapped */
+	uint64_t intx;        /* level interrupts that passed through us */
+	bool reset_capable;
+	unsigned vectors;     /* how many entries of vector[] count */
+	struct vdev_vector_stat vector[64];
+	unsigned bars;
+	struct {
+		uint8_t index;
+		uint64_t gpa, size;   /* gpa 0: not mapped now */
+		bool mapped;          /* the guest reaches it without exits (but for the MSI-X page) */
+	} bar[6];
+};
+
+size_t vdev_vfio_count(const struct vdev_machine *machine);
+int vdev_vfio_stat(struct vdev_machine *machine, size_t index, struct vdev_vfio_stat *out);
+
+/* ---- before the guest starts ---- */
+
+/* Assigns bus numbers, windows and BARs; maps RAM into the domain. Then the machine is complete. */
+int vdev_machine_finish(struct vdev_machine *machine);
+/* For hv_boot; owned by the machine, valid after finish. */
+const struct hv_acpi_config *vdev_machine_acpi(const struct vdev_machine *machine);
+/* Platform devices as after power-on; passed-through ones are reset (FLR). Between two runs. */
+int vdev_machine_reset(struct vdev_machine *machine);
+
+#endif
