@@ -123,7 +123,8 @@ fetch_qemu() {
 unpack_modules() {
 	local kernel=$1/kernel dir
 	local dirs=(arch virt lib crypto fs/9p fs/netfs fs/overlayfs net/9p net/core net/sched
-		drivers/acpi drivers/block drivers/bus drivers/dca drivers/gpu/drm/tiny drivers/i2c
+		drivers/acpi drivers/block drivers/bus drivers/crypto/ccp
+		drivers/dca drivers/gpu/drm/tiny drivers/i2c
 		drivers/input drivers/iommu drivers/misc drivers/net/ethernet/intel drivers/nvme
 		drivers/pps drivers/ptp drivers/vdpa drivers/vfio drivers/vhost drivers/virtio)
 	for dir in "${dirs[@]}"; do

@@ -11,12 +11,7 @@ RIG1_BOOT_MODULES="9pnet_virtio 9p overlay"
 
 rig1_initrd() {
 	local dir=$RUN/initrd
-	mkdir -p "$dir/bin"
-	cp "$(command -v busybox)" "$dir/bin/busybox"
-	"$dir/bin/busybox" --list | while read -r name; do
-		[ "$name" = busybox ] || ln -s busybox "$dir/bin/$name"
-	done
-	install -m 755 "$LAB_DIR/init-level1" "$dir/init"
+	start_initramfs "$dir" "$LAB_DIR/init-level1"
 	# shellcheck disable=SC2086 # a list
 	copy_modules "$LAB_MODULES" "$dir" $RIG1_BOOT_MODULES
 	pack_initramfs "$dir" "$RUN/initrd.cpio"
