@@ -183,7 +183,7 @@ TINY_GUESTS := tiny
 $(O)/guest/%: tests/guest/%.S
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -m32 -nostdlib -static -no-pie -Wl,-Ttext=0x100000,--build-id=none -o $@ $<
+	$(Q)$(CC) -m32 -nostdlib -static -no-pie -Wl,-N,-Ttext=0x100000,-e,start,--build-id=none -Wl,--section-start=.note=0x101000 -o $@ $<
 
 .PHONY: clean
 clean:
