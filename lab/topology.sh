@@ -24,8 +24,8 @@
 # Each PCIe device gets a root port of its own, with ACS, thus an IOMMU group of its own. Ports
 # are filled in order: the first device is 0000:01:00.0, the next 0000:02:00.0, and so on.
 
-TOPO_CPUS=2
-TOPO_MEMORY=4G
+TOPO_CPUS=        # each rig has its own default
+TOPO_MEMORY=
 TOPO_APPEND=
 TOPO_IOMMU=on
 TOPO_KVM=on
