@@ -98,8 +98,7 @@ rig2_run() {
 	rig2_initrd
 	rig2_cd
 	rig2_config
-	mkfifo "$RUN/output"
-	tee -a "$LOG" <"$RUN/output" &
+	stream_output
 	export LTDL_LIBRARY_PATH=$tree/usr/lib/x86_64-linux-gnu/bochs/plugins
 	export BXSHARE=$tree/usr/share/bochs TERM=xterm
 	# Bochs wants a terminal to draw its screen on: `script` gives it one, unseen.
