@@ -5,6 +5,16 @@
 #
 #   make SAN=address,undefined    a sanitizer build, in build/san-address,undefined/
 
+#: make              build sluice and sluice-vmm
+#: make deps         install what is missing (apt; root or sudo)
+#: make demo         a VF in a guest, on an emulated host, in a minute
+#: make test         every ring of tests: unit, sanitizers, local KVM, the lab's two rigs
+#: make test-unit | test-asan | test-kvm | test-lab | test-lab-asan | test-rig2
+#: make bench-boot   start to first user-space line, beside QEMU, in one run
+#: make lint         include direction, headers, format, shellcheck, cppcheck, clang-tidy, man pages
+#: make install | uninstall  [DESTDIR=] [prefix=/usr/local]
+#: make clean        everything but the lab's cache
+
 VERSION := 0.1.0
 CC      ?= cc
 AR      ?= ar
@@ -21,8 +31,11 @@ ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -I. $(WAR
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,--gc-sections -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
-.PHONY: all
+.PHONY: all help
 all:
+
+help:
+	@sed -n 's/^#: //p' Makefile
 
 include base/base.mk hv-core/hv-core.mk iommu/iommu.mk sriov/sriov.mk vdev/vdev.mk cli/cli.mk
 include tests/tests.mk
@@ -80,8 +93,93 @@ $(foreach t,$(UNIT_TESTS),$(eval $(call unit_rule,$(t))))
 .PHONY: unit-programs
 unit-programs: $(UNIT_TESTS:%=$(O)/tests/%)
 
+.PHONY: list-unit-tests
+list-unit-tests:
+	@printf '%s\n' $(filter-out kvm/%,$(UNIT_TESTS))
+
+# ---- what a person types ----
+
+# Recursive, because what is built may need what `deps` has just installed.
+.PHONY: deps demo test lint format
+deps:
+	@packaging/deps.sh build test lint lab
+
+RINGS := unit kvm asan lab lab-asan rig2
+.PHONY: $(RINGS:%=test-%)
+
+test:
+	@packaging/deps.sh build test lab
+	@$(MAKE) --no-print-directory staged unit-programs
+	@$(MAKE) --no-print-directory SAN=address,undefined staged unit-programs
+	@lab/lab fetch --rig all
+	@tests/run $(RINGS)
+
+test-unit test-kvm:
+	@$(MAKE) --no-print-directory unit-programs
+	@tests/run $(@:test-%=%)
+
+test-asan:
+	@$(MAKE) --no-print-directory SAN=address,undefined unit-programs
+	@tests/run asan
+
+test-lab test-rig2:
+	@$(MAKE) --no-print-directory staged
+	@lab/lab fetch --rig $(if $(filter test-rig2,$@),2,1)
+	@tests/run $(@:test-%=%)
+
+test-lab-asan:
+	@$(MAKE) --no-print-directory SAN=address,undefined staged
+	@lab/lab fetch --rig 1
+	@tests/run lab-asan
+
+demo:
+	@packaging/deps.sh build lab
+	@$(MAKE) --no-print-directory staged
+	@lab/lab fetch --rig 1
+	@lab/lab run --name demo docs/demo.sh
+
+.PHONY: bench-boot
+bench-boot:
+	@packaging/deps.sh build lab
+	@$(MAKE) --no-print-directory staged
+	@lab/lab fetch --rig 1
+	@bench/boot.sh
+
+lint:
+	@packaging/deps.sh build test lint
+	@tests/lint
+
+format:
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+# ---- installing ----
+
+DATA := docs/man
+bindir := $(DESTDIR)$(prefix)/bin
+libexecdir := $(DESTDIR)$(prefix)/libexec/sluice
+mandir := $(DESTDIR)$(prefix)/share/man
+compdir := $(DESTDIR)$(prefix)/share/bash-completion/completions
+
+.PHONY: install uninstall staged
+install: all
+	@install -d $(bindir) $(libexecdir) $(mandir)/man1 $(mandir)/man8 $(compdir)
+	@install -m 755 $(O)/bin/sluice $(bindir)/sluice
+	@install -m 755 $(O)/bin/sluice-vmm $(libexecdir)/sluice-vmm
+	@install -m 644 $(DATA)/sluice.1 $(mandir)/man1/sluice.1
+	@install -m 644 $(DATA)/sluice-vmm.8 $(mandir)/man8/sluice-vmm.8
+	@$(O)/bin/sluice completion bash >$(compdir)/sluice
+	@echo "installed below $(DESTDIR)$(prefix)"
+
+uninstall:
+	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 $(compdir)/sluice
+	rm -rf $(libexecdir)
+
+# An installed tree inside build/, for the lab: what is tested there is what a user would have.
+staged:
+	@$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(O)/root prefix=/usr >/dev/null
+
 .PHONY: clean
 clean:
-	rm -rf build/obj build/bin build/*.a build/tests build/san-* $(FOLDERS:%=build/%) build/cli
+	rm -rf $(filter-out build/lab,$(wildcard build/*))
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

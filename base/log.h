@@ -29,8 +29,8 @@ int log_fail(int err, const char *subject, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 #define log_error(subject, ...) log_msg(LOG_ERROR, subject, __VA_ARGS__)
-#define log_warn(subject, ...) log_msg(LOG_WARN, subject, __VA_ARGS__)
-#define log_info(subject, ...) log_msg(LOG_INFO, subject, __VA_ARGS__)
+#define log_warn(subject, ...)	log_msg(LOG_WARN, subject, __VA_ARGS__)
+#define log_info(subject, ...)	log_msg(LOG_INFO, subject, __VA_ARGS__)
 #define log_debug(subject, ...) log_msg(LOG_DEBUG, subject, __VA_ARGS__)
 
 #endif

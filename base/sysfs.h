@@ -24,7 +24,8 @@ struct sysfs {
 int sysfs_open(struct sysfs *fs, const char *path);
 void sysfs_close(struct sysfs *fs);
 
-bool sysfs_exists(const struct sysfs *fs, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool sysfs_exists(const struct sysfs *fs, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* One line without its newline. -E2BIG when it does not fit. */
 int sysfs_read(const struct sysfs *fs, char *buf, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -6,14 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)			((a) < (b) ? (a) : (b))
+#define MAX(a, b)			((a) > (b) ? (a) : (b))
 /* `align` is a power of two. */
-#define ALIGN_UP(x, align) (((x) + ((align) - 1)) & ~((align) - 1))
-#define ALIGN_DOWN(x, align) ((x) & ~((align) - 1))
-#define IS_ALIGNED(x, align) (((x) & ((align) - 1)) == 0)
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define ALIGN_UP(x, align)		(((x) + ((align)-1)) & ~((align)-1))
+#define ALIGN_DOWN(x, align)		((x) & ~((align)-1))
+#define IS_ALIGNED(x, align)		(((x) & ((align)-1)) == 0)
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)

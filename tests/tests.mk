@@ -6,3 +6,21 @@ UNIT_TESTS :=
 
 UNIT_TESTS += base/parse_test
 parse_test_LIBS := base
+
+UNIT_TESTS += base/bdf_test
+bdf_test_LIBS := base
+
+UNIT_TESTS += base/range_test
+range_test_LIBS := base
+
+UNIT_TESTS += base/loop_test
+loop_test_LIBS := base
+
+UNIT_TESTS += base/bitmap_test
+bitmap_test_LIBS := base
+
+UNIT_TESTS += base/io_test
+io_test_LIBS := base
+
+UNIT_TESTS += base/sysfs_test
+sysfs_test_LIBS := base

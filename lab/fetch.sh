@@ -1,0 +1,191 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# `lab fetch`: brings the emulator and the kernel into the cache.
+#
+# Debian packages are resolved and downloaded by apt-get with a state of its own (sources,
+# lists and status file inside the cache), then unpacked with dpkg-deb -x. Nothing is installed
+# and no package script runs, so this works the same on Debian 12 and 13, needs no root and
+# leaves the machine alone. The emulator runs straight from the unpacked tree through that
+# tree's own dynamic linker (see rig1.sh), so the host's libc does not matter.
+#
+# Layout of the cache, each piece published by one rename, so that readers never meet half of it:
+#   apt/     private apt state
+#   kernel/  version, bzImage, lib/modules/VERSION
+#   qemu/    root of the unpacked packages
+#   bochs/   the same, for rig 2
+
+# Raise a piece's number when what fetch makes of it changes: old caches are then rebuilt.
+LAB_FORMAT_KERNEL=1
+LAB_FORMAT_QEMU=1
+
+LAB_RELEASE=trixie
+LAB_KERNEL_SERIES=6.12
+LAB_QEMU_AT_LEAST=10.1
+
+# The archive that this machine already uses. apt itself reads its configuration for us, one-line
+# and deb822 alike; a suite of the base release, component main, is what we look for.
+debian_mirror() {
+	local codename
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+		awk -v codename="$codename" '
+			$2 == "main" && ($1 == codename || $1 == "stable") { print $3; exit }'
+}
+
+# apt_lab COMMAND…: an apt tool that knows only the cache.
+apt_lab() {
+	local tool=$1 apt=$LAB_CACHE/apt
+	shift
+	"$tool" -q \
+		-o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+		-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
+		-o Dir::State::lists="$apt/lists" -o Dir::State::status="$apt/status" \
+		-o Dir::Cache="$apt" -o Dir::Cache::archives="$apt/archives" \
+		-o APT::Architecture=amd64 -o APT::Architectures::=amd64 \
+		-o APT::Sandbox::User= -o Debug::NoLocking=1 -o Dpkg::Use-Pty=0 "$@"
+}
+
+# Writes the private sources and refreshes the lists, once per fetch that has work to do.
+apt_prepare() {
+	local apt=$LAB_CACHE/apt mirror
+	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+	[ -z "${LAB_APT_READY:-}" ] || return 0
+	[ -r "$keyring" ] || die "$keyring: missing; run: make deps"
+	mirror=$(debian_mirror)
+	[ -n "$mirror" ] || die "apt: no Debian archive among this machine's sources; add one and retry"
+	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+	: >"$apt/status"
+	printf "deb [arch=amd64 signed-by=$keyring] $mirror %s main\n" \
+		"$LAB_RELEASE" "$LAB_RELEASE-backports" >"$apt/sources.list"
+	say "fetch: reading the package lists of $LAB_RELEASE"
+	apt_quiet apt-get update
+	LAB_APT_READY=1
+}
+
+# Runs an apt command; its chatter is shown only if it fails.
+apt_quiet() {
+	local log=$LAB_CACHE/apt/last.log
+	if ! apt_lab "$@" >"$log" 2>&1 || grep -q '^E:' "$log"; then
+		cat "$log" >&2
+		die "fetch: $1 $2 failed (above); check the network and this machine's apt sources"
+	fi
+}
+
+# unpack_closure DIR [APT OPTION…] PACKAGE…: packages with all they depend on, into DIR.
+unpack_closure() {
+	local dir=$1 deb
+	shift
+	rm -rf "$LAB_CACHE/apt/archives"
+	mkdir -p "$LAB_CACHE/apt/archives/partial"
+	apt_quiet apt-get -y --no-install-recommends --download-only install "$@"
+	for deb in "$LAB_CACHE"/apt/archives/*.deb; do
+		dpkg-deb -x "$deb" "$dir"
+	done
+	rm -rf "$LAB_CACHE/apt/archives"
+}
+
+# True when the cache holds this piece in the wanted format.
+piece_ready() {
+	[ "$(cat "$LAB_CACHE/$1/format" 2>/dev/null)" = "$2" ]
+}
+
+# publish PIECE FORMAT TREE: the finished tree takes its place. An older one is moved aside
+# first; a lab that still runs from it keeps its open files.
+publish() {
+	local piece=$1 format=$2 tree=$3
+	echo "$format" >"$tree/format"
+	rm -rf "$LAB_CACHE/$piece.old"
+	[ ! -e "$LAB_CACHE/$piece" ] || mv "$LAB_CACHE/$piece" "$LAB_CACHE/$piece.old"
+	mv "$tree" "$LAB_CACHE/$piece"
+	rm -rf "$LAB_CACHE/$piece.old"
+}
+
+fetch_qemu() {
+	local new=$LAB_CACHE/qemu.new version
+
+	piece_ready qemu $LAB_FORMAT_QEMU && return
+	apt_prepare
+	say "fetch: QEMU from $LAB_RELEASE-backports (40 MB)"
+	rm -rf "$new"
+	mkdir -p "$new"
+	unpack_closure "$new" -t "$LAB_RELEASE-backports" qemu-system-x86 ipxe-qemu seabios
+	version=$(run_from_tree "$new" qemu-system-x86_64 --version | awk '{ print $4; exit }')
+	dpkg --compare-versions "$version" ge "$LAB_QEMU_AT_LEAST" ||
+		die "fetch: QEMU $version is too old: VFs of its igb get no traffic; need $LAB_QEMU_AT_LEAST"
+	publish qemu $LAB_FORMAT_QEMU "$new"
+	say "fetch: QEMU $version ready"
+}
+
+# Modules come compressed, and unpacking them inside the emulated host is slow. Those that the
+# lab's host and guests are likely to load are unpacked here, once.
+unpack_modules() {
+	local kernel=$1/kernel dir
+	local dirs=(arch virt lib crypto fs/9p fs/netfs fs/overlayfs net/9p net/core net/sched
+		drivers/acpi drivers/block drivers/bus drivers/crypto/ccp
+		drivers/dca drivers/gpu/drm/tiny drivers/i2c
+		drivers/input drivers/iommu drivers/misc drivers/net/ethernet/intel drivers/nvme
+		drivers/pps drivers/ptp drivers/vdpa drivers/vfio drivers/vhost drivers/virtio)
+	for dir in "${dirs[@]}"; do
+		find "$kernel/$dir" -name '*.ko.xz' -print0 2>/dev/null | xargs -0r xz -d
+	done
+	find "$kernel/drivers/net" -maxdepth 1 -name '*.ko.xz' -print0 | xargs -0r xz -d
+}
+
+fetch_kernel() {
+	local new=$LAB_CACHE/kernel.new package version
+
+	piece_ready kernel $LAB_FORMAT_KERNEL && return
+	apt_prepare
+	# The metapackage names the real one; only the series that the lab was tried with counts.
+	package=$(apt_lab apt-cache show linux-image-amd64 |
+		grep -o "linux-image-${LAB_KERNEL_SERIES//./\\.}[^ ]*-amd64" | head -n1)
+	[ -n "$package" ] || die "fetch: no Linux $LAB_KERNEL_SERIES in $LAB_RELEASE"
+	version=${package#linux-image-}
+	say "fetch: Linux $version (108 MB)"
+	rm -rf "$new"
+	mkdir -p "$new/deb" "$new/lib/modules" "$new/usr"
+	(cd "$new/deb" && apt_quiet apt-get download "$package")
+	dpkg-deb -x "$new"/deb/*.deb "$new/deb"
+	mv "$new/deb/boot/vmlinuz-$version" "$new/bzImage"
+	mv "$new"/deb/{usr/,}lib/modules/"$version" "$new/lib/modules/" 2>/dev/null ||
+		[ -d "$new/lib/modules/$version" ]
+	rm -rf "$new/deb"
+	ln -s ../lib "$new/usr/lib"
+	say "fetch: indexing its modules"
+	unpack_modules "$new/lib/modules/$version"
+	PATH=$PATH:/usr/sbin:/sbin depmod -b "$new" "$version"
+	echo "$version" >"$new/version"
+	publish kernel $LAB_FORMAT_KERNEL "$new"
+	say "fetch: Linux $version ready"
+}
+
+# fetch_rig RIG…: whatever these rigs need. The lock makes a second fetch wait for the first; a
+# lab that runs never takes it.
+fetch_rig() {
+	local rig
+	check_tools
+	mkdir -p "$LAB_CACHE"
+	exec {LAB_FETCH_LOCK}>"$LAB_CACHE/.lock"
+	flock -n "$LAB_FETCH_LOCK" || {
+		say "fetch: waiting for another fetch into $LAB_CACHE"
+		flock "$LAB_FETCH_LOCK"
+	}
+	for rig in "$@"; do
+		fetch_kernel
+		case $rig in
+		1) fetch_qemu ;;
+		2) fetch_bochs ;;
+		esac
+	done
+	exec {LAB_FETCH_LOCK}>&-
+}
+
+# run_from_tree ROOT COMMAND [ARG…]: a program of an unpacked tree, with that tree's libraries.
+run_from_tree() {
+	local root=$1 command=$2
+	shift 2
+	"$root/usr/lib64/ld-linux-x86-64.so.2" --library-path "$root/usr/lib/x86_64-linux-gnu" \
+		"$root/usr/bin/$command" "$@"
+}

@@ -1,0 +1,201 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Topologies: what the emulated host is made of.
+#
+# A topology is a small text file (lab/topologies/NAME.conf), one directive a line; its first
+# comment line is its description. The command line speaks the same directives as options, and
+# they are read after the file, so they add to its devices and override its numbers.
+#
+#   cpus N              processors of the host
+#   memory SIZE         its memory, as in 4G
+#   append ARGS         more kernel arguments
+#   iommu on|off        a VT-d unit with interrupt remapping
+#   kvm on|off          hardware virtualization (AMD SVM with nested paging)
+#   nic igb [COUNT]     82576 PFs with 7 VFs each, each on a user-mode network of its own
+#   nvme sriov          an NVMe controller with 4 VFs
+#   gpu bochs-display|secondary-vga
+#   edu                 QEMU's teaching device: a DMA engine and MSI
+#   switch … end        what stands between sits behind one PCIe switch without ACS, thus in one
+#                       IOMMU group
+#   function … end      what stands between shares one slot as functions of one device
+#   device SPEC         any other QEMU device, as -device takes it, on a port of its own
+#
+# Each PCIe device gets a root port of its own, with ACS, thus an IOMMU group of its own. Ports
+# are filled in order: the first device is 0000:01:00.0, the next 0000:02:00.0, and so on.
+
+TOPO_CPUS=2
+TOPO_MEMORY=4G
+TOPO_APPEND=
+TOPO_IOMMU=on
+TOPO_KVM=on
+TOPO_DEVICES=()  # QEMU arguments
+TOPO_PORTS=0     # ports made so far; numbers them
+TOPO_NICS=0      # NICs made so far; numbers them
+TOPO_UNITS=0     # other devices made so far
+TOPO_SWITCH=     # upstream port, while between `switch` and `end`
+TOPO_SLOT=       # the shared port, while between `function` and `end`
+TOPO_FUNCTION=0  # next function in it
+
+# topo_place: sets PLACE to the bus (and function) where the next PCIe device goes.
+topo_place() {
+	if [ -n "$TOPO_SLOT" ]; then
+		PLACE="bus=$TOPO_SLOT,addr=0.$TOPO_FUNCTION"
+		[ "$TOPO_FUNCTION" -ne 0 ] || PLACE+=,multifunction=on
+		TOPO_FUNCTION=$((TOPO_FUNCTION + 1))
+		return
+	fi
+	topo_port
+	PLACE="bus=$PORT"
+}
+
+# topo_port: makes a new port, sets PORT to its name.
+topo_port() {
+	TOPO_PORTS=$((TOPO_PORTS + 1))
+	PORT=port$TOPO_PORTS
+	if [ -n "$TOPO_SWITCH" ]; then
+		TOPO_DEVICES+=(-device
+			"xio3130-downstream,id=$PORT,bus=$TOPO_SWITCH,chassis=$TOPO_PORTS,slot=$TOPO_PORTS")
+	else
+		TOPO_DEVICES+=(-device
+			"pcie-root-port,id=$PORT,bus=pcie.0,chassis=$TOPO_PORTS,slot=$TOPO_PORTS")
+	fi
+}
+
+topo_nic() {
+	local model=$1 count=${2:-1} mac
+	[ "$model" = igb ] || topo_bad "nic $model: only igb has SR-IOV here"
+	[[ $count =~ ^[1-8]$ ]] || topo_bad "nic $model $count: the count must be 1 to 8"
+	while [ "$count" -gt 0 ]; do
+		count=$((count - 1))
+		mac=$(printf '52:54:00:1a:b0:%02x' "$TOPO_NICS")
+		topo_place
+		TOPO_DEVICES+=(-netdev "user,id=net$TOPO_NICS"
+			-device "igb,$PLACE,netdev=net$TOPO_NICS,mac=$mac,romfile=")
+		TOPO_NICS=$((TOPO_NICS + 1))
+	done
+}
+
+topo_nvme() {
+	[ "$1" = sriov ] || topo_bad "nvme $1: only sriov is known"
+	local n=$TOPO_UNITS
+	TOPO_UNITS=$((n + 1))
+	topo_place
+	TOPO_DEVICES+=(-device "nvme-subsys,id=subsys$n"
+		-device "nvme,$PLACE,serial=lab$n,subsys=subsys$n,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4,max_ioqpairs=10,msix_qsize=16,drive=disk$n"
+		-drive "if=none,id=disk$n,driver=null-co,size=64M,read-zeroes=on")
+}
+
+topo_gpu() {
+	case $1 in
+	bochs-display | secondary-vga) TOPO_DEVICES+=(-device "$1,romfile=") ;;
+	*) topo_bad "gpu $1: known are bochs-display and secondary-vga" ;;
+	esac
+}
+
+topo_edu() {
+	# edu is a conventional PCI device: it may share a slot or a switch port, else it sits on
+	# the root bus, where it has a group of its own.
+	local place=bus=pcie.0
+	if [ -n "$TOPO_SLOT$TOPO_SWITCH" ]; then
+		topo_place
+		place=$PLACE
+	fi
+	TOPO_DEVICES+=(-device "edu,$place")
+}
+
+topo_device() {
+	topo_place
+	TOPO_DEVICES+=(-device "$1,$PLACE")
+}
+
+topo_switch() {
+	[ -z "$TOPO_SWITCH$TOPO_SLOT" ] || topo_bad "switch: inside another switch or function"
+	topo_port
+	TOPO_SWITCH=switch$TOPO_PORTS
+	TOPO_DEVICES+=(-device "x3130-upstream,id=$TOPO_SWITCH,bus=$PORT")
+}
+
+topo_function() {
+	[ -z "$TOPO_SLOT" ] || topo_bad "function: inside another function"
+	topo_port
+	TOPO_SLOT=$PORT
+	TOPO_FUNCTION=0
+}
+
+topo_end() {
+	if [ -n "$TOPO_SLOT" ]; then
+		TOPO_SLOT=
+	elif [ -n "$TOPO_SWITCH" ]; then
+		TOPO_SWITCH=
+	else
+		topo_bad "end: no switch or function is open"
+	fi
+}
+
+topo_flag() {
+	case $2 in
+	on | off) ;;
+	*) topo_bad "$1 $2: on or off" ;;
+	esac
+}
+
+topo_bad() {
+	usage_error "topology${TOPO_WHERE:+ $TOPO_WHERE}: $*"
+}
+
+# topo_apply DIRECTIVE [ARG…]
+topo_apply() {
+	local word=$1
+	shift
+	case $word in
+	cpus)
+		[[ ${1:-} =~ ^([1-9]|[1-5][0-9]|6[0-4])$ ]] || topo_bad "cpus ${1:-}: 1 to 64"
+		TOPO_CPUS=$1
+		;;
+	memory)
+		[[ ${1:-} =~ ^[1-9][0-9]*[MG]$ ]] || topo_bad "memory ${1:-}: a size such as 4G"
+		TOPO_MEMORY=$1
+		;;
+	append) TOPO_APPEND+=" $*" ;;
+	iommu) topo_flag iommu "${1:-}" && TOPO_IOMMU=$1 ;;
+	kvm) topo_flag kvm "${1:-}" && TOPO_KVM=$1 ;;
+	nic | nvme | gpu | device)
+		[ $# -ge 1 ] || topo_bad "$word: needs an argument"
+		"topo_$word" "$@"
+		;;
+	edu | switch | function | end) "topo_$word" ;;
+	*) topo_bad "$word: unknown directive" ;;
+	esac
+}
+
+# topo_file NAME|FILE: sets FILE to the path of a topology.
+topo_file() {
+	case $1 in
+	*/*) FILE=$1 ;;
+	*) FILE=$LAB_DIR/topologies/$1.conf ;;
+	esac
+	[ -r "$FILE" ] || usage_error "topology $1: not found; see: lab/lab topology list"
+}
+
+topo_read() {
+	local line number=0 words
+	topo_file "$1"
+	while IFS= read -r line || [ -n "$line" ]; do
+		number=$((number + 1))
+		read -ra words <<<"${line%%#*}"
+		[ ${#words[@]} -gt 0 ] || continue
+		TOPO_WHERE=$FILE:$number
+		topo_apply "${words[@]}"
+	done <"$FILE"
+	TOPO_WHERE=
+	[ -z "$TOPO_SWITCH$TOPO_SLOT" ] || topo_bad "$FILE: a switch or function has no end"
+}
+
+topo_list() {
+	local file
+	for file in "$LAB_DIR"/topologies/*.conf; do
+		printf '%-14s %s\n' "$(basename "$file" .conf)" \
+			"$(sed -n '/SPDX/d; s/^# *//p; T; q' "$file")"
+	done
+}
