@@ -166,8 +166,8 @@ const void *hv_elf_note(const void *data, const struct hv_elf *elf, const char *
 			uint64_t name, desc;
 
 			memcpy(&nh, at, sizeof(nh));
-			name = ALIGN_UP((uint64_t)nh.n_namesz, 4);
-			desc = ALIGN_UP((uint64_t)nh.n_descsz, 4);
+			name = ALIGN_UP((uint64_t)nh.n_namesz, UINT64_C(4));
+			desc = ALIGN_UP((uint64_t)nh.n_descsz, UINT64_C(4));
 			at += sizeof(nh);
 			left -= sizeof(nh);
 			if (name > left || desc > left - name)

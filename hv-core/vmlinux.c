@@ -14,11 +14,12 @@ static bool page_is_zero(const uint8_t *page, size_t len)
 	return page[0] == 0 && memcmp(page, page + 1, len - 1) == 0;
 }
 
-static int add_extent(struct hv_vmlinux *out, size_t *room, uint64_t at, uint64_t len)
+static int add_extent(struct hv_vmlinux *out, size_t *room, uint64_t at, const uint8_t *data,
+		      uint64_t len)
 {
 	struct hv_vmlinux_extent *last = out->extents ? &out->extent[out->extents - 1] : NULL;
 
-	if (last && last->at + last->len == at) {
+	if (last && last->at + last->len == at && last->data + last->len == data) {
 		last->len += len;
 		return 0;
 	}
@@ -31,7 +32,7 @@ static int add_extent(struct hv_vmlinux *out, size_t *room, uint64_t at, uint64_
 		out->extent = grown;
 		*room = more;
 	}
-	out->extent[out->extents++] = (struct hv_vmlinux_extent){at, len};
+	out->extent[out->extents++] = (struct hv_vmlinux_extent){at, len, data};
 	return 0;
 }
 
@@ -44,12 +45,13 @@ static int find_extents(const uint8_t *bytes, const struct hv_elf *elf, struct h
 		const struct hv_elf_segment *seg = &elf->segment[i];
 
 		for (uint64_t done = 0; done < seg->filesz; done += HV_VMLINUX_PAGE) {
+			const uint8_t *page = bytes + seg->offset + done;
 			uint64_t len = MIN((uint64_t)HV_VMLINUX_PAGE, seg->filesz - done);
 			int err;
 
-			if (page_is_zero(bytes + seg->offset + done, len))
+			if (page_is_zero(page, len))
 				continue;
-			err = add_extent(out, &room, seg->paddr - out->load + done, len);
+			err = add_extent(out, &room, seg->paddr - out->load + done, page, len);
 			if (err < 0)
 				return err;
 		}
@@ -150,25 +152,6 @@ int hv_vmlinux_check(const struct hv_vmlinux *image)
 		end = extent->at + extent->len;
 	}
 	return 0;
-}
-
-void hv_vmlinux_copy(const void *elf, size_t len, const struct hv_vmlinux *image, uint64_t at,
-		     void *to, size_t count)
-{
-	const char *why;
-	struct hv_elf header;
-	uint64_t start = image->load + at, end = start + count;
-
-	if (hv_elf_parse(elf, len, &header, &why) < 0)
-		return;
-	for (unsigned i = 0; i < header.segments; i++) {
-		const struct hv_elf_segment *seg = &header.segment[i];
-		uint64_t from = MAX(start, seg->paddr), stop = MIN(end, seg->paddr + seg->filesz);
-
-		if (from < stop)
-			memcpy((uint8_t *)to + (from - start),
-			       (const uint8_t *)elf + seg->offset + (from - seg->paddr), stop - from);
-	}
 }
 
 static void move_32(uint8_t *at, uint32_t by)

@@ -25,6 +25,7 @@
 /* [at, at+len) from `load` on is not all zero. */
 struct hv_vmlinux_extent {
 	uint64_t at, len;
+	const uint8_t *data; /* in the ELF file; NULL for an image out of the cache */
 };
 
 /* The kinds in the order of the table: 64-bit places, 32-bit places that hold a negative distance
@@ -41,16 +42,12 @@ struct hv_vmlinux {
 	uint32_t relocs[HV_RELOC_KINDS]; /* all 0: the kernel cannot move in virtual space */
 };
 
-/* From the ELF file with appended table. 0, -ENOMEM, or -ENOEXEC with the reason in *why. */
+/* From the ELF file with appended table, which `out` goes on pointing into. 0, -ENOMEM, or -ENOEXEC with the reason in *why. */
 int hv_vmlinux_parse(const void *elf, size_t len, struct hv_vmlinux *out, const char **why);
 void hv_vmlinux_finish(struct hv_vmlinux *image);
 
 /* Whether the numbers fit each other; for what comes from a file. */
 int hv_vmlinux_check(const struct hv_vmlinux *image);
-
-/* Copies [at, at+len) of the image, which lies in one extent, out of the ELF file it came from. */
-void hv_vmlinux_copy(const void *elf, size_t len, const struct hv_vmlinux *image, uint64_t at,
-		     void *to, size_t count);
 
 /* Moves the image in `memory` (span bytes) by `delta` in virtual space. -EBADMSG for a place
  * outside of it: the memory is spoiled then. */
