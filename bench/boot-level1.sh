@@ -7,7 +7,7 @@ set -euo pipefail
 rounds=${1:-5} memory=${2:-512} cpus=${3:-1}
 sluice=$SLUICE_BUILD/root/usr/bin/sluice
 mark='SLUICE-GUEST: up'
-append='console=ttyS0 quiet panic=-1 guest.end=wait'
+append='console=ttyS0 quiet panic=-1 guest.wait'
 work=$(mktemp -d)
 
 qemu() { # ARGUMENT...: the lab's own QEMU, run from where it lies
@@ -30,7 +30,7 @@ start_qemu-q35() {
 	qemu -machine q35
 }
 start_qemu-microvm() {
-	qemu -machine microvm,x-option-roms=off,rtc=off,isa-serial=on
+	qemu -machine microvm
 }
 start_kvmtool() {
 	exec "$LKVM" run --name bench -c "$cpus" -m "$memory" --kernel "$LAB_KERNEL" \
@@ -85,7 +85,7 @@ one_run() { # NAME: prints "seconds guest-uptime pss_kib"
 		'BEGIN { printf "%.3f %.2f %d\n", b - a, u, p }'
 }
 
-names=(sluice qemu-q35 qemu-microvm)
+read -ra names <<<"${BENCH_MONITORS:-sluice qemu-q35 qemu-microvm}"
 if [ -n "${LKVM:-}" ]; then
 	names+=(kvmtool)
 else

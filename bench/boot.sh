@@ -9,11 +9,9 @@
 #   bench/boot.sh [ROUNDS] [MEMORY_MIB] [CPUS]      default 5 512 1
 set -euo pipefail
 cd "$(dirname "$0")/.."
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
 
 # shellcheck source=lab/common.sh
 . lab/common.sh
 exec lab/lab run --name bench-boot --timeout 900 --topology none \
 	/usr/bin/env SLUICE_BUILD="$PWD/build" LAB_QEMU="$LAB_CACHE/qemu" \
-	LKVM="${LKVM:-$(command -v lkvm || true)}" bench/boot-level1.sh "${@:-5}"
+	BENCH_MONITORS="${BENCH_MONITORS:-}" LKVM="${LKVM:-$(command -v lkvm || true)}" bench/boot-level1.sh "${@:-5}"

@@ -36,7 +36,7 @@ struct hv_ioapic {
 	void *opaque;
 
 	uint8_t id;
-	uint8_t select; /* IOREGSEL */
+	uint8_t select;    /* IOREGSEL */
 	unsigned next_pin; /* of hv_irq_alloc_pin */
 	struct hv_ioapic_pin pin[HV_IOAPIC_PINS];
 };

@@ -16,10 +16,10 @@
 
 struct hv_routes {
 	pthread_mutex_t lock;
-	struct bitmap used;  /* numbers that are handed out, pins included */
-	struct bitmap set;   /* those that have a message */
+	struct bitmap used; /* numbers that are handed out, pins included */
+	struct bitmap set;  /* those that have a message */
 	struct hv_msi *msi;
-	uint32_t *gsi_buf;   /* for commit, as long as the table */
+	uint32_t *gsi_buf; /* for commit, as long as the table */
 	struct hv_msi *msi_buf;
 	unsigned max;
 	bool dirty;

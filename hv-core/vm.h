@@ -38,6 +38,7 @@ struct hv_vcpu {
 
 struct hv_vm {
 	char name[64];
+	char subject[72]; /* "vm NAME": what log messages are about */
 	const struct hv_engine_ops *ops;
 	struct hv_engine *engine;
 	struct hv_engine_caps caps;
@@ -60,11 +61,13 @@ struct hv_vm {
 
 /* ---- vcpu.c ---- */
 
-int hv_vcpus_create(struct hv_vm *vm, const struct hv_config *config);
+int hv_vcpus_create(struct hv_vm *vm, const int *pin, const struct hv_cpuid_entry *host,
+                    size_t host_count);
 void hv_vcpus_destroy(struct hv_vm *vm);
 int hv_vcpus_start(struct hv_vm *vm);
 void hv_vcpus_kick(struct hv_vm *vm);
 void hv_vcpus_join(struct hv_vm *vm);
+void hv_vcpus_stop(struct hv_vm *vm); /* ends what runs, without telling hv_vm_on_end */
 
 /* Where CPU 0 starts; the other CPUs wait for INIT and SIPI. Before hv_vm_start. */
 int hv_vcpu_set_boot_entry(struct hv_vm *vm, const struct hv_entry_state *entry);
@@ -73,7 +76,7 @@ unsigned hv_vcpu_apic_id(const struct hv_vm *vm, unsigned cpu);
 
 /* ---- exit.c ---- */
 
-/* Does what the guest asked for. False: the CPU cannot go on, and the VM has been ended. */
-bool hv_exit_dispatch(struct hv_vcpu *vcpu, struct hv_exit *exit);
+/* Does what the guest asked for, or ends the VM where that cannot be done. */
+void hv_exit_dispatch(struct hv_vcpu *vcpu, struct hv_exit *exit);
 
 #endif

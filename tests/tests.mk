@@ -24,3 +24,6 @@ io_test_LIBS := base
 
 UNIT_TESTS += base/sysfs_test
 sysfs_test_LIBS := base
+
+UNIT_TESTS += kvm/tiny_test
+tiny_test_LIBS := hv-core base
