@@ -24,3 +24,7 @@ io_test_LIBS := base
 
 UNIT_TESTS += base/sysfs_test
 sysfs_test_LIBS := base
+
+UNIT_TESTS += base/rpc_test
+rpc_test_LIBS := base
+rpc_test_EXTRA := -ljansson -lpthread
