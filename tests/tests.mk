@@ -27,3 +27,6 @@ sysfs_test_LIBS := base
 
 UNIT_TESTS += kvm/tiny_test
 tiny_test_LIBS := hv-core base
+UNIT_TESTS += base/rpc_test
+rpc_test_LIBS := base
+rpc_test_EXTRA := -ljansson -lpthread
