@@ -21,8 +21,8 @@ AR      ?= ar
 PKG_CONFIG ?= pkg-config
 prefix  ?= /usr/local
 SAN     ?=
-O       := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 comma   := ,
+O       := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror

@@ -35,3 +35,8 @@ $(1)_OBJS := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/f
 $(1)_LDFLAGS := -Wl,--wrap=ioctl
 endef
 $(foreach t,$(VDEV_TESTS),$(eval $(call vdev_test,$(t))))
+UNIT_TESTS += kvm/tiny_test
+tiny_test_LIBS := hv-core base
+UNIT_TESTS += base/rpc_test
+rpc_test_LIBS := base
+rpc_test_EXTRA := -ljansson -lpthread
