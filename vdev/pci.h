@@ -78,6 +78,7 @@ struct vdev_function {
 	struct vdev_config config;
 	struct vdev_bar bar[VDEV_BARS];
 	bool intx_asserted;
+	bool complained; /* a guest could make it complain without end */
 };
 
 /* ---- base address registers (pci_bar.c) ---- */
