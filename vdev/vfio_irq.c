@@ -248,8 +248,10 @@ static int open_event(struct vdev_vfio *dev, unsigned index, struct vdev_vfio_ev
 	if (event->fd < 0)
 		return -errno;
 	err = loop_add(dev->loop, event->fd, EPOLLIN, fn, dev, &event->source);
+	int32_t fd = event->fd;
+
 	if (!err)
-		err = set_irqs(dev, index, TO_EVENTFD, 0, 1, &(int32_t){event->fd});
+		err = set_irqs(dev, index, TO_EVENTFD, 0, 1, &fd);
 	if (err < 0)
 		close_event(event);
 	return err;
