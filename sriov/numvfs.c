@@ -201,12 +201,12 @@ int sriov_vfs_create(struct sriov *ctx, const struct sriov_pf *pf, unsigned coun
 {
 	struct sriov_pf now;
 	char name[SRIOV_NAME];
-	int lock = lock_take(ctx, pf->bdf);
+	int err = lock_take(ctx, pf->bdf);
 
-	if (lock < 0)
-		return lock;
+	if (err)
+		return err;
 	pf_name(pf, name);
-	int err = pf_read(ctx, pf->bdf, &now);
+	err = pf_read(ctx, pf->bdf, &now);
 	if (err)
 		err = log_fail(err, name, "gone: %s", strerror(-err));
 	else if (now.num_vfs != count)
@@ -218,7 +218,7 @@ int sriov_vfs_create(struct sriov *ctx, const struct sriov_pf *pf, unsigned coun
 			 "has no link: its VFs pass no traffic, and their drivers may not "
 			 "start; `ip link set %s up` first",
 			 now.ifname);
-	io_close(&lock);
+	lock_drop(ctx);
 	return err;
 }
 
