@@ -11,13 +11,11 @@
 #include "sriov/context.h"
 
 #include <errno.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "sriov/holder.h"
+#include "sriov/module.h"
 #include "sriov/slow.h"
 
 static bool has_driver(const struct sriov *ctx, const char *driver)
@@ -25,28 +23,20 @@ static bool has_driver(const struct sriov *ctx, const char *driver)
 	return sysfs_exists(&ctx->fs, "bus/pci/drivers/%s", driver);
 }
 
-static void modprobe(const char *module)
-{
-	char *const argv[] = {"modprobe", "-q", "--", (char *)(uintptr_t)module, NULL};
-	pid_t pid;
-
-	if (posix_spawnp(&pid, "modprobe", NULL, NULL, argv, environ))
-		return; /* no modprobe: then the driver is missing, and that is said */
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-}
-
 static int need_driver(const struct sriov *ctx, const char *dev, const char *driver)
 {
 	if (!*driver || strchr(driver, '/') || *driver == '.')
 		return log_fail(-EINVAL, dev, "'%s' is no driver's name", driver);
 	if (!has_driver(ctx, driver))
-		modprobe(driver);
+		module_load(driver);
 	if (!has_driver(ctx, driver))
 		return log_fail(-ENOENT, dev,
 				"not bound to %s: the kernel has no such PCI driver; `modprobe %s` "
 				"tells why",
 				driver, driver);
+	/* vfio-pci alone opens nothing: the container's backend is a module of its own. */
+	if (context_is_vfio(driver) && !sysfs_exists(&ctx->fs, "module/vfio_iommu_type1"))
+		module_load("vfio_iommu_type1");
 	return 0;
 }
 

@@ -20,6 +20,7 @@ int sriov_open(const struct sriov_config *config, struct sriov **out)
 	if (!ctx)
 		return -ENOMEM;
 	ctx->fs.root = -1;
+	ctx->lock = -1;
 	ctx->state_dir = strdup(config->state_dir);
 	ctx->run_dir = strdup(config->run_dir);
 	/* Not pci_init(): that scans the bus, which sysfs below our own root tells better. */

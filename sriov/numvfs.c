@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "sriov/lock.h"
+#include "sriov/module.h"
 #include "sriov/pf.h"
 #include "sriov/slow.h"
 #include "sriov/vf.h"
@@ -143,6 +144,19 @@ void numvfs_repair(struct sriov *ctx, struct ledger *ledger)
 
 /* ---- creating ---- */
 
+/* udev loads the VFs' driver where it runs; where it does not, a probe would find none. */
+static void load_vf_driver(const struct sriov *ctx, struct bdf pf)
+{
+	char dev[BDF_TEXT], alias[256], driver[SRIOV_DRIVER];
+	struct bdf vf;
+
+	if (pf_virtfn(ctx, pf, 0, &vf) || context_driver(ctx, bdf_format(vf, dev), driver) ||
+	    *driver)
+		return;
+	if (!sysfs_read(&ctx->fs, alias, sizeof(alias), "bus/pci/devices/%s/modalias", dev))
+		module_load(alias);
+}
+
 static int create(struct sriov *ctx, const struct sriov_pf *pf, const char *name, unsigned count,
 		  bool probe)
 {
@@ -157,6 +171,8 @@ static int create(struct sriov *ctx, const struct sriov_pf *pf, const char *name
 		err = set_count(ctx, pf, name, 0);
 	if (!err && count)
 		err = set_count(ctx, pf, name, count);
+	if (!err && count && probe)
+		load_vf_driver(ctx, pf->bdf);
 	if (err && pf->num_vfs && count && err != -ETIMEDOUT) {
 		log_warn(name, "making its %u VFs again", pf->num_vfs);
 		set_count(ctx, pf, name, pf->num_vfs);
@@ -185,12 +201,12 @@ int sriov_vfs_create(struct sriov *ctx, const struct sriov_pf *pf, unsigned coun
 {
 	struct sriov_pf now;
 	char name[SRIOV_NAME];
-	int lock = lock_take(ctx, pf->bdf);
+	int err = lock_take(ctx, pf->bdf);
 
-	if (lock < 0)
-		return lock;
+	if (err)
+		return err;
 	pf_name(pf, name);
-	int err = pf_read(ctx, pf->bdf, &now);
+	err = pf_read(ctx, pf->bdf, &now);
 	if (err)
 		err = log_fail(err, name, "gone: %s", strerror(-err));
 	else if (now.num_vfs != count)
@@ -202,7 +218,7 @@ int sriov_vfs_create(struct sriov *ctx, const struct sriov_pf *pf, unsigned coun
 			 "has no link: its VFs pass no traffic, and their drivers may not "
 			 "start; `ip link set %s up` first",
 			 now.ifname);
-	io_close(&lock);
+	lock_drop(ctx);
 	return err;
 }
 

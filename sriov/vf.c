@@ -58,16 +58,18 @@ static void judge(const struct sriov *ctx, const struct ledger_claim *claims, si
 		  const struct holders *holders, struct sriov_vf *vf)
 {
 	const struct holder *holder = holders_find(holders, vf->iommu_group, 0);
+	pid_t pid;
 
 	vf->state = holder || context_is_vfio(vf->driver) ? SRIOV_VF_FOREIGN : SRIOV_VF_FREE;
 	for (size_t i = 0; i < claim_count; i++) {
 		if (!bdf_equal(claims[i].bdf, vf->bdf))
 			continue;
-		vf->state =
-			owner_holds(ctx, &claims[i], &vf->pid) ? SRIOV_VF_HELD : SRIOV_VF_ORPHANED;
+		bool held = owner_holds(ctx, &claims[i], &pid);
+		vf->state = held ? SRIOV_VF_HELD : SRIOV_VF_ORPHANED;
+		vf->pid = held ? pid : 0;
 		memcpy(vf->owner, claims[i].owner, sizeof(vf->owner));
 	}
-	if (holder && vf->iommu_group >= 0)
+	if (holder)
 		vf->pid = holder->pid;
 }
 

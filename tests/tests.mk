@@ -40,3 +40,14 @@ tiny_test_LIBS := hv-core base
 UNIT_TESTS += base/rpc_test
 rpc_test_LIBS := base
 rpc_test_EXTRA := -ljansson -lpthread
+
+UNIT_TESTS += iommu/group_test
+group_test_LIBS := iommu base
+group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
+
+UNIT_TESTS += iommu/domain_test
+domain_test_LIBS := iommu base
+domain_test_LDFLAGS := -Wl,--wrap=ioctl
+
+UNIT_TESTS += iommu/lock_test
+lock_test_LIBS := iommu base
