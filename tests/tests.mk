@@ -27,3 +27,16 @@ sysfs_test_LIBS := base
 
 UNIT_TESTS += kvm/tiny_test
 tiny_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/bus_test
+bus_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/ioapic_test
+ioapic_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/irq_test
+irq_test_LIBS := hv-core base
+irq_test_OBJS := $(O)/tests/fakes/fake_engine.o
+
+UNIT_TESTS += hv-core/mem_layout_test
+mem_layout_test_LIBS := hv-core base
