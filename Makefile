@@ -136,7 +136,7 @@ demo:
 	@packaging/deps.sh build lab
 	@$(MAKE) --no-print-directory staged
 	@lab/lab fetch --rig 1
-	@lab/lab run --name demo docs/demo.sh
+	@lab/lab run --name demo /usr/bin/env SLUICE_BUILD=$(CURDIR)/build docs/demo.sh
 
 .PHONY: bench-boot
 bench-boot:

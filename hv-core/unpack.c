@@ -128,8 +128,8 @@ int hv_unpack(const void *data, size_t len, void **out, size_t *out_len)
 		return -ENOMEM;
 	madvise(buffer, size, MADV_HUGEPAGE);
 	/* gzip's trailer is its own size field: it stays part of the stream. */
-	err = format->unpack(bytes, format->unpack == unpack_gzip ? len : len - sizeof(size), buffer,
-			     size);
+	err = format->unpack(bytes, format->unpack == unpack_gzip ? len : len - sizeof(size),
+			     buffer, size);
 	if (err < 0) {
 		munmap(buffer, size);
 		return err;

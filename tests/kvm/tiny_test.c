@@ -311,9 +311,10 @@ static void test_ioeventfd(void **state)
 	machine_end(&m);
 }
 
-/* Handler: mov al,2; out 0x81,al; mov dword [0xfee000b0],0 (end of interrupt); iret */
-static const uint8_t handler[] = {0xb0, 0x02, 0xe6, 0x81, 0xc7, 0x05, 0xb0, 0x00,
-				  0xe0, 0xfe, 0,    0,	  0,	0,    0xcf};
+/* Handler: mov al,2; out 0x81,al; mov dword [0xfee000b0],0 (end of interrupt); sti; 1: hlt; jmp 1b.
+ * It never returns, because not every KVM can emulate an iret without paging. */
+static const uint8_t handler[] = {0xb0, 0x02, 0xe6, 0x81, 0xc7, 0x05, 0xb0, 0x00, 0xe0,
+				  0xfe, 0,    0,    0,	  0,	0xfb, 0xf4, 0xeb, 0xfd};
 
 /* lidt [0x3000]; mov dword [0xfee000f0],0x1ff (local APIC on); mov al,1; out 0x80,al; sti;
  * 1: hlt; jmp 1b */
