@@ -136,7 +136,7 @@ demo:
 	@packaging/deps.sh build lab
 	@$(MAKE) --no-print-directory staged
 	@lab/lab fetch --rig 1
-	@lab/lab run --name demo docs/demo.sh
+	@lab/lab run --name demo /usr/bin/env SLUICE_BUILD=$(CURDIR)/build docs/demo.sh
 
 .PHONY: bench-boot
 bench-boot:
@@ -175,11 +175,18 @@ uninstall:
 	rm -rf $(libexecdir)
 
 # An installed tree inside build/, for the lab: what is tested there is what a user would have.
-staged:
+staged: $(TINY_GUESTS:%=$(O)/guest/%)
 	@$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(O)/root prefix=/usr >/dev/null
+
+# Tiny guests: flat 32-bit PVH ELFs without a library.
+TINY_GUESTS := tiny
+$(O)/guest/%: tests/guest/%.S
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -m32 -nostdlib -static -no-pie -Wl,-N,-Ttext=0x100000,-e,start,--build-id=none -Wl,--section-start=.note=0x101000 -o $@ $<
 
 .PHONY: clean
 clean:
 	rm -rf $(filter-out build/lab,$(wildcard build/*))
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -path '*/lab' -prune -o -name '*.d' -type f -print 2>/dev/null)

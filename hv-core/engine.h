@@ -62,7 +62,7 @@ struct hv_exit {
 		 * elements of `len` bytes, one after the other, all at the same port. */
 		struct {
 			uint64_t addr;
-			uint8_t len; /* 1, 2, 4, 8 */
+			uint8_t len; /* 1, 2, 4, 8; a piece of an MMIO access across pages: 1..8 */
 			uint32_t count;
 			void *data;
 		} io;
@@ -126,14 +126,18 @@ struct hv_engine_ops {
 	void (*vcpu_destroy)(struct hv_engine_vcpu *vcpu);
 	int (*vcpu_set_cpuid)(struct hv_engine_vcpu *vcpu, const struct hv_cpuid_entry *entries,
 			      size_t count);
-	/* The boot CPU gets an entry; every other one waits for INIT-SIPI (entry NULL). */
+	/* The boot CPU gets an entry; every other one waits for INIT-SIPI (entry NULL). Both leave
+	 * the CPU as firmware would: memory write-back by default (MTRR), fast strings on. */
 	int (*vcpu_set_entry)(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *entry);
+	/* `exit` also carries the answer to the exit before: always the same object. Negative errno
+	 * when the engine cannot run this vCPU any more, e.g. -EFAULT: guest memory is not there. */
 	int (*vcpu_run)(struct hv_engine_vcpu *vcpu, struct hv_exit *exit);
-	/* Makes a running or the next vcpu_run return HV_EXIT_SIGNAL. `thread` is the vCPU's. */
+	/* Makes a running or the next vcpu_run return HV_EXIT_SIGNAL. */
 	int (*vcpu_kick)(struct hv_engine_vcpu *vcpu);
 	/* For the report of a guest that died. */
 	int (*vcpu_describe)(struct hv_engine_vcpu *vcpu, char *text, size_t size);
 
+	/* -EAGAIN: no CPU took it (none has this destination, or its APIC is switched off). */
 	int (*msi_signal)(struct hv_engine *engine, const struct hv_msi *msi);
 	/* The whole table at once: entry i routes gsi[i] to msi[i]. */
 	int (*set_routes)(struct hv_engine *engine, const uint32_t *gsi, const struct hv_msi *msi,

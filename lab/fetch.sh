@@ -18,6 +18,7 @@
 # Raise a piece's number when what fetch makes of it changes: old caches are then rebuilt.
 LAB_FORMAT_KERNEL=1
 LAB_FORMAT_QEMU=1
+LAB_FORMAT_BOCHS=1
 
 LAB_RELEASE=trixie
 LAB_KERNEL_SERIES=6.12
@@ -84,6 +85,7 @@ unpack_closure() {
 		dpkg-deb -x "$deb" "$dir"
 	done
 	rm -rf "$LAB_CACHE/apt/archives"
+	rm -rf "$dir"/usr/share/{doc,fonts,icons,info,locale,man}
 }
 
 # True when the cache holds this piece in the wanted format.
@@ -118,12 +120,33 @@ fetch_qemu() {
 	say "fetch: QEMU $version ready"
 }
 
+# Bochs, and what makes a CD that it can boot. GRUB's image is made here, once: it reads
+# grub.cfg from the CD it lies on.
+fetch_bochs() {
+	local new=$LAB_CACHE/bochs.new
+
+	piece_ready bochs $LAB_FORMAT_BOCHS && return
+	apt_prepare
+	say "fetch: Bochs from $LAB_RELEASE (60 MB)"
+	rm -rf "$new"
+	mkdir -p "$new"
+	unpack_closure "$new" bochs bochs-term bochsbios vgabios grub-common grub-pc-bin xorriso
+	echo 'set root=(cd)' >"$new/grub.cfg"
+	echo 'configfile (cd)/grub.cfg' >>"$new/grub.cfg"
+	run_from_tree "$new" grub-mkimage -d "$new/usr/lib/grub/i386-pc" -O i386-pc-eltorito -p / \
+		-c "$new/grub.cfg" -o "$new/core.img" biosdisk configfile iso9660 linux normal ||
+		die "fetch: GRUB image not made"
+	publish bochs $LAB_FORMAT_BOCHS "$new"
+	say "fetch: Bochs ready"
+}
+
 # Modules come compressed, and unpacking them inside the emulated host is slow. Those that the
 # lab's host and guests are likely to load are unpacked here, once.
 unpack_modules() {
 	local kernel=$1/kernel dir
 	local dirs=(arch virt lib crypto fs/9p fs/netfs fs/overlayfs net/9p net/core net/sched
-		drivers/acpi drivers/block drivers/bus drivers/dca drivers/gpu/drm/tiny drivers/i2c
+		drivers/acpi drivers/block drivers/bus drivers/crypto/ccp
+		drivers/dca drivers/gpu/drm/tiny drivers/i2c
 		drivers/input drivers/iommu drivers/misc drivers/net/ethernet/intel drivers/nvme
 		drivers/pps drivers/ptp drivers/vdpa drivers/vfio drivers/vhost drivers/virtio)
 	for dir in "${dirs[@]}"; do

@@ -1,7 +1,17 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Kernel modules for an initramfs: which files a module needs, in the order to load them.
+# Initramfs archives for the kernel in the cache: busybox, an init, and kernel modules, each with
+# what it depends on, in the order to load them.
+
+# start_initramfs DIR INIT: the tree of one, without modules. busybox's shell runs its applets
+# without links to them.
+start_initramfs() {
+	mkdir -p "$1"/{bin,dev,proc,sys,tmp}
+	cp "$(command -v busybox)" "$1/bin/busybox"
+	ln -s busybox "$1/bin/sh"
+	install -m 755 "$2" "$1/init"
+}
 
 # module_files TREE NAME…: paths below TREE (a lib/modules/VERSION), dependencies first, each
 # once. Built-in modules yield nothing; a name that the kernel does not have fails.

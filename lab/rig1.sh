@@ -11,12 +11,7 @@ RIG1_BOOT_MODULES="9pnet_virtio 9p overlay"
 
 rig1_initrd() {
 	local dir=$RUN/initrd
-	mkdir -p "$dir/bin"
-	cp "$(command -v busybox)" "$dir/bin/busybox"
-	"$dir/bin/busybox" --list | while read -r name; do
-		[ "$name" = busybox ] || ln -s busybox "$dir/bin/$name"
-	done
-	install -m 755 "$LAB_DIR/init-level1" "$dir/init"
+	start_initramfs "$dir" "$LAB_DIR/init-level1"
 	# shellcheck disable=SC2086 # a list
 	copy_modules "$LAB_MODULES" "$dir" $RIG1_BOOT_MODULES
 	pack_initramfs "$dir" "$RUN/initrd.cpio"
@@ -60,8 +55,7 @@ rig1_run() {
 	rig1_initrd
 	rig1_command
 	rig1_machine
-	mkfifo "$RUN/output"
-	tee -a "$LOG" <"$RUN/output" &
+	stream_output
 	supervise "${QEMU[@]}" "${ARGS[@]}" \
 		-chardev "file,id=output,path=$RUN/output" \
 		-device virtserialport,chardev=output,name=lab.output </dev/null >>"$LOG" 2>&1

@@ -25,6 +25,29 @@ io_test_LIBS := base
 UNIT_TESTS += base/sysfs_test
 sysfs_test_LIBS := base
 
+# vdev: against a fake hv_vm, and a VFIO device made of a memfd.
+VDEV_TESTS := pci_config_test pci_bridge_test pci_bar_test vfio_config_test vfio_irq_test \
+	vfio_pci_test serial_test power_test
+UNIT_TESTS += $(VDEV_TESTS:%=vdev/%)
+define vdev_test
+$(1)_LIBS := vdev base
+$(1)_OBJS := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
+$(1)_LDFLAGS := -Wl,--wrap=ioctl
+endef
+$(foreach t,$(VDEV_TESTS),$(eval $(call vdev_test,$(t))))
+UNIT_TESTS += kvm/tiny_test
+tiny_test_LIBS := hv-core base
 UNIT_TESTS += base/rpc_test
 rpc_test_LIBS := base
 rpc_test_EXTRA := -ljansson -lpthread
+
+UNIT_TESTS += iommu/group_test
+group_test_LIBS := iommu base
+group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
+
+UNIT_TESTS += iommu/domain_test
+domain_test_LIBS := iommu base
+domain_test_LDFLAGS := -Wl,--wrap=ioctl
+
+UNIT_TESTS += iommu/lock_test
+lock_test_LIBS := iommu base

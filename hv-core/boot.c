@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* boot: tells the kinds of kernels apart, loads one, and adds the tables that every guest finds. */
+#include "hv-core/boot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "hv-core/acpi.h"
+#include "hv-core/elf.h"
+#include "hv-core/vm.h"
+
+static int write_acpi(struct hv_boot *boot)
+{
+	unsigned apic_ids[HV_MAX_CPUS];
+	struct hv_acpi_input input = {
+		.config = boot->config->acpi,
+		.layout = &boot->layout,
+		.apic_ids = apic_ids,
+		.cpus = hv_vm_cpus(boot->vm),
+		.ioapic_base = (uint32_t)HV_IOAPIC_BASE,
+	};
+	uint8_t *tables;
+	size_t size;
+	int err;
+
+	for (unsigned i = 0; i < input.cpus; i++)
+		apic_ids[i] = hv_vcpu_apic_id(boot->vm, i);
+	err = hv_acpi_build(&input, HV_BOOT_ACPI, &tables, &size);
+	if (err < 0)
+		return err;
+	if (size > HV_BOOT_ACPI_END - HV_BOOT_ACPI)
+		err = log_fail(-EFBIG, hv_vm_name(boot->vm),
+			       "ACPI tables of %zu bytes do not fit; use fewer devices", size);
+	else
+		err = hv_mem_write(boot->vm, HV_BOOT_ACPI, tables, size);
+	free(tables);
+	return err;
+}
+
+/* Returns how many bytes of the file's start there are. */
+static int read_head(const struct hv_boot_config *config, uint8_t *head, uint64_t *file_size)
+{
+	struct stat st;
+	ssize_t got;
+
+	if (fstat(config->kernel_fd, &st) < 0)
+		return log_fail(-errno, config->kernel_name, "cannot be read: %s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return log_fail(-ENOEXEC, config->kernel_name, "not a kernel: not a regular file");
+	*file_size = (uint64_t)st.st_size;
+	got = pread(config->kernel_fd, head, HV_BZIMAGE_HEAD, 0);
+	if (got < 0)
+		return log_fail(-errno, config->kernel_name, "cannot be read: %s", strerror(errno));
+	return (int)got;
+}
+
+static int load(struct hv_boot *boot)
+{
+	uint8_t head[HV_BZIMAGE_HEAD];
+	uint64_t file_size = 0;
+	struct hv_bzimage bz;
+	const char *why;
+	int len = read_head(boot->config, head, &file_size);
+
+	if (len < 0)
+		return len;
+	if (hv_elf_magic(head, (size_t)len))
+		return hv_boot_pvh(boot, file_size);
+	if (!hv_bzimage_magic(head, (size_t)len))
+		return log_fail(-ENOEXEC, boot->config->kernel_name,
+				"not a kernel: neither a Linux bzImage nor an ELF file; give a "
+				"vmlinuz");
+	if (hv_bzimage_parse(head, (size_t)len, file_size, &bz, &why) < 0)
+		return log_fail(-ENOEXEC, boot->config->kernel_name,
+				"not a kernel that can be started: %s", why);
+	return hv_boot_linux(boot, &bz);
+}
+
+int hv_boot(struct hv_vm *vm, const struct hv_boot_config *config)
+{
+	struct hv_boot boot = {.vm = vm, .config = config};
+	int err;
+
+	hv_mem_layout(vm, &boot.layout);
+	err = load(&boot);
+	return err < 0 ? err : write_acpi(&boot);
+}

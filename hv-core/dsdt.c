@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dsdt: processors, the PCIe host bridge with its windows and interrupt wiring, and the few
+ * platform devices.
+ */
+#include "hv-core/dsdt.h"
+
+#include <stdio.h>
+
+#include "base/util.h"
+#include "hv-core/aml.h"
+
+#define SLEEP_TYPE_S5 5
+
+/* What we let an OS control itself (PCI Firmware 3.3, table 4-6): native hot plug, PME, AER, the
+ * PCIe capability structure. */
+#define OSC_GRANTED 0x1d
+/* First dword of _OSC's answer (ACPI 6.5, 6.2.11). */
+#define OSC_UNKNOWN_UUID 0x4
+#define OSC_UNKNOWN_REVISION 0x8
+#define OSC_MASKED 0x10
+
+static void hid(struct aml *a, const char id[8])
+{
+	aml_name(a, "_HID");
+	aml_eisa_id(a, id);
+}
+
+static void hid_string(struct aml *a, const char *id)
+{
+	aml_name(a, "_HID");
+	aml_string(a, id);
+}
+
+static void name_int(struct aml *a, const char *name, uint64_t value)
+{
+	aml_name(a, name);
+	aml_int(a, value);
+}
+
+static void put_processors(struct aml *a, unsigned cpus)
+{
+	for (unsigned i = 0; i < cpus; i++) {
+		char name[16];
+		size_t device;
+
+		snprintf(name, sizeof(name), "C%03X", i & 0xfff);
+		device = aml_device(a, name);
+		hid_string(a, "ACPI0007");
+		name_int(a, "_UID", i);
+		aml_close(a, device);
+	}
+}
+
+/* ---- PCIe ---- */
+
+/* The windows are what is left of the PCI hole beside ECAM. */
+static void put_windows(struct aml *a, const struct hv_mem_layout *l)
+{
+	const struct range below = {l->pci32.start, l->ecam.start - 1};
+	const struct range above = {l->ecam.last + 1, l->pci32.last};
+
+	if (!range_overlaps(l->pci32, l->ecam)) {
+		aml_res_window32(a, (uint32_t)l->pci32.start, (uint32_t)l->pci32.last);
+	} else {
+		if (l->pci32.start < l->ecam.start)
+			aml_res_window32(a, (uint32_t)below.start, (uint32_t)below.last);
+		if (l->pci32.last > l->ecam.last)
+			aml_res_window32(a, (uint32_t)above.start, (uint32_t)above.last);
+	}
+	if (l->pci64.start < l->pci64.last)
+		aml_res_window64(a, l->pci64.start, l->pci64.last);
+}
+
+static void put_bridge_resources(struct aml *a, const struct hv_acpi_input *input)
+{
+	size_t crs;
+
+	aml_name(a, "_CRS");
+	crs = aml_resources(a);
+	aml_res_bus(a, 0, input->config->last_bus);
+	put_windows(a, input->layout);
+	aml_close_resources(a, crs);
+}
+
+static void put_route(struct aml *a, const struct hv_acpi_intx *intx, unsigned dev, unsigned pin)
+{
+	size_t entry = aml_package(a, 4);
+
+	aml_int(a, (uint64_t)dev << 16 | 0xffff); /* any function */
+	aml_int(a, pin);
+	aml_int(a, 0); /* no link device: the next is an I/O APIC input */
+	aml_int(a, intx->gsi[pin]);
+	aml_close(a, entry);
+}
+
+/* _PRT of the bus behind root port `bridge`, or of the root bus (bridge < 0). */
+static void put_routes(struct aml *a, const struct hv_acpi_config *config, int bridge)
+{
+	size_t count = 0, prt;
+
+	for (size_t i = 0; i < config->intx_count; i++)
+		count += (config->intx[i].bridge < 0 ? -1 : config->intx[i].bridge) == bridge;
+	aml_name(a, "_PRT");
+	prt = aml_package(a, (uint8_t)MIN(count * 4, UINT64_C(252)));
+	for (size_t i = 0, left = 63; i < config->intx_count && left > 0; i++) {
+		const struct hv_acpi_intx *intx = &config->intx[i];
+
+		if ((intx->bridge < 0 ? -1 : intx->bridge) != bridge)
+			continue;
+		for (unsigned pin = 0; pin < 4; pin++)
+			put_route(a, intx, intx->dev, pin);
+		left--;
+	}
+	aml_close(a, prt);
+}
+
+/* A root port is named in the namespace only for the wiring behind it. */
+static void put_root_ports(struct aml *a, const struct hv_acpi_config *config)
+{
+	for (int slot = 0; slot < 32; slot++) {
+		bool used = false;
+		char name[8];
+		size_t device;
+
+		for (size_t i = 0; i < config->intx_count; i++)
+			used |= config->intx[i].bridge == slot;
+		if (!used)
+			continue;
+		snprintf(name, sizeof(name), "S%02X", slot);
+		device = aml_device(a, name);
+		name_int(a, "_ADR", (uint64_t)slot << 16);
+		put_routes(a, config, slot);
+		aml_close(a, device);
+	}
+}
+
+static void create_dword(struct aml *a, uint8_t offset, const char *name)
+{
+	aml_op(a, AML_CREATE_DWORD);
+	aml_op(a, AML_ARG3);
+	aml_int(a, offset);
+	aml_path(a, name);
+}
+
+/* CDW1 |= bits */
+static void osc_answer(struct aml *a, uint64_t bits)
+{
+	aml_op(a, AML_OR);
+	aml_path(a, "CDW1");
+	aml_int(a, bits);
+	aml_path(a, "CDW1");
+}
+
+/* _OSC (UUID, revision, count, buffer): hands the OS what we grant of what it asked for. */
+static void put_osc(struct aml *a)
+{
+	size_t method = aml_method(a, "_OSC", 4, true), branch, inner;
+
+	create_dword(a, 0, "CDW1");
+	branch = aml_if(a);
+	aml_op(a, AML_LEQUAL);
+	aml_op(a, AML_ARG0);
+	aml_uuid(a, "33DB4D5B-1FF7-401C-9657-7441C03DD766");
+	create_dword(a, 8, "CDW3");
+	aml_op(a, AML_AND);
+	aml_path(a, "CDW3");
+	aml_int(a, OSC_GRANTED);
+	aml_op(a, AML_LOCAL0);
+	inner = aml_if(a);
+	aml_op(a, AML_LNOT);
+	aml_op(a, AML_LEQUAL);
+	aml_op(a, AML_ARG1);
+	aml_int(a, 1);
+	osc_answer(a, OSC_UNKNOWN_REVISION);
+	aml_close(a, inner);
+	inner = aml_if(a);
+	aml_op(a, AML_LNOT);
+	aml_op(a, AML_LEQUAL);
+	aml_path(a, "CDW3");
+	aml_op(a, AML_LOCAL0);
+	osc_answer(a, OSC_MASKED);
+	aml_close(a, inner);
+	aml_op(a, AML_STORE);
+	aml_op(a, AML_LOCAL0);
+	aml_path(a, "CDW3");
+	aml_close(a, branch);
+	branch = aml_else(a);
+	osc_answer(a, OSC_UNKNOWN_UUID);
+	aml_close(a, branch);
+	aml_op(a, AML_RETURN);
+	aml_op(a, AML_ARG3);
+	aml_close(a, method);
+}
+
+static void put_pcie(struct aml *a, const struct hv_acpi_input *input)
+{
+	size_t device = aml_device(a, "PCI0");
+
+	hid(a, "PNP0A08");
+	aml_name(a, "_CID");
+	aml_eisa_id(a, "PNP0A03");
+	name_int(a, "_UID", 0);
+	name_int(a, "_SEG", 0);
+	name_int(a, "_BBN", 0);
+	put_bridge_resources(a, input);
+	put_routes(a, input->config, -1);
+	put_osc(a);
+	put_root_ports(a, input->config);
+	aml_close(a, device);
+}
+
+/* ---- platform ---- */
+
+/* ECAM belongs to the board, not to the host bridge (PCI Firmware 3.3, 4.1.2, note 2). */
+static void put_board(struct aml *a, const struct hv_mem_layout *layout)
+{
+	size_t device = aml_device(a, "MB00"), crs;
+
+	hid(a, "PNP0C02");
+	name_int(a, "_UID", 0);
+	aml_name(a, "_CRS");
+	crs = aml_resources(a);
+	aml_res_memory32(a, (uint32_t)layout->ecam.start, (uint32_t)range_size(layout->ecam));
+	aml_close_resources(a, crs);
+	aml_close(a, device);
+}
+
+static void put_serial(struct aml *a, const struct hv_acpi_config *config)
+{
+	size_t device, crs;
+
+	if (!config->serial_port)
+		return;
+	device = aml_device(a, "COM1");
+	hid(a, "PNP0501");
+	name_int(a, "_UID", 1);
+	aml_name(a, "_CRS");
+	crs = aml_resources(a);
+	aml_res_io(a, config->serial_port, 8);
+	aml_res_edge_interrupt(a, config->serial_gsi);
+	aml_close_resources(a, crs);
+	aml_close(a, device);
+}
+
+static void put_panic(struct aml *a, const struct hv_acpi_config *config)
+{
+	size_t device, crs;
+
+	if (!config->panic_port)
+		return;
+	device = aml_device(a, "PEVT");
+	hid_string(a, "QEMU0001");
+	aml_name(a, "_CRS");
+	crs = aml_resources(a);
+	aml_res_io(a, config->panic_port, 1);
+	aml_close_resources(a, crs);
+	aml_close(a, device);
+}
+
+static void put_power_button(struct aml *a)
+{
+	size_t device = aml_device(a, "PWRB");
+
+	hid(a, "PNP0C0C");
+	name_int(a, "_UID", 0);
+	aml_close(a, device);
+}
+
+/* The generic event device (ACPI 6.5, 5.6.9): its interrupt runs _EVT, which asks what happened. */
+static void put_events(struct aml *a, const struct hv_acpi_config *config)
+{
+	size_t device = aml_device(a, "GED"), part;
+
+	hid_string(a, "ACPI0013");
+	name_int(a, "_UID", 0);
+	aml_name(a, "_CRS");
+	part = aml_resources(a);
+	aml_res_edge_interrupt(a, config->event_gsi);
+	aml_close_resources(a, part);
+	aml_io_region(a, "EREG", config->event_port, 4);
+	part = aml_field(a, "EREG", 0x03); /* dword access, no lock, preserve */
+	aml_field_unit(a, "EVTS", 32);
+	aml_close(a, part);
+	part = aml_method(a, "_EVT", 1, true);
+	aml_op(a, AML_STORE);
+	aml_path(a, "EVTS");
+	aml_op(a, AML_LOCAL0);
+	size_t branch = aml_if(a);
+
+	aml_op(a, AML_AND);
+	aml_op(a, AML_LOCAL0);
+	aml_int(a, HV_ACPI_EVENT_POWER_BUTTON);
+	aml_op(a, AML_ZERO); /* no target */
+	aml_op(a, AML_NOTIFY);
+	aml_path(a, "\\_SB.PWRB");
+	aml_int(a, 0x80);
+	aml_close(a, branch);
+	aml_close(a, part);
+	aml_close(a, device);
+}
+
+/* \_S5: the sleep type that the sleep control register takes for "off" (7.4.2.6). */
+static void put_soft_off(struct aml *a)
+{
+	size_t package;
+
+	aml_name(a, "\\_S5");
+	package = aml_package(a, 4);
+	aml_int(a, SLEEP_TYPE_S5);
+	for (int i = 0; i < 3; i++)
+		aml_int(a, 0);
+	aml_close(a, package);
+}
+
+int hv_dsdt_build(const struct hv_acpi_input *input, uint8_t **out, size_t *len)
+{
+	struct aml a = {0};
+	size_t scope;
+
+	put_soft_off(&a);
+	scope = aml_scope(&a, "\\_SB");
+	put_processors(&a, input->cpus);
+	put_pcie(&a, input);
+	put_board(&a, input->layout);
+	put_serial(&a, input->config);
+	put_panic(&a, input->config);
+	put_power_button(&a);
+	put_events(&a, input->config);
+	aml_close(&a, scope);
+	return aml_finish(&a, out, len);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * engine_kvm: the engine on top of Linux's KVM. Private to engine_kvm*.c, the only files that issue
+ * KVM ioctls (Documentation/virt/kvm/api.rst, "api.rst" below).
+ *
+ * engine_kvm.c the VM, engine_kvm_vcpu.c its CPUs, engine_kvm_stats.c what KVM counts.
+ */
+#ifndef HV_CORE_ENGINE_KVM_H
+#define HV_CORE_ENGINE_KVM_H
+
+#include <linux/kvm.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "hv-core/engine.h"
+
+struct hv_engine {
+	int kvm; /* /dev/kvm, borrowed */
+	int vm;
+	int vfio;     /* KVM_DEV_TYPE_VFIO, made with the first group */
+	int stats;    /* -1: KVM has none */
+	int run_size; /* bytes of a struct kvm_run mapping */
+	unsigned vcpus;
+	unsigned routes_room; /* entries in `routing` */
+	struct kvm_irq_routing *routing;
+	struct hv_engine_caps caps;
+};
+
+struct hv_engine_vcpu {
+	struct hv_engine *engine;
+	unsigned apic_id;
+	int fd;
+	int stats;
+	struct kvm_run *run;
+	atomic_int tid;	  /* who runs it; 0 before the first time */
+	bool msr_pending; /* an MSR exit waits for its answer */
+	bool msr_error;
+};
+
+/* The signal that gets a vCPU out of the guest. Its handler does nothing. */
+static inline int hv_kvm_kick_signal(void)
+{
+	return SIGRTMIN;
+}
+
+int hv_kvm_vcpu_create(struct hv_engine *engine, unsigned apic_id, struct hv_engine_vcpu **out);
+void hv_kvm_vcpu_destroy(struct hv_engine_vcpu *vcpu);
+int hv_kvm_vcpu_set_cpuid(struct hv_engine_vcpu *vcpu, const struct hv_cpuid_entry *entries,
+			  size_t count);
+int hv_kvm_vcpu_set_entry(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *entry);
+int hv_kvm_vcpu_run(struct hv_engine_vcpu *vcpu, struct hv_exit *exit);
+int hv_kvm_vcpu_kick(struct hv_engine_vcpu *vcpu);
+int hv_kvm_vcpu_describe(struct hv_engine_vcpu *vcpu, char *text, size_t size);
+
+int hv_kvm_stats(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, struct hv_engine_stat **out,
+		 size_t *count);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vm: what a struct hv_vm is made of. Private to hv-core.
+ *
+ * One handle, several owners of its parts: mem*.c the memory, vcpu.c and exit.c the CPUs, bus.c the
+ * regions, irq.c and ioapic.c the interrupts, boot*.c what is put into memory before the start.
+ *
+ * Locks, in the order in which they nest:
+ *   device_lock   all device state, the I/O APIC, device memory slots, changes to the buses
+ *   bus.lock      the arrays of regions, so that statistics can walk them without device_lock
+ *   routes.lock   the routes; hv_route_* and hv_irqfd_* are called from several threads
+ */
+#ifndef HV_CORE_VM_H
+#define HV_CORE_VM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/bitmap.h"
+#include "hv-core/bus.h"
+#include "hv-core/cpuid.h"
+#include "hv-core/hv.h"
+#include "hv-core/ioapic.h"
+#include "hv-core/irq.h"
+#include "hv-core/mem.h"
+
+struct hv_vcpu {
+	struct hv_vm *vm;
+	unsigned index;
+	unsigned apic_id;
+	int pin; /* host CPU, or -1 */
+	struct hv_engine_vcpu *engine;
+	pthread_t thread;
+	bool started;
+	atomic_int tid;
+	atomic_uint_fast64_t exits[HV_EXIT_COUNT]; /* written by the vCPU's own thread only */
+};
+
+struct hv_vm {
+	char name[64];
+	char subject[72]; /* "vm NAME": what log messages are about */
+	const struct hv_engine_ops *ops;
+	struct hv_engine *engine;
+	struct hv_engine_caps caps;
+
+	struct hv_cpuid_topology topology;
+	unsigned cpus;
+	struct hv_vcpu *vcpus;
+
+	struct hv_mem mem;
+	struct hv_bus bus;
+	struct hv_ioapic ioapic;
+	struct hv_region *ioapic_region;
+	struct hv_routes routes;
+
+	pthread_mutex_t device_lock;
+	atomic_int end; /* enum hv_end; set once */
+	void (*on_end)(void *opaque, enum hv_end end);
+	void *on_end_opaque;
+};
+
+/* ---- vcpu.c ---- */
+
+int hv_vcpus_create(struct hv_vm *vm, const int *pin, const struct hv_cpuid_entry *host,
+                    size_t host_count);
+void hv_vcpus_destroy(struct hv_vm *vm);
+int hv_vcpus_start(struct hv_vm *vm);
+void hv_vcpus_kick(struct hv_vm *vm);
+void hv_vcpus_join(struct hv_vm *vm);
+void hv_vcpus_stop(struct hv_vm *vm); /* ends what runs, without telling hv_vm_on_end */
+
+/* Where CPU 0 starts; the other CPUs wait for INIT and SIPI. Before hv_vm_start. */
+int hv_vcpu_set_boot_entry(struct hv_vm *vm, const struct hv_entry_state *entry);
+/* The APIC ID of a CPU, as CPUID tells it and MADT must. */
+unsigned hv_vcpu_apic_id(const struct hv_vm *vm, unsigned cpu);
+
+/* ---- exit.c ---- */
+
+/* Does what the guest asked for, or ends the VM where that cannot be done. */
+void hv_exit_dispatch(struct hv_vcpu *vcpu, struct hv_exit *exit);
+
+#endif

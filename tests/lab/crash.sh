@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# lab: --timeout 420
+#
+# kill -9 of the monitor, of its supervisor and of both while the guest uses the VF; Ctrl-C once and
+# twice; the host asking for its device back. No device may end up without the driver it had.
+. tests/lab/lib.sh
+
+pf=$(pf)
+check "VFs are made, with drivers" sluice vf create "$pf" --count 2 --probe
+vf=$(vf_bdf "$pf" 0)
+check "the VF has its driver" wait_for 5 test "$(driver_of "$vf")" = igbvf
+made=$(host_state)
+start() {
+	guest web "guest.ip=10.0.2.15/24 guest.ping=10.0.2.2,3 guest.wait" --memory 256M \
+		--vf "$pf/0:mac=02:00:00:00:04:01" "$@"
+}
+vmm() {
+	pgrep -x sluice-vmm
+}
+up() {
+	sluice vm console web --no-input --history 2>/dev/null | grep -q 'SLUICE-GUEST: waiting'
+}
+started() {
+	check "$1: started" start --detach
+	check "$1: the guest is up" wait_for 60 sh -c "[ \$(awk '/vfio/ { n += \$2 + \$3 } END { print n + 0 }' /proc/interrupts) -gt 5 ]"
+}
+
+started "monitor killed"
+kill -KILL "$(vmm)"
+check "monitor killed: it is gone" wait_for 10 sh -c '! pgrep -x sluice-vmm'
+check "monitor killed: vf list says orphaned" wait_for 5 sh -c "sluice vf list | grep -q 'orphaned.*web\|web.*orphaned'"
+check "monitor killed: vf release brings it back" sluice vf release "$pf/0"
+check "monitor killed: everything is as before" test "$(host_state)" = "$made"
+
+started "everything killed"
+pkill -KILL -x sluice
+pkill -KILL -x sluice-vmm
+check "everything killed: vf list says orphaned" wait_for 5 sh -c "sluice vf list | grep -q orphaned"
+guest web "guest.ip=10.0.2.15/24 guest.ping=10.0.2.2,3" --memory 256M --vf "$pf/0:mac=02:00:00:00:04:01" >"$work/out" 2>&1
+check_text "everything killed: the next start takes it back" "SLUICE-GUEST: ping ok" "$work/out"
+check "everything killed: everything is as before" test "$(host_state)" = "$made"
+
+started "supervisor killed"
+pkill -KILL -x sluice
+check "supervisor killed: the guest lives on" sh -c "sluice vm list | grep -q 'web.*running'"
+check "supervisor killed: vm stop still ends it" sluice vm stop web
+check "supervisor killed: everything is as before" wait_for 10 sh -c "[ -z \"\$(sluice vm list --json | grep web)\" ]"
+check "supervisor killed: the host is as before" test "$(host_state)" = "$made"
+
+start >"$work/out" 2>&1 &
+job=$!
+check "Ctrl-C: the guest is up" wait_for 60 grep -q 'SLUICE-GUEST: waiting' "$work/out"
+pkill -INT -x sluice
+wait $job
+check "Ctrl-C: the guest was asked and went, status 0" test $? = 0
+check_text "Ctrl-C: by its power button" "SLUICE-GUEST: power-button" "$work/out"
+check "Ctrl-C: everything is as before" test "$(host_state)" = "$made"
+
+# A guest that does not listen: the kernel alone, stopped in its initramfs before acpi events are read.
+guest deaf "guest.wait rdinit=/bin/sleep -- 600" --memory 256M --vf "$pf/0" >"$work/out" 2>&1 &
+job=$!
+check "Ctrl-C twice: the guest is up" wait_for 60 vmm
+sleep 8
+pkill -INT -x sluice
+sleep 1
+check "Ctrl-C twice: once is not enough for a deaf guest" vmm
+pkill -INT -x sluice
+check "Ctrl-C twice: the second forces it" wait_for 10 sh -c '! pgrep -x sluice-vmm'
+wait $job
+check "Ctrl-C twice: everything is as before" test "$(host_state)" = "$made"
+finish

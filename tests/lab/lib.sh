@@ -1,0 +1,128 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# lib: what every scenario on the emulated host shares. A scenario states facts in TAP and never
+# stops at the first failure; its exit status says whether any failed (finish).
+
+set -uo pipefail
+PATH=$SLUICE_BUILD/root/usr/bin:$PATH
+work=$(mktemp -d)
+tests_failed=0
+
+ok() {
+	echo "ok - $*"
+}
+
+not_ok() {
+	echo "not ok - $*"
+	tests_failed=1
+}
+
+# check DESCRIPTION COMMAND...: the command succeeds. Its output is shown only when it does not.
+check() {
+	local what=$1 out
+	shift
+	if out=$("$@" 2>&1); then
+		ok "$what"
+	else
+		not_ok "$what"
+		printf '# %s\n' "$*"
+		sed 's/^/#   /' <<<"$out"
+	fi
+}
+
+# check_text DESCRIPTION REGEX FILE: some line of the file matches.
+check_text() {
+	if grep -qE -- "$2" "$3"; then
+		ok "$1"
+	else
+		not_ok "$1"
+		echo "# no line of $3 matches: $2"
+		tail -n 40 "$3" | sed 's/^/#   /'
+	fi
+}
+
+# refused STATUS REGEX DESCRIPTION COMMAND...: ends with STATUS, says one line that matches, and the
+# host is as it was before.
+refused() {
+	local want=$1 regex=$2 what=$3 before after out status
+	shift 3
+	before=$(host_state)
+	out=$(timeout 60 "$@" 2>&1 </dev/null)
+	status=$?
+	after=$(host_state)
+	if [ "$status" != "$want" ]; then
+		not_ok "$what: status $status instead of $want"
+	elif [ "$(wc -l <<<"$out")" != 1 ]; then
+		not_ok "$what: not one line"
+	elif ! grep -qE -- "$regex" <<<"$out"; then
+		not_ok "$what: no match for: $regex"
+	elif [ "$before" != "$after" ]; then
+		not_ok "$what: the host changed"
+		diff <(echo "$before") <(echo "$after") | sed 's/^/#   /'
+	else
+		ok "$what"
+	fi
+	sed 's/^/#   /' <<<"$out"
+}
+
+# Everything on the host that Sluice could have changed, as text to compare.
+host_state() {
+	local dev
+	for dev in /sys/bus/pci/devices/*; do
+		printf '%s driver=%s override=%s vfs=%s probe=%s\n' "${dev##*/}" \
+			"$(basename "$(readlink "$dev/driver" 2>/dev/null)")" \
+			"$(cat "$dev/driver_override" 2>/dev/null)" \
+			"$(cat "$dev/sriov_numvfs" 2>/dev/null)" \
+			"$(cat "$dev/sriov_drivers_autoprobe" 2>/dev/null)"
+	done
+	ip link | grep -E '^ +vf ' # attributes of VFs, as the kernel has them
+	ls /dev/vfio /run/sluice/vm 2>/dev/null
+	sqlite_claims
+	pgrep -x -l sluice-vmm
+	return 0
+}
+
+sqlite_claims() {
+	sluice vf list --json 2>/dev/null | grep -E '"(owner|state)"'
+}
+
+# The PF of this host (the lab's first NIC), its VFs' addresses.
+pf() {
+	sluice pf list --json | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p' | head -n 1
+}
+
+vf_bdf() { # PF INDEX
+	basename "$(readlink "/sys/class/net/$1/device/virtfn$2")"
+}
+
+driver_of() { # BDF
+	basename "$(readlink "/sys/bus/pci/devices/$1/driver" 2>/dev/null)"
+}
+
+guest() { # NAME APPEND OPTION...: a VM with the lab's kernel and initramfs, in the foreground
+	local name=$1 append=$2
+	shift 2
+	timeout 120 sluice vm run "$name" --kernel "$LAB_KERNEL" --initrd "$LAB_INITRD" \
+		--append "console=ttyS0 quiet panic=-1 $append" "$@" </dev/null
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds; fails after that time.
+wait_for() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $deadline ] || return 1
+		sleep 0.1
+	done
+}
+
+# Interrupts that VFIO has delivered, over all vectors and CPUs.
+vfio_interrupts() {
+	awk '/vfio/ { for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i } END { print n + 0 }' /proc/interrupts
+}
+
+finish() {
+	rm -rf "$work"
+	exit $tests_failed
+}
