@@ -5,6 +5,7 @@
  * the steps before it are undone.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>

@@ -33,14 +33,21 @@ static FILE *open_proc(json_int_t pid, const char *file)
 	return fopen(path, "re");
 }
 
+static void set_kib(json_t *memory, const char *key, uint64_t bytes)
+{
+	json_object_set_new(memory, key, integer(bytes / KIB));
+}
+
+/* "memory": {"text", "ram_kib", "present_kib", "private_kib", "pinned_kib", "locked_kib"} */
 static void add_memory(json_t *stat)
 {
 	json_int_t pid = json_integer_value(json_object_get(stat, "pid"));
 	const json_t *blocks = json_object_get(stat, "ram");
 	struct proc_area ram[RAM_BLOCKS_MAX];
-	struct proc_memory memory;
-	uint64_t locked, guest = 0;
+	struct proc_memory pss;
+	uint64_t bytes, guest = 0;
 	size_t count = MIN(json_array_size(blocks), (size_t)RAM_BLOCKS_MAX);
+	json_t *memory = json_pack("{s:O}", "text", json_object_get(stat, "memory"));
 	FILE *in = open_proc(pid, "smaps");
 
 	for (size_t i = 0; i < count; i++) {
@@ -49,22 +56,23 @@ static void add_memory(json_t *stat)
 		ram[i].size = (uint64_t)json_integer_value(json_object_get(block, "size"));
 		guest += ram[i].size;
 	}
-	json_object_set_new(stat, "ram_bytes", integer(guest));
+	set_kib(memory, "ram_kib", guest);
 	if (in) {
-		proc_smaps(in, ram, count, &memory);
+		proc_smaps(in, ram, count, &pss);
 		fclose(in);
-		json_object_set_new(stat, "vmm_pss", integer(memory.pss));
-		json_object_set_new(stat, "ram_pss", integer(memory.ram_pss));
+		set_kib(memory, "private_kib", pss.pss);
+		set_kib(memory, "present_kib", pss.ram_pss);
 	}
 	in = open_proc(pid, "status");
-	if (in && !proc_status(in, "VmPin", &locked))
-		json_object_set_new(stat, "pinned", integer(locked));
+	if (in && !proc_status(in, "VmPin", &bytes))
+		set_kib(memory, "pinned_kib", bytes);
 	if (in)
 		rewind(in);
-	if (in && !proc_status(in, "VmLck", &locked))
-		json_object_set_new(stat, "locked", integer(locked));
+	if (in && !proc_status(in, "VmLck", &bytes))
+		set_kib(memory, "locked_kib", bytes);
 	if (in)
 		fclose(in);
+	json_object_set_new(stat, "memory", memory);
 }
 
 /* The names that vfio-pci gives its interrupts (drivers/vfio/pci/vfio_pci_intrs.c). */
@@ -235,18 +243,22 @@ static void show_devices(const json_t *stat)
 	}
 }
 
+static uint64_t kib_of(const json_t *memory, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(memory, key)) * KIB;
+}
+
 static void show_memory(const json_t *stat)
 {
-	char vmm[PARSE_SIZE_TEXT], there[PARSE_SIZE_TEXT], pinned[PARSE_SIZE_TEXT];
+	const json_t *memory = json_object_get(stat, "memory");
+	char present[PARSE_SIZE_TEXT], locked[PARSE_SIZE_TEXT], private[PARSE_SIZE_TEXT];
 
-	format_size((uint64_t)json_integer_value(json_object_get(stat, "vmm_pss")), vmm);
-	format_size((uint64_t)json_integer_value(json_object_get(stat, "ram_pss")), there);
-	format_size((uint64_t)json_integer_value(json_object_get(stat, "pinned")) +
-			    (uint64_t)json_integer_value(json_object_get(stat, "locked")),
-		    pinned);
+	format_size(kib_of(memory, "present_kib"), present);
+	format_size(kib_of(memory, "pinned_kib") + kib_of(memory, "locked_kib"), locked);
+	format_size(kib_of(memory, "private_kib"), private);
 	printf("\nguest RAM: %s; %s present, %s locked\n",
-	       json_string_value(json_object_get(stat, "memory")), there, pinned);
-	printf("sluice-vmm memory beside guest RAM: %s (PSS)\n", vmm);
+	       json_string_value(json_object_get(memory, "text")), present, locked);
+	printf("private memory of sluice-vmm (PSS without guest RAM): %s\n", private);
 }
 
 int cmd_vm_stat(struct cli *cli, const struct cli_args *args)

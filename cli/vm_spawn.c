@@ -189,19 +189,25 @@ static int write_config(struct cli *cli, const struct vm_request *r,
 	return err;
 }
 
-/* $SLUICE_VMM; else the program beside this one; else from PATH. */
+/* $SLUICE_VMM; else the program beside this one, or where it is installed; else from PATH. */
 static void find_vmm(char path[PATH_MAX])
 {
+	static const char *const places[] = {"sluice-vmm", "../libexec/sluice/sluice-vmm"};
 	const char *wanted = getenv("SLUICE_VMM");
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - sizeof("sluice-vmm"));
-	char *slash = n > 0 ? (path[n] = '\0', strrchr(path, '/')) : NULL;
+	char self[PATH_MAX - 64];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
 
-	if (slash)
-		strcpy(slash + 1, "sluice-vmm");
-	if (wanted && *wanted)
+	if (wanted && *wanted) {
 		snprintf(path, PATH_MAX, "%s", wanted);
-	else if (!slash || access(path, X_OK) < 0)
-		strcpy(path, "sluice-vmm");
+		return;
+	}
+	for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
+		snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - self), self, places[i]);
+		if (access(path, X_OK) == 0)
+			return;
+	}
+	strcpy(path, "sluice-vmm");
 }
 
 /* In the child. Only returns when the program could not be started. */

@@ -320,37 +320,42 @@ static int died(struct supervisor *s, int status)
 	return CLI_FAILED;
 }
 
-/* The words for enum hv_end's names, and whether nothing needs to be kept for a look. */
+/* What enum hv_end's names mean to the user. `well`: nothing needs to be kept for a look. */
 static const struct ending {
 	const char *end, *text;
 	bool well;
 } endings[] = {
-	{"poweroff", "the guest powered off", true},
-	{"reset", "the guest asked for a reboot", true},
-	{"killed", "stopped from outside", true},
-	{"panic", "the guest's kernel panicked", false},
-	{"crash", "the guest crashed (triple fault)", false},
-	{"device", "a device failed", false},
-	{"failed", "could not be built again after a reset", false},
+	{"poweroff", "ended: poweroff", true},
+	{"reset", "ended: reboot", true},
+	{"killed", "ended: killed, from outside", true},
+	{"panic", "ended: panic: the guest's kernel gave up", false},
+	{"crash", "ended: crash: a CPU of the guest could not go on", false},
+	{"device", "ended: a device failed", false},
+	{"failed", "ended: not built again after a reboot", false},
 };
+
+/* Zero where the guest ended as it was meant to. */
+static int exit_code(const struct supervisor *s, const char *end)
+{
+	bool reboot_is_exit = !s->request->restart && !strcmp(end, "reset");
+
+	return reboot_is_exit || !strcmp(end, "poweroff") ? CLI_OK : CLI_FAILED;
+}
 
 static int finish(struct supervisor *s, const char *end)
 {
 	const struct ending *ending = endings;
-	struct sriov *sriov;
+	struct sriov *sriov = cli_sriov(s->cli);
 
 	while (ending < endings + ARRAY_SIZE(endings) - 1 && strcmp(ending->end, end) != 0)
 		ending++;
+	int err = sriov ? sriov_release_all(sriov, s->request->name) : -EIO;
+	if (ending->well && !err)
+		vm_dir_remove(s->cli, s->request->name);
+	else
+		keep_result(s, ending->end);
 	say(s, ending->text);
-	if (ending->well)
-		return vm_give_back(s->cli, s->request->name) || strcmp(end, "poweroff") != 0
-			       ? CLI_FAILED
-			       : CLI_OK;
-	sriov = cli_sriov(s->cli);
-	if (!sriov || sriov_release_all(sriov, s->request->name))
-		return CLI_FAILED;
-	keep_result(s, ending->end);
-	return CLI_FAILED;
+	return err ? CLI_FAILED : exit_code(s, end);
 }
 
 static int conclude(struct supervisor *s)
