@@ -191,8 +191,8 @@ extract_vmlinux() {
 	setup=$(od -An -tu1 -j 0x1f1 -N 1 "$kernel/bzImage")
 	read -r offset length < <(od -An -tu4 -j 0x248 -N 8 "$kernel/bzImage")
 	# The last 4 bytes of the payload are its unpacked size, not part of the stream.
-	tail -c "+$(((setup + 1) * 512 + offset + 1))" "$kernel/bzImage" |
-		head -c $((length - 4)) >"$kernel/payload"
+	dd if="$kernel/bzImage" of="$kernel/payload" bs=1M status=none \
+		iflag=skip_bytes,count_bytes skip=$(((setup + 1) * 512 + offset)) count=$((length - 4))
 	zstd -qdc "$kernel/payload" >"$kernel/vmlinux.new" 2>/dev/null ||
 		xz -dc "$kernel/payload" >"$kernel/vmlinux.new" ||
 		die "fetch: $kernel/bzImage: its payload is neither zstd nor xz"
