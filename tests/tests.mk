@@ -40,3 +40,7 @@ irq_test_OBJS := $(O)/tests/fakes/fake_engine.o
 
 UNIT_TESTS += hv-core/mem_layout_test
 mem_layout_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/vm_test
+vm_test_LIBS := hv-core base
+vm_test_OBJS := $(O)/tests/fakes/fake_engine.o
