@@ -93,3 +93,6 @@ holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 UNIT_TESTS += sriov/netlink_test
 netlink_test_LIBS := sriov base
 netlink_test_EXTRA := -lnl-3
+
+UNIT_TESTS += hv-core/mem_back_test
+mem_back_test_LIBS := hv-core base
