@@ -27,3 +27,12 @@ sysfs_test_LIBS := base
 
 UNIT_TESTS += kvm/tiny_test
 tiny_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/elf_test
+elf_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/bzimage_test
+bzimage_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/vmlinux_test
+vmlinux_test_LIBS := hv-core base
