@@ -36,3 +36,13 @@ bzimage_test_LIBS := hv-core base
 
 UNIT_TESTS += hv-core/vmlinux_test
 vmlinux_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/kcache_test
+kcache_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/unpack_test
+unpack_test_LIBS := hv-core base
+unpack_test_EXTRA := -lzstd -llzma -llz4 -lz
+
+UNIT_TESTS += hv-core/cpuid_test
+cpuid_test_LIBS := hv-core base
