@@ -46,3 +46,6 @@ unpack_test_EXTRA := -lzstd -llzma -llz4 -lz
 
 UNIT_TESTS += hv-core/cpuid_test
 cpuid_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/acpi_test
+acpi_test_LIBS := hv-core base
