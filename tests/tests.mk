@@ -49,3 +49,7 @@ cpuid_test_LIBS := hv-core base
 
 UNIT_TESTS += hv-core/acpi_test
 acpi_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/boot_test
+boot_test_LIBS := hv-core base
+boot_test_EXTRA := -lz
