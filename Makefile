@@ -21,8 +21,8 @@ AR      ?= ar
 PKG_CONFIG ?= pkg-config
 prefix  ?= /usr/local
 SAN     ?=
-O       := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 comma   := ,
+O       := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
@@ -136,7 +136,7 @@ demo:
 	@packaging/deps.sh build lab
 	@$(MAKE) --no-print-directory staged
 	@lab/lab fetch --rig 1
-	@lab/lab run --name demo docs/demo.sh
+	@lab/lab run --name demo /usr/bin/env SLUICE_BUILD=$(CURDIR)/build docs/demo.sh
 
 .PHONY: bench-boot
 bench-boot:

@@ -16,12 +16,12 @@
 #include "hv-core/vm.h"
 
 static const uint32_t ignored_msrs[] = {
-        0x0000003a, /* IA32_FEATURE_CONTROL: firmware locks it; zero says nothing is on */
-        0x00000140, /* MISC_FEATURE_ENABLES */
-        0x000001a2, /* MSR_TEMPERATURE_TARGET */
-        0x00000619, /* MSR_DRAM_ENERGY_STATUS, RAPL */
-        0x00000639, /* MSR_PP0_ENERGY_STATUS, RAPL */
-        0xc0010048, /* AMD TOP_MEM configuration chain; firmware's */
+	0x0000003a, /* IA32_FEATURE_CONTROL: firmware locks it; zero says nothing is on */
+	0x00000140, /* MISC_FEATURE_ENABLES */
+	0x000001a2, /* MSR_TEMPERATURE_TARGET */
+	0x00000619, /* MSR_DRAM_ENERGY_STATUS, RAPL */
+	0x00000639, /* MSR_PP0_ENERGY_STATUS, RAPL */
+	0xc0010048, /* AMD TOP_MEM configuration chain; firmware's */
 };
 
 static void do_msr(struct hv_vcpu *vcpu, struct hv_exit *exit)
@@ -37,11 +37,11 @@ static void do_msr(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	}
 	*exit->msr.error = true;
 	log_debug(vcpu->vm->subject, "CPU %u %s unknown MSR 0x%" PRIx32, vcpu->index,
-	          read ? "reads" : "writes", exit->msr.index);
+		  read ? "reads" : "writes", exit->msr.index);
 }
 
 static void access_one(struct hv_bus *bus, enum hv_space space, bool read, uint64_t addr,
-                       void *data, unsigned len)
+		       void *data, unsigned len)
 {
 	if (read)
 		hv_bus_read(bus, space, addr, data, len);
@@ -52,7 +52,7 @@ static void access_one(struct hv_bus *bus, enum hv_space space, bool read, uint6
 /* Devices know accesses of 1, 2, 4 and 8 bytes. An access across a page may come in other pieces.
  */
 static void access_pieces(struct hv_bus *bus, enum hv_space space, bool read, uint64_t addr,
-                          uint8_t *data, unsigned len)
+			  uint8_t *data, unsigned len)
 {
 	while (len) {
 		unsigned piece = len >= 8 ? 8 : len >= 4 ? 4 : len >= 2 ? 2 : 1;
@@ -85,7 +85,7 @@ static void crash(struct hv_vcpu *vcpu, const char *what, uint64_t code)
 	if (vm->ops->vcpu_describe(vcpu->engine, state, sizeof(state)) < 0)
 		snprintf(state, sizeof(state), "registers unknown");
 	log_error(vm->subject, "crashed: CPU %u: %s (0x%" PRIx64 "); %s", vcpu->index, what, code,
-	          state);
+		  state);
 	hv_vm_end(vm, HV_END_CRASH);
 }
 

@@ -18,6 +18,7 @@
 # Raise a piece's number when what fetch makes of it changes: old caches are then rebuilt.
 LAB_FORMAT_KERNEL=1
 LAB_FORMAT_QEMU=1
+LAB_FORMAT_BOCHS=1
 
 LAB_RELEASE=trixie
 LAB_KERNEL_SERIES=6.12
@@ -84,6 +85,7 @@ unpack_closure() {
 		dpkg-deb -x "$deb" "$dir"
 	done
 	rm -rf "$LAB_CACHE/apt/archives"
+	rm -rf "$dir"/usr/share/{doc,fonts,icons,info,locale,man}
 }
 
 # True when the cache holds this piece in the wanted format.
@@ -116,6 +118,26 @@ fetch_qemu() {
 		die "fetch: QEMU $version is too old: VFs of its igb get no traffic; need $LAB_QEMU_AT_LEAST"
 	publish qemu $LAB_FORMAT_QEMU "$new"
 	say "fetch: QEMU $version ready"
+}
+
+# Bochs, and what makes a CD that it can boot. GRUB's image is made here, once: it reads
+# grub.cfg from the CD it lies on.
+fetch_bochs() {
+	local new=$LAB_CACHE/bochs.new
+
+	piece_ready bochs $LAB_FORMAT_BOCHS && return
+	apt_prepare
+	say "fetch: Bochs from $LAB_RELEASE (60 MB)"
+	rm -rf "$new"
+	mkdir -p "$new"
+	unpack_closure "$new" bochs bochs-term bochsbios vgabios grub-common grub-pc-bin xorriso
+	echo 'set root=(cd)' >"$new/grub.cfg"
+	echo 'configfile (cd)/grub.cfg' >>"$new/grub.cfg"
+	run_from_tree "$new" grub-mkimage -d "$new/usr/lib/grub/i386-pc" -O i386-pc-eltorito -p / \
+		-c "$new/grub.cfg" -o "$new/core.img" biosdisk configfile iso9660 linux normal ||
+		die "fetch: GRUB image not made"
+	publish bochs $LAB_FORMAT_BOCHS "$new"
+	say "fetch: Bochs ready"
 }
 
 # Modules come compressed, and unpacking them inside the emulated host is slow. Those that the

@@ -55,8 +55,7 @@ rig1_run() {
 	rig1_initrd
 	rig1_command
 	rig1_machine
-	mkfifo "$RUN/output"
-	tee -a "$LOG" <"$RUN/output" &
+	stream_output
 	supervise "${QEMU[@]}" "${ARGS[@]}" \
 		-chardev "file,id=output,path=$RUN/output" \
 		-device virtserialport,chardev=output,name=lab.output </dev/null >>"$LOG" 2>&1

@@ -18,14 +18,13 @@
 #   edu                 QEMU's teaching device: a DMA engine and MSI
 #   switch … end        what stands between sits behind one PCIe switch without ACS, thus in one
 #                       IOMMU group
-#   function … end      what stands between shares one slot as functions of one device
 #   device SPEC         any other QEMU device, as -device takes it, on a port of its own
 #
 # Each PCIe device gets a root port of its own, with ACS, thus an IOMMU group of its own. Ports
 # are filled in order: the first device is 0000:01:00.0, the next 0000:02:00.0, and so on.
 
-TOPO_CPUS=2
-TOPO_MEMORY=4G
+TOPO_CPUS=        # each rig has its own default
+TOPO_MEMORY=
 TOPO_APPEND=
 TOPO_IOMMU=on
 TOPO_KVM=on
@@ -34,28 +33,17 @@ TOPO_PORTS=0     # ports made so far; numbers them
 TOPO_NICS=0      # NICs made so far; numbers them
 TOPO_UNITS=0     # other devices made so far
 TOPO_SWITCH=     # upstream port, while between `switch` and `end`
-TOPO_SLOT=       # the shared port, while between `function` and `end`
-TOPO_FUNCTION=0  # next function in it
+TOPO_SWITCH_PORTS=0
 
-# topo_place: sets PLACE to the bus (and function) where the next PCIe device goes.
-topo_place() {
-	if [ -n "$TOPO_SLOT" ]; then
-		PLACE="bus=$TOPO_SLOT,addr=0.$TOPO_FUNCTION"
-		[ "$TOPO_FUNCTION" -ne 0 ] || PLACE+=,multifunction=on
-		TOPO_FUNCTION=$((TOPO_FUNCTION + 1))
-		return
-	fi
-	topo_port
-	PLACE="bus=$PORT"
-}
-
-# topo_port: makes a new port, sets PORT to its name.
+# topo_port: makes a port for the next PCIe device, sets PORT to its name. The ports of a switch
+# are functions of one device, so that without ACS all of it is one IOMMU group.
 topo_port() {
 	TOPO_PORTS=$((TOPO_PORTS + 1))
 	PORT=port$TOPO_PORTS
 	if [ -n "$TOPO_SWITCH" ]; then
 		TOPO_DEVICES+=(-device
-			"xio3130-downstream,id=$PORT,bus=$TOPO_SWITCH,chassis=$TOPO_PORTS,slot=$TOPO_PORTS")
+			"xio3130-downstream,id=$PORT,bus=$TOPO_SWITCH,addr=0.$TOPO_SWITCH_PORTS,multifunction=on,chassis=$TOPO_PORTS,slot=$TOPO_PORTS")
+		TOPO_SWITCH_PORTS=$((TOPO_SWITCH_PORTS + 1))
 	else
 		TOPO_DEVICES+=(-device
 			"pcie-root-port,id=$PORT,bus=pcie.0,chassis=$TOPO_PORTS,slot=$TOPO_PORTS")
@@ -69,9 +57,9 @@ topo_nic() {
 	while [ "$count" -gt 0 ]; do
 		count=$((count - 1))
 		mac=$(printf '52:54:00:1a:b0:%02x' "$TOPO_NICS")
-		topo_place
+		topo_port
 		TOPO_DEVICES+=(-netdev "user,id=net$TOPO_NICS"
-			-device "igb,$PLACE,netdev=net$TOPO_NICS,mac=$mac,romfile=")
+			-device "igb,bus=$PORT,netdev=net$TOPO_NICS,mac=$mac,romfile=")
 		TOPO_NICS=$((TOPO_NICS + 1))
 	done
 }
@@ -80,10 +68,11 @@ topo_nvme() {
 	[ "$1" = sriov ] || topo_bad "nvme $1: only sriov is known"
 	local n=$TOPO_UNITS
 	TOPO_UNITS=$((n + 1))
-	topo_place
+	topo_port
 	TOPO_DEVICES+=(-device "nvme-subsys,id=subsys$n"
-		-device "nvme,$PLACE,serial=lab$n,subsys=subsys$n,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=4,max_ioqpairs=10,msix_qsize=16,drive=disk$n"
-		-drive "if=none,id=disk$n,driver=null-co,size=64M,read-zeroes=on")
+		-device "nvme,id=nvme$n,bus=$PORT,serial=lab$n,subsys=subsys$n,max_ioqpairs=18,msix_qsize=19,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=8"
+		-drive "if=none,id=disk$n,driver=null-co,size=64M,read-zeroes=on"
+		-device "nvme-ns,bus=nvme$n,drive=disk$n")
 }
 
 topo_gpu() {
@@ -94,43 +83,28 @@ topo_gpu() {
 }
 
 topo_edu() {
-	# edu is a conventional PCI device: it may share a slot or a switch port, else it sits on
-	# the root bus, where it has a group of its own.
-	local place=bus=pcie.0
-	if [ -n "$TOPO_SLOT$TOPO_SWITCH" ]; then
-		topo_place
-		place=$PLACE
-	fi
-	TOPO_DEVICES+=(-device "edu,$place")
+	# edu is a conventional PCI device, which may sit on the root bus, in a group of its own.
+	PORT=pcie.0
+	[ -z "$TOPO_SWITCH" ] || topo_port
+	TOPO_DEVICES+=(-device "edu,bus=$PORT")
 }
 
 topo_device() {
-	topo_place
-	TOPO_DEVICES+=(-device "$1,$PLACE")
+	topo_port
+	TOPO_DEVICES+=(-device "$1,bus=$PORT")
 }
 
 topo_switch() {
-	[ -z "$TOPO_SWITCH$TOPO_SLOT" ] || topo_bad "switch: inside another switch or function"
+	[ -z "$TOPO_SWITCH" ] || topo_bad "switch: inside another switch"
 	topo_port
 	TOPO_SWITCH=switch$TOPO_PORTS
+	TOPO_SWITCH_PORTS=0
 	TOPO_DEVICES+=(-device "x3130-upstream,id=$TOPO_SWITCH,bus=$PORT")
 }
 
-topo_function() {
-	[ -z "$TOPO_SLOT" ] || topo_bad "function: inside another function"
-	topo_port
-	TOPO_SLOT=$PORT
-	TOPO_FUNCTION=0
-}
-
 topo_end() {
-	if [ -n "$TOPO_SLOT" ]; then
-		TOPO_SLOT=
-	elif [ -n "$TOPO_SWITCH" ]; then
-		TOPO_SWITCH=
-	else
-		topo_bad "end: no switch or function is open"
-	fi
+	[ -n "$TOPO_SWITCH" ] || topo_bad "end: no switch is open"
+	TOPO_SWITCH=
 }
 
 topo_flag() {
@@ -164,7 +138,7 @@ topo_apply() {
 		[ $# -ge 1 ] || topo_bad "$word: needs an argument"
 		"topo_$word" "$@"
 		;;
-	edu | switch | function | end) "topo_$word" ;;
+	edu | switch | end) "topo_$word" ;;
 	*) topo_bad "$word: unknown directive" ;;
 	esac
 }
@@ -189,7 +163,7 @@ topo_read() {
 		topo_apply "${words[@]}"
 	done <"$FILE"
 	TOPO_WHERE=
-	[ -z "$TOPO_SWITCH$TOPO_SLOT" ] || topo_bad "$FILE: a switch or function has no end"
+	[ -z "$TOPO_SWITCH" ] || topo_bad "$FILE: a switch has no end"
 }
 
 topo_list() {

@@ -8,9 +8,9 @@
  *
  *     vdev_machine_create      platform devices, host bridge
  *     vdev_vfio_add, …         each behind its own root port
- *     vdev_machine_finish      bus numbers, bridge windows and BARs assigned; ACPI description ready
- *     … guest runs; everything below runs with hv's device lock held …
- *     vdev_machine_destroy     resets what was passed through
+ *     vdev_machine_finish      bus numbers, bridge windows and BARs assigned; ACPI description
+ * ready … guest runs; everything below runs with hv's device lock held … vdev_machine_destroy
+ * resets what was passed through
  *
  * A passed-through device needs its VM's RAM in the I/O address space: the machine maps every RAM
  * block into the domain it is given, and the mappable parts of BARs too (peer-to-peer).
@@ -55,9 +55,9 @@ int vdev_power_button(struct vdev_machine *machine);
 /* ---- passthrough ---- */
 
 struct vdev_vfio_config {
-	const char *name;  /* "vf ens1f0/2 (0000:01:10.0)": for messages */
+	const char *name; /* "vf ens1f0/2 (0000:01:10.0)": for messages */
 	struct bdf host;
-	int device_fd;     /* from iommu_device_open; taken over */
+	int device_fd; /* from iommu_device_open; taken over */
 };
 
 /* -EINVAL, -ENOTSUP (what about the device cannot be passed), or the kernel's, logged. */
@@ -68,26 +68,26 @@ int vdev_vfio_add(struct vdev_machine *machine, const struct vdev_vfio_config *c
 struct vdev_vector_stat {
 	unsigned vector;
 	bool masked;
-	int route;            /* -1 while it has none */
+	int route; /* -1 while it has none */
 	struct hv_msi msi;
 };
 
 struct vdev_vfio_stat {
 	const char *name;
 	struct bdf host;
-	uint8_t guest_bus;    /* device 0, function 0 behind its root port */
-	const char *mode;     /* "none", "intx", "msi", "msi-x" */
+	uint8_t guest_bus; /* device 0, function 0 behind its root port */
+	const char *mode;  /* "none", "intx", "msi", "msi-x" */
 	uint64_t config_reads, config_writes;
 	uint64_t table_writes; /* MSI-X table, trapped */
-	uint64_t intx;        /* level interrupts that passed through us */
+	uint64_t intx;	       /* level interrupts that passed through us */
 	bool reset_capable;
-	unsigned vectors;     /* how many entries of vector[] count */
+	unsigned vectors; /* how many entries of vector[] count */
 	struct vdev_vector_stat vector[64];
 	unsigned bars;
 	struct {
 		uint8_t index;
-		uint64_t gpa, size;   /* gpa 0: not mapped now */
-		bool mapped;          /* the guest reaches it without exits (but for the MSI-X page) */
+		uint64_t gpa, size; /* gpa 0: not mapped now */
+		bool mapped; /* the guest reaches it without exits (but for the MSI-X page) */
 	} bar[6];
 };
 

@@ -141,7 +141,8 @@ static void fadt_is_hardware_reduced(void **state)
 	assert_int_equal(get(fadt + 4, 4), 276);
 	assert_true(flags & 1u << 20);
 	assert_true(flags & 1u << 10);
-	assert_int_equal(get(fadt + 109, 2), 0x34); /* no VGA, no ASPM, no RTC; no 8042, no legacy */
+	assert_int_equal(get(fadt + 109, 2),
+			 0x34); /* no VGA, no ASPM, no RTC; no 8042, no legacy */
 	assert_int_equal(get(fadt + 116 + 4, 8), 0x602);
 	assert_int_equal(fadt[116], 1); /* I/O space */
 	assert_int_equal(fadt[128], 0x42);
@@ -225,9 +226,9 @@ static void lengths_at_their_limits(void **state)
 
 static void names_and_numbers(void **state)
 {
-	static const uint8_t want[] = {
-		'\\', 0x2f, 3,   '_',  'S',  'B',  '_',  'P',  'C',  'I', '0', 'S', '0', '1', '_',
-		0x00, 0x01, 0x0a, 0xff, 0x0b, 0x00, 0x01, 0x0c, 0x41, 0xd0, 0x0a, 0x08};
+	static const uint8_t want[] = {'\\', 0x2f, 3,	 '_',  'S',  'B',  '_',	 'P',  'C',
+				       'I',  '0',  'S',	 '0',  '1',  '_',  0x00, 0x01, 0x0a,
+				       0xff, 0x0b, 0x00, 0x01, 0x0c, 0x41, 0xd0, 0x0a, 0x08};
 	struct aml a = {0};
 	uint8_t *out;
 	size_t len;
@@ -288,8 +289,8 @@ static void compile(const char *dir, const char *name)
 {
 	char command[512];
 
-	snprintf(command, sizeof(command), "cd %s && iasl -p again %s.dsl >%s.again 2>&1", dir, name,
-		 name);
+	snprintf(command, sizeof(command), "cd %s && iasl -p again %s.dsl >%s.again 2>&1", dir,
+		 name, name);
 	if (system(command) != 0) {
 		snprintf(command, sizeof(command), "cat %s/%s.again", dir, name);
 		(void)!system(command);
@@ -300,9 +301,20 @@ static void compile(const char *dir, const char *name)
 static void iasl_reads_it(void **state)
 {
 	static const char *const parts[] = {
-		"Device (PCI0)", "\"PNP0A08\"", "Device (S01)", "Device (COM1)", "\"ACPI0013\"",
-		"\"QEMU0001\"", "Device (PWRB)", "Device (C03F)", "Name (\\_S5", "\"ACPI0007\"",
-		"33db4d5b-1ff7-401c-9657-7441c03dd766", "0xC0000000", "0xF0000000", "Notify (\\_SB.PWRB",
+		"Device (PCI0)",
+		"\"PNP0A08\"",
+		"Device (S01)",
+		"Device (COM1)",
+		"\"ACPI0013\"",
+		"\"QEMU0001\"",
+		"Device (PWRB)",
+		"Device (C03F)",
+		"Name (\\_S5",
+		"\"ACPI0007\"",
+		"33db4d5b-1ff7-401c-9657-7441c03dd766",
+		"0xC0000000",
+		"0xF0000000",
+		"Notify (\\_SB.PWRB",
 	};
 	char dir[] = "/tmp/acpi-XXXXXX", command[64], *text;
 	struct tables t;
@@ -332,9 +344,12 @@ static void iasl_reads_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(points_from_rsdp_to_all), cmocka_unit_test(fadt_is_hardware_reduced),
-		cmocka_unit_test(madt_lists_every_cpu),    cmocka_unit_test(mcfg_tells_ecam),
-		cmocka_unit_test(lengths_at_their_limits), cmocka_unit_test(names_and_numbers),
+		cmocka_unit_test(points_from_rsdp_to_all),
+		cmocka_unit_test(fadt_is_hardware_reduced),
+		cmocka_unit_test(madt_lists_every_cpu),
+		cmocka_unit_test(mcfg_tells_ecam),
+		cmocka_unit_test(lengths_at_their_limits),
+		cmocka_unit_test(names_and_numbers),
 		cmocka_unit_test(iasl_reads_it),
 	};
 

@@ -398,8 +398,8 @@ static int pvh_kernel(uint64_t paddr, bool note)
 	ki_elf(elf);
 	ph[1].p_paddr = paddr;
 	eh->e_phnum = 3;
-	ph[2] = (Elf64_Phdr){.p_type = note ? PT_NOTE : PT_NULL, .p_offset = 1024,
-			     .p_filesz = sizeof(body)};
+	ph[2] = (Elf64_Phdr){
+		.p_type = note ? PT_NOTE : PT_NULL, .p_offset = 1024, .p_filesz = sizeof(body)};
 	memcpy(elf + 1024, body, sizeof(body));
 	return file_with(elf, sizeof(elf));
 }

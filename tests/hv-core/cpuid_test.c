@@ -13,7 +13,7 @@
 #include "base/util.h"
 
 #define BIT(n) (UINT32_C(1) << (n))
-#define ALL UINT32_MAX
+#define ALL    UINT32_MAX
 
 static const struct hv_cpuid_entry intel[] = {
 	{0x0, 0, false, 0x1f, 0x756e6547, 0x6c65746e, 0x49656e69},

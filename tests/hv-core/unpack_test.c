@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#define PLAIN_LEN 100000u
+#define PLAIN_LEN   100000u
 #define PACKED_ROOM 200000u
 
 static uint8_t plain[PLAIN_LEN], packed[PACKED_ROOM];
@@ -42,8 +42,8 @@ static size_t pack_xz(void)
 {
 	size_t len = 0;
 
-	assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, plain, PLAIN_LEN, packed,
-						 &len, PACKED_ROOM),
+	assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, plain, PLAIN_LEN,
+						 packed, &len, PACKED_ROOM),
 			 LZMA_OK);
 	return append_size(len, PLAIN_LEN);
 }

@@ -42,7 +42,7 @@ refused 1 "nosuch" "unknown VM for stat" sluice vm stat nosuch
 
 # The second NIC of this host shares its group with a device that stays.
 shared=$(for dev in /sys/bus/pci/devices/*; do
-	[ "$(ls "$dev/iommu_group/devices" 2>/dev/null | wc -l)" -gt 1 ] || continue
+	[ "$(find "$dev/iommu_group/devices/" -type l 2>/dev/null | wc -l)" -gt 1 ] || continue
 	[ "$(cut -c 1-6 "$dev/class")" != 0x0604 ] && basename "$dev"
 done)
 echo "# in a shared group: $shared"

@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * rpc: see rpc.h.
+ *
+ * Server. Each client has one buffer in each direction. Nothing is read from a client while an
+ * answer to it is on its way, so a peer that asks and does not listen stalls only itself, and
+ * holds at most one message and one answer of ours. Beyond CLIENTS_MAX clients new ones wait in
+ * the socket's backlog.
+ */
+#include "base/rpc.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/util.h"
+
+#define CLIENTS_MAX 32
+#define BACKLOG	    64
+
+/* JSON-RPC 2.0, section 5.1 */
+#define PARSE_ERROR	 (-32700)
+#define INVALID_REQUEST	 (-32600)
+#define METHOD_NOT_FOUND (-32601)
+#define INVALID_PARAMS	 (-32602)
+
+struct buffer {
+	char *bytes;
+	size_t size, used;
+};
+
+struct client {
+	struct rpc_server *server;
+	struct client *next, **link;
+	struct loop_source *source;
+	int fd;
+	struct buffer in, out;
+	bool closing; /* no more requests from this one: close once `out` is gone */
+};
+
+struct rpc_server {
+	struct loop *loop;
+	int fd;
+	struct loop_source *source;
+	const struct rpc_method *methods;
+	void *opaque;
+	struct client *clients;
+	unsigned count;
+};
+
+static void buffer_free(struct buffer *buf)
+{
+	free(buf->bytes);
+	*buf = (struct buffer){0};
+}
+
+/* Room for `more` bytes behind those in use. */
+static int buffer_reserve(struct buffer *buf, size_t more)
+{
+	size_t size = buf->size ? buf->size : 1024;
+
+	while (size < buf->used + more)
+		size *= 2;
+	if (size == buf->size)
+		return 0;
+	char *bytes = realloc(buf->bytes, size);
+	if (!bytes)
+		return -ENOMEM;
+	buf->bytes = bytes;
+	buf->size = size;
+	return 0;
+}
+
+static void buffer_drop(struct buffer *buf, size_t n)
+{
+	buf->used -= n;
+	if (buf->used)
+		memmove(buf->bytes, buf->bytes + n, buf->used);
+	else
+		buffer_free(buf);
+}
+
+/* Appends `message` and a newline; steals the reference. */
+static int buffer_message(struct buffer *buf, json_t *message)
+{
+	size_t len = json_dumpb(message, NULL, 0, JSON_COMPACT);
+	int err = len ? buffer_reserve(buf, len + 1) : -ENOMEM;
+
+	if (!err) {
+		json_dumpb(message, buf->bytes + buf->used, len, JSON_COMPACT);
+		buf->bytes[buf->used + len] = '\n';
+		buf->used += len + 1;
+	}
+	json_decref(message);
+	return err;
+}
+
+/* ---- server: one request ---- */
+
+static json_t *answer_error(const json_t *id, int code, const char *text)
+{
+	/* A text with bytes that are no UTF-8 cannot be packed; then the code has to do. */
+	json_t *error = json_pack("{s:i,s:s}", "code", code, "message", text);
+
+	if (!error)
+		error = json_pack("{s:i,s:s}", "code", code, "message", "failed");
+	return json_pack("{s:s,s:o,s:O?}", "jsonrpc", "2.0", "error", error, "id", id);
+}
+
+static const struct rpc_method *method_find(const struct rpc_server *server, const char *name)
+{
+	for (const struct rpc_method *m = server->methods; m->name; m++)
+		if (!strcmp(m->name, name))
+			return m;
+	return NULL;
+}
+
+/* Runs a well-formed request. */
+static json_t *call(struct rpc_server *server, const json_t *id, const char *name, json_t *params)
+{
+	const struct rpc_method *method = method_find(server, name);
+	char error[RPC_ERROR_TEXT] = "";
+	json_t *result = NULL;
+
+	if (!method) {
+		snprintf(error, sizeof(error), "no such method: %.64s", name);
+		return answer_error(id, METHOD_NOT_FOUND, error);
+	}
+	if (params && !json_is_object(params))
+		return answer_error(id, INVALID_PARAMS, "params must be an object");
+	json_t *empty = params ? NULL : json_object();
+	int err = method->fn(server->opaque, params ? params : empty, &result, error);
+	json_decref(empty);
+	if (err) {
+		json_decref(result);
+		return answer_error(id, err, error[0] ? error : strerror(-err));
+	}
+	return json_pack("{s:s,s:o,s:O?}", "jsonrpc", "2.0", "result",
+			 result ? result : json_null(), "id", id);
+}
+
+/* The answer to one line; NULL for a notification. *fatal: the peer does not speak JSON-RPC. */
+static json_t *answer_line(struct rpc_server *server, const char *line, size_t len, bool *fatal)
+{
+	json_error_t error;
+	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+	json_t *answer;
+
+	if (!request) {
+		*fatal = true;
+		return answer_error(NULL, PARSE_ERROR, error.text);
+	}
+	const char *version = json_string_value(json_object_get(request, "jsonrpc"));
+	const char *method = json_string_value(json_object_get(request, "method"));
+	json_t *id = json_object_get(request, "id");
+	bool id_valid = !id || json_is_string(id) || json_is_number(id) || json_is_null(id);
+
+	if (!version || strcmp(version, "2.0") || !method || !id_valid) {
+		*fatal = true;
+		answer = answer_error(id_valid ? id : NULL, INVALID_REQUEST,
+				      "not a JSON-RPC 2.0 request");
+	} else {
+		answer = call(server, id, method, json_object_get(request, "params"));
+	}
+	json_decref(request);
+	if (!id && !*fatal) {
+		json_decref(answer);
+		answer = NULL;
+	}
+	return answer;
+}
+
+/* ---- server: one client ---- */
+
+static void client_destroy(struct client *client)
+{
+	struct rpc_server *server = client->server;
+
+	*client->link = client->next;
+	if (client->next)
+		client->next->link = client->link;
+	loop_remove(client->source);
+	io_close(&client->fd);
+	buffer_free(&client->in);
+	buffer_free(&client->out);
+	free(client);
+	if (server->count-- == CLIENTS_MAX && server->source)
+		loop_modify(server->source, EPOLLIN);
+}
+
+/* Sends what can be sent now. */
+static int client_flush(struct client *client)
+{
+	while (client->out.used) {
+		ssize_t n = send(client->fd, client->out.bytes, client->out.used,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		buffer_drop(&client->out, (size_t)n);
+	}
+	return 0;
+}
+
+static int client_receive(struct client *client)
+{
+	size_t room = RPC_MAX + 1 - client->in.used;
+	int err = buffer_reserve(&client->in, MIN(room, (size_t)4096));
+
+	if (err)
+		return err;
+	ssize_t n = recv(client->fd, client->in.bytes + client->in.used,
+			 MIN(room, client->in.size - client->in.used), MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	client->in.used += (size_t)n;
+	if (n == 0)
+		client->closing = true; /* whole lines already here are still answered */
+	return 0;
+}
+
+/* Answers one line, when there is a whole one. Returns 1, 0 when there is none, or -errno. */
+static int client_serve(struct client *client)
+{
+	struct buffer *in = &client->in;
+	char *end = in->used ? memchr(in->bytes, '\n', in->used) : NULL;
+	size_t len = end ? (size_t)(end - in->bytes) : in->used;
+	bool fatal = false;
+	json_t *answer;
+
+	if (len > RPC_MAX) {
+		fatal = true;
+		answer = answer_error(NULL, INVALID_REQUEST, "message too long");
+	} else if (!end) {
+		return 0;
+	} else {
+		answer = answer_line(client->server, in->bytes, len, &fatal);
+	}
+	if (fatal) {
+		client->closing = true;
+		buffer_free(in);
+	} else {
+		buffer_drop(in, len + 1);
+	}
+	int err = answer ? buffer_message(&client->out, answer) : 0;
+	return err ? err : 1;
+}
+
+static void client_event(void *opaque, uint32_t events)
+{
+	struct client *client = opaque;
+	int err = client_flush(client);
+	int served = 1;
+
+	if (!err && !client->out.used && !client->closing && events & ~(uint32_t)EPOLLOUT)
+		err = client_receive(client);
+	while (!err && !client->out.used && served) {
+		served = client_serve(client);
+		err = served < 0 ? served : client_flush(client);
+	}
+	if (!err && !(client->closing && !client->out.used))
+		err = loop_modify(client->source, client->out.used ? EPOLLOUT : EPOLLIN);
+	else
+		err = err ? err : -EPIPE;
+	if (err)
+		client_destroy(client);
+}
+
+/* ---- server: all of it ---- */
+
+/* Takes `fd` over, also when it fails: then the peer sees it close. */
+static void client_create(struct rpc_server *server, int fd)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	if (!client || loop_add(server->loop, fd, EPOLLIN, client_event, client, &client->source)) {
+		free(client);
+		io_close(&fd);
+		return;
+	}
+	client->server = server;
+	client->fd = fd;
+	client->next = server->clients;
+	client->link = &server->clients;
+	if (client->next)
+		client->next->link = &client->next;
+	server->clients = client;
+	if (++server->count == CLIENTS_MAX)
+		loop_modify(server->source, 0);
+}
+
+static void server_event(void *opaque, uint32_t events)
+{
+	struct rpc_server *server = opaque;
+	int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	if (fd >= 0)
+		client_create(server, fd);
+}
+
+int rpc_server_create(struct loop *loop, int listen_fd, const struct rpc_method *methods,
+		      void *opaque, struct rpc_server **out)
+{
+	struct rpc_server *server = calloc(1, sizeof(*server));
+
+	if (!server)
+		return -ENOMEM;
+	*server = (struct rpc_server){
+		.loop = loop, .fd = listen_fd, .methods = methods, .opaque = opaque};
+	int err = io_set_nonblock(listen_fd, 1);
+	if (!err)
+		err = loop_add(loop, listen_fd, EPOLLIN, server_event, server, &server->source);
+	if (err) {
+		free(server);
+		return err;
+	}
+	*out = server;
+	return 0;
+}
+
+void rpc_server_destroy(struct rpc_server *server)
+{
+	if (!server)
+		return;
+	loop_remove(server->source);
+	server->source = NULL;
+	while (server->clients)
+		client_destroy(server->clients);
+	io_close(&server->fd);
+	free(server);
+}
+
+/* ---- sockets ---- */
+
+static int unix_address(const char *path, struct sockaddr_un *addr)
+{
+	*addr = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(addr->sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr->sun_path, path);
+	return 0;
+}
+
+static int unix_connect(const char *path, unsigned timeout_ms, int *out)
+{
+	struct timeval limit = {timeout_ms / 1000, (timeout_ms % 1000) * 1000};
+	struct sockaddr_un addr;
+	int err = unix_address(path, &addr);
+
+	if (err)
+		return err;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* Bounds connect too, which waits while the server's backlog is full (unix(7)). */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
+	    connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		err = errno == EAGAIN ? -ETIMEDOUT : -errno;
+		io_close(&fd);
+		return err;
+	}
+	*out = fd;
+	return 0;
+}
+
+int rpc_listen(const char *path)
+{
+	struct sockaddr_un addr;
+	int other, err = unix_address(path, &addr);
+
+	if (err)
+		return err;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* Linux gives the socket's own mode to the file that bind makes: no moment of 0777. */
+	if (fchmod(fd, 0600) < 0)
+		goto fail;
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		if (errno != EADDRINUSE)
+			goto fail;
+		err = unix_connect(path, 1000, &other);
+		if (!err)
+			io_close(&other);
+		errno = EADDRINUSE;
+		if (err != -ECONNREFUSED || unlink(path) < 0 ||
+		    bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+			goto fail;
+	}
+	if (listen(fd, BACKLOG) == 0)
+		return fd;
+fail:
+	err = -errno;
+	io_close(&fd);
+	return err;
+}
+
+/* ---- client ---- */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int send_all(int fd, const struct buffer *buf)
+{
+	for (size_t done = 0; done < buf->used;) {
+		ssize_t n = send(fd, buf->bytes + done, buf->used - done, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+/* One line, without its newline. */
+static int receive_line(int fd, int64_t deadline, struct buffer *buf)
+{
+	for (;;) {
+		int64_t left = deadline - now_ms();
+		if (left <= 0)
+			return -ETIMEDOUT;
+		struct timeval limit = {left / 1000, (left % 1000) * 1000};
+		if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
+			return -errno;
+		int err = buffer_reserve(buf, 4096);
+		if (err)
+			return err;
+		ssize_t n = recv(fd, buf->bytes + buf->used, buf->size - buf->used, 0);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0)
+			return n ? -errno : -ECONNRESET;
+		char *end = memchr(buf->bytes + buf->used, '\n', (size_t)n);
+		buf->used += (size_t)n;
+		if (end) {
+			buf->used = (size_t)(end - buf->bytes);
+			return 0;
+		}
+		if (buf->used > RPC_MAX)
+			return -EMSGSIZE;
+	}
+}
+
+static int error_code(const json_t *error)
+{
+	json_int_t code = json_integer_value(json_object_get(error, "code"));
+
+	if (code == METHOD_NOT_FOUND)
+		return -EOPNOTSUPP;
+	if (code == INVALID_PARAMS)
+		return -EINVAL;
+	return code < 0 && code > -4096 ? (int)code : -EPROTO;
+}
+
+static int take_answer(const struct buffer *buf, json_t **result, char error[RPC_ERROR_TEXT])
+{
+	json_t *answer = json_loadb(buf->bytes, buf->used, 0, NULL);
+	const char *version = json_string_value(json_object_get(answer, "jsonrpc"));
+	const json_t *failure = json_object_get(answer, "error");
+	json_t *value = json_object_get(answer, "result");
+	int err = 0;
+
+	if (version && !strcmp(version, "2.0") && failure) {
+		const char *text = json_string_value(json_object_get(failure, "message"));
+		err = error_code(failure);
+		snprintf(error, RPC_ERROR_TEXT, "%s", text ? text : strerror(-err));
+	} else if (version && !strcmp(version, "2.0") && value) {
+		*result = json_incref(value);
+	} else {
+		err = -EPROTO;
+		snprintf(error, RPC_ERROR_TEXT, "the answer is not JSON-RPC 2.0");
+	}
+	json_decref(answer);
+	return err;
+}
+
+int rpc_call(const char *path, const char *method, json_t *params, unsigned timeout_ms,
+	     json_t **result, char error[RPC_ERROR_TEXT])
+{
+	int64_t deadline = now_ms() + timeout_ms;
+	struct buffer buf = {0};
+	json_t *request = json_pack("{s:s,s:s,s:i,s:o*}", "jsonrpc", "2.0", "method", method, "id",
+				    1, "params", params);
+	int fd = -1, err = request ? buffer_message(&buf, request) : -ENOMEM;
+
+	*result = NULL;
+	error[0] = '\0';
+	if (!err)
+		err = unix_connect(path, timeout_ms, &fd);
+	if (!err)
+		err = send_all(fd, &buf);
+	buf.used = 0;
+	if (!err)
+		err = receive_line(fd, deadline, &buf);
+	if (err)
+		snprintf(error, RPC_ERROR_TEXT, "%s", strerror(-err));
+	else
+		err = take_answer(&buf, result, error);
+	buffer_free(&buf);
+	io_close(&fd);
+	return err;
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vmm_config: see vmm_config.h. One table of fields serves both directions, so that they agree. */
+#include "cli/vmm_config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+
+static const char *const pages_names[] = {
+	[HV_PAGES_4K] = "4k",
+	[HV_PAGES_THP] = "thp",
+	[HV_PAGES_2M] = "2m",
+	[HV_PAGES_1G] = "1g",
+};
+
+const char *vmm_pages_name(enum hv_pages pages)
+{
+	return pages_names[pages];
+}
+
+int vmm_pages_parse(const char *text, enum hv_pages *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pages_names); i++) {
+		if (!strcmp(text, pages_names[i])) {
+			*out = (enum hv_pages)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+bool vmm_name_valid(const char *name)
+{
+	static const char first[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	size_t len = strlen(name);
+
+	return len > 0 && len < VMM_NAME_MAX && strchr(first, name[0]) &&
+	       strspn(name, "._-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") ==
+		       len;
+}
+
+/* ---- the fields ---- */
+
+enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES };
+
+struct field {
+	const char *key;
+	enum kind kind;
+	bool optional; /* may be absent; an absent one is left out of the JSON too */
+	size_t offset;
+};
+
+#define FIELD(key_, kind_, optional_, member)                            \
+	{                                                                \
+		.key = (key_), .kind = (kind_), .optional = (optional_), \
+		.offset = offsetof(struct vmm_config, member)            \
+	}
+
+static const struct field fields[] = {
+	FIELD("name", TEXT, false, name),
+	FIELD("cpus", UNSIGNED, false, cpus),
+	FIELD("pin", PINS, true, pin),
+	FIELD("ram", BYTES, false, ram),
+	FIELD("pages", PAGES, false, pages),
+	FIELD("kaslr", BOOL, false, kaslr),
+	FIELD("restart", BOOL, false, restart),
+	FIELD("cmdline", TEXT, false, cmdline),
+	FIELD("kernel", FILE_FD, false, kernel),
+	FIELD("initrd", FILE_FD, true, initrd),
+	FIELD("engine_fd", FD, false, engine_fd),
+	FIELD("container_fd", FD, true, container_fd),
+	FIELD("groups", GROUPS, true, groups),
+	FIELD("devices", DEVICES, true, devices),
+	FIELD("ctl_fd", FD, false, ctl_fd),
+	FIELD("console_fd", FD, false, console_fd),
+	FIELD("report_fd", FD, false, report_fd),
+	FIELD("lock_fd", FD, false, lock_fd),
+	FIELD("cache_fd", FD, true, cache_fd),
+};
+
+void vmm_config_init(struct vmm_config *config)
+{
+	*config = (struct vmm_config){.cpus = 1,
+				      .kernel.fd = -1,
+				      .initrd.fd = -1,
+				      .engine_fd = -1,
+				      .container_fd = -1,
+				      .ctl_fd = -1,
+				      .console_fd = -1,
+				      .report_fd = -1,
+				      .lock_fd = -1,
+				      .cache_fd = -1};
+	for (size_t i = 0; i < HV_MAX_CPUS; i++)
+		config->pin[i] = -1;
+}
+
+void vmm_config_finish(struct vmm_config *config)
+{
+	free(config->name);
+	free(config->cmdline);
+	free(config->kernel.name);
+	free(config->initrd.name);
+	for (size_t i = 0; i < config->device_count; i++)
+		free(config->devices[i].name);
+	vmm_config_init(config);
+}
+
+/* ---- out ---- */
+
+static json_t *encode_pins(const struct vmm_config *config)
+{
+	json_t *array = NULL;
+
+	for (unsigned i = 0; i < config->cpus && !array; i++)
+		if (config->pin[i] >= 0)
+			array = json_array();
+	for (unsigned i = 0; array && i < config->cpus; i++)
+		json_array_append_new(array, json_integer(config->pin[i]));
+	return array;
+}
+
+static json_t *encode_groups(const struct vmm_config *config)
+{
+	json_t *array = config->group_count ? json_array() : NULL;
+
+	for (size_t i = 0; i < config->group_count; i++)
+		json_array_append_new(array, json_pack("{s:i,s:i}", "id", config->groups[i].id,
+						       "fd", config->groups[i].fd));
+	return array;
+}
+
+static json_t *encode_devices(const struct vmm_config *config)
+{
+	json_t *array = config->device_count ? json_array() : NULL;
+	char bdf[BDF_TEXT];
+
+	for (size_t i = 0; i < config->device_count; i++) {
+		const struct vmm_device *device = &config->devices[i];
+		json_array_append_new(array, json_pack("{s:s,s:s,s:i}", "name", device->name, "bdf",
+						       bdf_format(device->bdf, bdf), "group",
+						       device->group));
+	}
+	return array;
+}
+
+/* NULL for what is absent. */
+static json_t *encode_field(const struct vmm_config *config, const struct field *field)
+{
+	const void *at = (const char *)config + field->offset;
+	const struct vmm_file *file = at;
+	const int *fd = at;
+
+	switch (field->kind) {
+	case TEXT:
+		return json_string(*(char *const *)at);
+	case UNSIGNED:
+		return json_integer(*(const unsigned *)at);
+	case BYTES:
+		return json_integer((json_int_t) * (const uint64_t *)at);
+	case BOOL:
+		return json_boolean(*(const bool *)at);
+	case PAGES:
+		return json_string(vmm_pages_name(config->pages));
+	case FD:
+		return *fd < 0 ? NULL : json_integer(*fd);
+	case FILE_FD:
+		return file->fd < 0 ? NULL
+				    : json_pack("{s:i,s:s}", "fd", file->fd, "name", file->name);
+	case PINS:
+		return encode_pins(config);
+	case GROUPS:
+		return encode_groups(config);
+	case DEVICES:
+		return encode_devices(config);
+	}
+	return NULL;
+}
+
+json_t *vmm_config_encode(const struct vmm_config *config)
+{
+	json_t *json = json_pack("{s:i}", "version", VMM_CONFIG_VERSION);
+
+	for (size_t i = 0; json && i < ARRAY_SIZE(fields); i++) {
+		json_t *value = encode_field(config, &fields[i]);
+		if (!value && fields[i].optional)
+			continue;
+		if (json_object_set_new(json, fields[i].key, value)) {
+			json_decref(json);
+			json = NULL;
+		}
+	}
+	return json;
+}
+
+/* ---- in ---- */
+
+static int decode_integer(const json_t *json, json_int_t min, json_int_t max, json_int_t *out)
+{
+	json_int_t value = json_integer_value(json);
+
+	if (!json_is_integer(json) || value < min || value > max)
+		return -EINVAL;
+	*out = value;
+	return 0;
+}
+
+static int decode_fd(const json_t *json, int *out)
+{
+	json_int_t value;
+	int err = decode_integer(json, 0, INT_MAX, &value);
+
+	if (!err)
+		*out = (int)value;
+	return err;
+}
+
+static int decode_text(const json_t *json, char **out)
+{
+	const char *text = json_string_value(json);
+
+	if (!text)
+		return -EINVAL;
+	*out = strdup(text);
+	return *out ? 0 : -ENOMEM;
+}
+
+static int decode_file(const json_t *json, struct vmm_file *file)
+{
+	if (json_object_size(json) != 2)
+		return -EINVAL;
+	int err = decode_fd(json_object_get(json, "fd"), &file->fd);
+	return err ? err : decode_text(json_object_get(json, "name"), &file->name);
+}
+
+static int decode_pins(const json_t *json, struct vmm_config *config)
+{
+	if (json_array_size(json) == 0 || json_array_size(json) > HV_MAX_CPUS)
+		return -EINVAL;
+	for (size_t i = 0; i < json_array_size(json); i++) {
+		json_int_t cpu;
+		if (decode_integer(json_array_get(json, i), -1, INT_MAX, &cpu))
+			return -EINVAL;
+		config->pin[i] = (int)cpu;
+	}
+	return 0;
+}
+
+static int decode_groups(const json_t *json, struct vmm_config *config)
+{
+	if (json_array_size(json) == 0 || json_array_size(json) > VMM_DEVICES_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < json_array_size(json); i++) {
+		const json_t *item = json_array_get(json, i);
+		struct vmm_group *group = &config->groups[i];
+		if (json_object_size(item) != 2 ||
+		    decode_fd(json_object_get(item, "id"), &group->id) ||
+		    decode_fd(json_object_get(item, "fd"), &group->fd))
+			return -EINVAL;
+		config->group_count = i + 1;
+	}
+	return 0;
+}
+
+static int decode_devices(const json_t *json, struct vmm_config *config)
+{
+	if (json_array_size(json) == 0 || json_array_size(json) > VMM_DEVICES_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < json_array_size(json); i++) {
+		const json_t *item = json_array_get(json, i);
+		const char *bdf = json_string_value(json_object_get(item, "bdf"));
+		struct vmm_device *device = &config->devices[i];
+		if (json_object_size(item) != 3 || !bdf || bdf_parse(bdf, &device->bdf) ||
+		    decode_fd(json_object_get(item, "group"), &device->group) ||
+		    decode_text(json_object_get(item, "name"), &device->name))
+			return -EINVAL;
+		config->device_count = i + 1;
+	}
+	return 0;
+}
+
+static int decode_field(const json_t *json, const struct field *field, struct vmm_config *config)
+{
+	void *at = (char *)config + field->offset;
+	json_int_t value;
+	int err;
+
+	switch (field->kind) {
+	case TEXT:
+		return decode_text(json, at);
+	case UNSIGNED:
+		err = decode_integer(json, 0, UINT_MAX, &value);
+		if (!err)
+			*(unsigned *)at = (unsigned)value;
+		return err;
+	case BYTES:
+		err = decode_integer(json, 0, INT64_MAX, &value);
+		if (!err)
+			*(uint64_t *)at = (uint64_t)value;
+		return err;
+	case BOOL:
+		*(bool *)at = json_is_true(json);
+		return json_is_boolean(json) ? 0 : -EINVAL;
+	case PAGES:
+		return json_is_string(json) ? vmm_pages_parse(json_string_value(json), at)
+					    : -EINVAL;
+	case FD:
+		return decode_fd(json, at);
+	case FILE_FD:
+		return decode_file(json, at);
+	case PINS:
+		return decode_pins(json, config);
+	case GROUPS:
+		return decode_groups(json, config);
+	case DEVICES:
+		return decode_devices(json, config);
+	}
+	return -EINVAL;
+}
+
+static const struct field *field_find(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (!strcmp(fields[i].key, key))
+			return &fields[i];
+	return NULL;
+}
+
+/* What no single field can tell: that they fit each other. Returns the key at fault. */
+static const char *inconsistent(const struct vmm_config *config)
+{
+	if (!vmm_name_valid(config->name))
+		return "name";
+	if (config->cpus < 1 || config->cpus > HV_MAX_CPUS)
+		return "cpus";
+	if (config->device_count && config->container_fd < 0)
+		return "container_fd";
+	for (size_t i = 0; i < config->device_count; i++) {
+		bool known = false;
+		for (size_t g = 0; g < config->group_count; g++)
+			known |= config->groups[g].id == config->devices[i].group;
+		if (!known)
+			return "devices";
+	}
+	return NULL;
+}
+
+static int decode_all(json_t *json, struct vmm_config *config, char *error, size_t size)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(json, key, value)
+	{
+		const struct field *field = field_find(key);
+		if (!field && !strcmp(key, "version"))
+			continue;
+		int err = field ? decode_field(value, field, config) : -EINVAL;
+		if (err) {
+			snprintf(error, size, "%.40s: %s", key,
+				 field ? "bad value" : "unknown key");
+			return err;
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		if (!fields[i].optional && !json_object_get(json, fields[i].key)) {
+			snprintf(error, size, "%s: missing", fields[i].key);
+			return -EINVAL;
+		}
+	}
+	key = inconsistent(config);
+	if (!key)
+		return 0;
+	snprintf(error, size, "%s: does not fit the rest", key);
+	return -EINVAL;
+}
+
+int vmm_config_decode(const json_t *json, struct vmm_config *config, char *error, size_t size)
+{
+	json_t *version = json_object_get(json, "version");
+
+	vmm_config_init(config);
+	if (!json_is_integer(version) || json_integer_value(version) != VMM_CONFIG_VERSION) {
+		snprintf(error, size, "version: %d is what this sluice-vmm understands",
+			 VMM_CONFIG_VERSION);
+		return -EINVAL;
+	}
+	/* jansson iterates only over what is not const; nothing is changed. */
+	int err = decode_all((json_t *)(uintptr_t)json, config, error, size);
+	if (err)
+		vmm_config_finish(config);
+	return err;
+}

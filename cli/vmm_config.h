@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmm_config: what sluice tells sluice-vmm: one JSON object, on an inherited memfd.
+ *
+ * Every file that the VMM may use is named by the number of a descriptor that it inherits; the
+ * names beside them are for messages only. sluice writes the object, keeps a copy as
+ * RUN_DIR/vm/NAME/config.json for `vm show`, and the VMM reads it strictly: a key that it does not
+ * know is an error, so that two programs of different versions never misunderstand each other.
+ */
+#ifndef CLI_VMM_CONFIG_H
+#define CLI_VMM_CONFIG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bdf.h"
+#include "hv-core/hv.h"
+
+#define VMM_CONFIG_VERSION 1
+#define VMM_CONFIG_MAX	   (256u << 10) /* bytes of JSON */
+#define VMM_DEVICES_MAX	   16
+#define VMM_NAME_MAX	   48 /* of a VM, with its end */
+
+struct vmm_file {
+	int fd; /* -1: none */
+	char *name;
+};
+
+struct vmm_group {
+	int id;
+	int fd; /* /dev/vfio/ID */
+};
+
+struct vmm_device {
+	char *name; /* "vf ens1f0/2 (0000:01:10.0)" */
+	struct bdf bdf;
+	int group; /* id of one of `groups` */
+};
+
+struct vmm_config {
+	char *name;
+	unsigned cpus;
+	int pin[HV_MAX_CPUS]; /* host CPU, or -1 */
+	uint64_t ram;
+	enum hv_pages pages;
+	bool kaslr;
+	bool restart; /* on a guest's reset: run again; else end */
+	char *cmdline;
+	struct vmm_file kernel, initrd;
+	int engine_fd;	  /* /dev/kvm */
+	int container_fd; /* /dev/vfio/vfio; -1: nothing is passed through */
+	struct vmm_group groups[VMM_DEVICES_MAX];
+	size_t group_count;
+	struct vmm_device devices[VMM_DEVICES_MAX];
+	size_t device_count;
+	int ctl_fd, console_fd; /* listening sockets */
+	int report_fd;		/* pipe to the supervisor; see vmm_report.h */
+	int lock_fd;		/* the VM's life: only kept open */
+	int cache_fd;		/* folder for unpacked kernels, or -1 */
+};
+
+/* All descriptors -1, one CPU, nothing else. */
+void vmm_config_init(struct vmm_config *config);
+/* Frees the texts; the descriptors stay. */
+void vmm_config_finish(struct vmm_config *config);
+
+/* A new reference, or NULL without memory. */
+json_t *vmm_config_encode(const struct vmm_config *config);
+/* -EINVAL, with the offending key in `error`. `config` is initialized by it, and finished on
+ * failure. */
+int vmm_config_decode(const json_t *json, struct vmm_config *config, char *error, size_t size);
+
+/* "4k", "thp", "2m", "1g" */
+const char *vmm_pages_name(enum hv_pages pages);
+int vmm_pages_parse(const char *text, enum hv_pages *out);
+
+/* Letters, digits, '.', '_' and '-', at most VMM_NAME_MAX - 1, starting with a letter or digit: it
+ * becomes a folder's name. */
+bool vmm_name_valid(const char *name);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vmm_ctl: see vmm_ctl.h. Numbers are gathered on the loop's thread while the guest runs on. */
+#include "cli/vmm_ctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/util.h"
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+/* ---- status ---- */
+
+static json_t *device_names(const struct vmm_config *config)
+{
+	json_t *array = json_array();
+	char bdf[BDF_TEXT];
+
+	for (size_t i = 0; i < config->device_count; i++)
+		json_array_append_new(array,
+				      json_pack("{s:s,s:s,s:i}", "name", config->devices[i].name,
+						"bdf", bdf_format(config->devices[i].bdf, bdf),
+						"group", config->devices[i].group));
+	return array;
+}
+
+static int method_status(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)params, (void)error;
+	*result = json_pack(
+		"{s:s,s:i,s:I,s:i,s:i,s:I,s:s,s:o}", "name", ctl->config->name, "pid",
+		(int)getpid(), "since", (json_int_t)ctl->since, "resets", (int)ctl->resets, "cpus",
+		(int)ctl->config->cpus, "ram", (json_int_t)ctl->config->ram, "memory",
+		hv_mem_describe(ctl->machine->vm), "devices", device_names(ctl->config));
+	return *result ? 0 : -ENOMEM;
+}
+
+/* ---- stat ---- */
+
+static json_t *exit_counts(const uint64_t exits[HV_EXIT_COUNT])
+{
+	json_t *object = json_object();
+
+	for (int r = 0; r < HV_EXIT_COUNT; r++)
+		json_object_set_new(object, hv_exit_name((enum hv_exit_reason)r), number(exits[r]));
+	return object;
+}
+
+static json_t *engine_numbers(struct hv_vm *vm, int cpu)
+{
+	json_t *object = json_object();
+	struct hv_engine_stat *stats = NULL;
+	size_t count = 0;
+
+	if (hv_stat_engine(vm, cpu, &stats, &count) == 0)
+		for (size_t i = 0; i < count; i++)
+			json_object_set_new(object, stats[i].name, number(stats[i].value));
+	free(stats);
+	return object;
+}
+
+static void stat_cpus(struct hv_vm *vm, json_t *result)
+{
+	uint64_t sum[HV_EXIT_COUNT] = {0}, total = 0;
+	json_t *cpus = json_array();
+
+	for (unsigned cpu = 0; cpu < hv_vm_cpus(vm); cpu++) {
+		struct hv_vcpu_stat stat;
+		hv_stat_vcpu(vm, cpu, &stat);
+		json_array_append_new(cpus,
+				      json_pack("{s:i,s:i,s:o,s:o,s:o}", "cpu", (int)cpu, "thread",
+						stat.thread, "total", number(stat.total), "exits",
+						exit_counts(stat.exits), "engine",
+						engine_numbers(vm, (int)cpu)));
+		for (int r = 0; r < HV_EXIT_COUNT; r++)
+			sum[r] += stat.exits[r];
+		total += stat.total;
+	}
+	json_object_set_new(result, "cpus", cpus);
+	json_object_set_new(result, "exits", exit_counts(sum));
+	json_object_set_new(result, "total", number(total));
+	json_object_set_new(result, "engine", engine_numbers(vm, -1));
+}
+
+static json_t *stat_regions(struct hv_vm *vm)
+{
+	struct hv_region_stat *regions = NULL;
+	json_t *array = json_array();
+	size_t count = 0;
+
+	if (hv_stat_regions(vm, &regions, &count))
+		count = 0;
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(
+			array,
+			json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "name", regions[i].name, "space",
+				  regions[i].space == HV_PIO ? "io" : "mmio", "base",
+				  number(regions[i].base), "size", number(regions[i].size), "reads",
+				  number(regions[i].reads), "writes", number(regions[i].writes)));
+	free(regions);
+	return array;
+}
+
+static json_t *vectors_of(const struct vdev_vfio_stat *stat)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < MIN(stat->vectors, ARRAY_SIZE(stat->vector)); i++) {
+		const struct vdev_vector_stat *v = &stat->vector[i];
+		json_array_append_new(array,
+				      json_pack("{s:i,s:b,s:i,s:o,s:o}", "vector", (int)v->vector,
+						"masked", v->masked, "route", v->route, "addr",
+						number(v->msi.addr), "data", number(v->msi.data)));
+	}
+	return array;
+}
+
+static json_t *bars_of(const struct vdev_vfio_stat *stat)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < MIN(stat->bars, ARRAY_SIZE(stat->bar)); i++)
+		json_array_append_new(
+			array, json_pack("{s:i,s:o,s:o,s:b}", "bar", (int)stat->bar[i].index, "gpa",
+					 number(stat->bar[i].gpa), "size",
+					 number(stat->bar[i].size), "mapped", stat->bar[i].mapped));
+	return array;
+}
+
+static json_t *stat_device(struct vmm_machine *machine, size_t index)
+{
+	struct vdev_vfio_stat stat;
+	char bdf[BDF_TEXT], guest[8];
+
+	if (vdev_vfio_stat(machine->devices, index, &stat))
+		return NULL;
+	snprintf(guest, sizeof(guest), "%02x:00.0", stat.guest_bus);
+	return json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:b,s:o,s:o}", "name", stat.name, "bdf",
+			 bdf_format(stat.host, bdf), "guest", guest, "mode", stat.mode,
+			 "config_reads", number(stat.config_reads), "config_writes",
+			 number(stat.config_writes), "table_writes", number(stat.table_writes),
+			 "intx", number(stat.intx), "reset_capable", stat.reset_capable, "vectors",
+			 vectors_of(&stat), "bars", bars_of(&stat));
+}
+
+static json_t *stat_ram(struct hv_vm *vm)
+{
+	const struct hv_ram_block *blocks;
+	size_t count = hv_mem_blocks(vm, &blocks);
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array,
+				      json_pack("{s:o,s:o,s:o}", "gpa", number(blocks[i].gpa),
+						"size", number(blocks[i].size), "hva",
+						number((uintptr_t)blocks[i].hva)));
+	return array;
+}
+
+static int method_stat(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+	struct vmm_machine *machine = ctl->machine;
+
+	(void)params, (void)error;
+	*result = json_pack("{s:s,s:i,s:s,s:s}", "name", ctl->config->name, "pid", (int)getpid(),
+			    "engine_name", hv_vm_engine_ops(machine->vm)->name, "memory",
+			    hv_mem_describe(machine->vm));
+	if (!*result)
+		return -ENOMEM;
+	stat_cpus(machine->vm, *result);
+	json_object_set_new(*result, "regions", stat_regions(machine->vm));
+	json_object_set_new(*result, "ram", stat_ram(machine->vm));
+	json_t *devices = json_array();
+	for (size_t i = 0; i < vdev_vfio_count(machine->devices); i++)
+		json_array_append_new(devices, stat_device(machine, i));
+	json_object_set_new(*result, "devices", devices);
+	return 0;
+}
+
+/* ---- maps ---- */
+
+/* RAM by its place in guest memory; whatever else is mapped is a device's BAR. */
+static const char *map_what(struct hv_vm *vm, const struct iommu_map_entry *entry)
+{
+	return hv_mem_ptr(vm, entry->iova, 1) ? "ram" : "bar";
+}
+
+static int method_maps(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+	struct vmm_machine *machine = ctl->machine;
+	const struct iommu_map_entry *entries;
+
+	(void)params, (void)error;
+	*result = json_array();
+	if (!machine->domain)
+		return 0;
+	hv_device_lock(machine->vm); /* a guest that moves a BAR changes the list */
+	size_t count = iommu_domain_maps(machine->domain, &entries);
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(
+			*result,
+			json_pack("{s:o,s:o,s:o,s:s,s:s}", "iova", number(entries[i].iova), "size",
+				  number(entries[i].size), "hva", number((uintptr_t)entries[i].hva),
+				  "prot", entries[i].prot & IOMMU_WRITE ? "rw" : "r", "what",
+				  map_what(machine->vm, &entries[i])));
+	hv_device_unlock(machine->vm);
+	return 0;
+}
+
+/* ---- the end ---- */
+
+static int method_power_button(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)params, (void)result, (void)error;
+	return vdev_power_button(ctl->machine->devices);
+}
+
+static int method_quit(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)params, (void)result, (void)error;
+	hv_vm_end(ctl->machine->vm, HV_END_KILLED);
+	return 0;
+}
+
+const struct rpc_method vmm_ctl_methods[] = {
+	{"status", method_status}, {"stat", method_stat},
+	{"maps", method_maps},	   {"power-button", method_power_button},
+	{"quit", method_quit},	   {NULL, NULL},
+};

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmm_ctl: the methods that a running VM answers on its control socket (JSON-RPC 2.0).
+ *
+ *     status        {}  → {"name", "pid", "since", "resets", "cpus", "ram", "memory", "devices"}
+ *     stat          {}  → exits, regions, engine numbers, passed-through devices, RAM blocks
+ *     maps          {}  → [{"iova", "size", "hva", "prot", "what"}]: what devices may reach
+ *     power-button  {}  → null; the guest decides what it does about it
+ *     quit          {}  → null; the guest is stopped where it stands
+ */
+#ifndef CLI_VMM_CTL_H
+#define CLI_VMM_CTL_H
+
+#include "base/rpc.h"
+#include "cli/vmm_machine.h"
+
+/* What the methods work on: `machine` is NULL while it is being built again after a reset. */
+struct vmm_ctl {
+	const struct vmm_config *config;
+	struct vmm_machine *machine;
+	int64_t since; /* CLOCK_REALTIME seconds of the first start */
+	unsigned resets;
+};
+
+/* For rpc_server_create; opaque is the struct vmm_ctl. */
+extern const struct rpc_method vmm_ctl_methods[];
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmm_machine: see vmm_machine.h.
+ *
+ * The order is forced from both ends. RAM must lie where DMA may go, and only an attached group
+ * tells where that is: so the domain comes first. KVM has to know a VFIO group before a device of
+ * it is opened (it may change how the group's memory is cached), and RAM is touched before it is
+ * mapped for DMA, in parallel, because pinning would fault it in one page after the other.
+ */
+#include "cli/vmm_machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "cli/vmm_report.h"
+
+static int open_domain(struct vmm_machine *m, struct iommu_info *info)
+{
+	const struct vmm_config *config = m->config;
+	int err = iommu_locked_check(config->name, config->ram);
+
+	if (!err)
+		err = iommu_domain_create(config->container_fd, &m->domain);
+	for (size_t i = 0; i < config->group_count && !err; i++) {
+		char name[32];
+		snprintf(name, sizeof(name), "iommu group %d", config->groups[i].id);
+		err = iommu_domain_attach(m->domain, config->groups[i].fd, name);
+	}
+	return err ? err : iommu_domain_info(m->domain, info);
+}
+
+static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
+{
+	const struct vmm_config *config = m->config;
+	const struct hv_config hv = {
+		.name = config->name,
+		.engine = &hv_engine_kvm,
+		.engine_fd = config->engine_fd,
+		.cpus = config->cpus,
+		.pin = config->pin,
+		.ram = config->ram,
+		.pages = config->pages,
+		.iova = info->usable,
+		.iova_count = info->usable_count,
+	};
+
+	return hv_vm_create(&hv, &m->vm);
+}
+
+static int announce_groups(struct vmm_machine *m)
+{
+	const struct hv_engine_ops *ops = hv_vm_engine_ops(m->vm);
+
+	for (size_t i = 0; m->domain && i < m->config->group_count; i++) {
+		int err = ops->vfio_group(hv_vm_engine(m->vm), m->config->groups[i].fd, true);
+		if (err)
+			return log_fail(err, m->config->name,
+					"iommu group %d not taken by the %s engine: %s",
+					m->config->groups[i].id, ops->name, strerror(-err));
+		m->announced = i + 1;
+	}
+	return 0;
+}
+
+static int touch_memory(const struct vmm_machine *m)
+{
+	/* The supervisor shows it when it takes long; whether it listens does not matter. */
+	dprintf(m->config->report_fd, VMM_REPORT_MEMORY " %llu\n",
+		(unsigned long long)m->config->ram);
+	return hv_mem_prefault(m->vm, 0);
+}
+
+static int group_fd(const struct vmm_config *config, int id)
+{
+	for (size_t i = 0; i < config->group_count; i++)
+		if (config->groups[i].id == id)
+			return config->groups[i].fd;
+	return -1; /* vmm_config_decode has made sure that there is one */
+}
+
+static int add_device(struct vmm_machine *m, const struct vmm_device *device)
+{
+	char bdf[BDF_TEXT];
+	int fd = iommu_device_open(m->domain, group_fd(m->config, device->group),
+				   bdf_format(device->bdf, bdf));
+	struct vdev_vfio_config config = {
+		.name = device->name, .host = device->bdf, .device_fd = fd};
+	struct vdev_vfio *added;
+
+	return fd < 0 ? fd : vdev_vfio_add(m->devices, &config, &added);
+}
+
+static int create_devices(struct vmm_machine *m)
+{
+	const struct vdev_machine_config config = {
+		.vm = m->vm,
+		.loop = m->loop,
+		.domain = m->domain,
+		.serial_out = vmm_console_out,
+		.serial_room = vmm_console_room,
+		.opaque = m->console,
+	};
+	int err = vdev_machine_create(&config, &m->devices);
+
+	for (size_t i = 0; i < m->config->device_count && !err; i++)
+		err = add_device(m, &m->config->devices[i]);
+	return err ? err : vdev_machine_finish(m->devices);
+}
+
+static int load(struct vmm_machine *m)
+{
+	const struct vmm_config *config = m->config;
+	const struct hv_boot_config boot = {
+		.kernel_fd = config->kernel.fd,
+		.kernel_name = config->kernel.name,
+		.initrd_fd = config->initrd.fd,
+		.initrd_name = config->initrd.name,
+		.cmdline = config->cmdline,
+		.acpi = vdev_machine_acpi(m->devices),
+		.cache_dir = config->cache_fd,
+		.kaslr = config->kaslr,
+	};
+
+	return hv_boot(m->vm, &boot);
+}
+
+static size_t type(void *opaque, const uint8_t *bytes, size_t len)
+{
+	return vdev_serial_in(opaque, bytes, len);
+}
+
+static void ended(void *opaque, enum hv_end end)
+{
+	loop_stop(opaque, (int)end);
+}
+
+static int build(struct vmm_machine *m)
+{
+	struct iommu_info info = {0};
+	int err = m->config->device_count ? open_domain(m, &info) : 0;
+
+	if (!err)
+		err = create_vm(m, &info);
+	if (!err)
+		err = announce_groups(m);
+	if (!err && m->domain)
+		err = touch_memory(m);
+	if (!err)
+		err = create_devices(m);
+	return err ? err : load(m);
+}
+
+int vmm_machine_create(const struct vmm_config *config, struct loop *loop,
+		       struct vmm_console *console, struct vmm_machine **out)
+{
+	struct vmm_machine *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	*m = (struct vmm_machine){.config = config, .loop = loop, .console = console};
+	int err = build(m);
+	if (err) {
+		vmm_machine_destroy(m);
+		return err;
+	}
+	*out = m;
+	return 0;
+}
+
+int vmm_machine_start(struct vmm_machine *m)
+{
+	hv_vm_on_end(m->vm, ended, m->loop);
+	int err = hv_vm_start(m->vm);
+	if (!err)
+		vmm_console_connect(m->console, type, m->devices);
+	return err;
+}
+
+void vmm_machine_destroy(struct vmm_machine *m)
+{
+	if (!m)
+		return;
+	vmm_console_connect(m->console, NULL, NULL);
+	vdev_machine_destroy(m->devices);
+	while (m->announced)
+		hv_vm_engine_ops(m->vm)->vfio_group(hv_vm_engine(m->vm),
+						    m->config->groups[--m->announced].fd, false);
+	hv_vm_destroy(m->vm);
+	iommu_domain_destroy(m->domain);
+	free(m);
+}

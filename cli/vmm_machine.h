@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vmm_machine: one run of a guest: the place where hv-core, vdev and iommu are joined.
+ *
+ * A machine is made from the configuration, started once, and destroyed when it has ended; a guest
+ * that resets gets a new one, in the same process, with the same descriptors.
+ */
+#ifndef CLI_VMM_MACHINE_H
+#define CLI_VMM_MACHINE_H
+
+#include "base/loop.h"
+#include "cli/vmm_config.h"
+#include "cli/vmm_console.h"
+#include "hv-core/hv.h"
+#include "iommu/iommu.h"
+#include "vdev/vdev.h"
+
+struct vmm_machine {
+	const struct vmm_config *config;
+	struct loop *loop;
+	struct vmm_console *console;
+	struct iommu_domain *domain; /* NULL when nothing is passed through */
+	size_t announced;	     /* groups of the config that the engine knows */
+	struct hv_vm *vm;
+	struct vdev_machine *devices;
+};
+
+/* Everything up to the guest's first instruction. When the guest has ended, `loop` is stopped with
+ * the enum hv_end as its value. */
+int vmm_machine_create(const struct vmm_config *config, struct loop *loop,
+		       struct vmm_console *console, struct vmm_machine **out);
+int vmm_machine_start(struct vmm_machine *machine);
+void vmm_machine_destroy(struct vmm_machine *machine);
+
+#endif

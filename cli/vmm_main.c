@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sluice-vmm: one virtual machine, one process.
+ *
+ * It is started by sluice with every descriptor that it may use already open, opens nothing itself,
+ * and ends when its guest does. Its own memory is small on purpose (sluice vm stat shows it): what
+ * is needed only to start is freed before the guest runs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "base/util.h"
+#include "cli/vmm_config.h"
+#include "cli/vmm_console.h"
+#include "cli/vmm_ctl.h"
+#include "cli/vmm_machine.h"
+#include "cli/vmm_report.h"
+
+#define DRAIN_MS 1000
+
+struct vmm {
+	struct vmm_config config;
+	struct loop *loop;
+	struct vmm_console *console;
+	struct rpc_server *server;
+	struct vmm_ctl ctl;
+	int signals;
+};
+
+static const char usage[] =
+	"usage: sluice-vmm CONFIG_FD\n"
+	"\n"
+	"Runs one virtual machine, described by JSON on the inherited descriptor CONFIG_FD.\n"
+	"It is started by `sluice vm run`, not by hand; see sluice-vmm(8).\n";
+
+static int read_config(int fd, struct vmm_config *config)
+{
+	char error[128] = "not JSON";
+	json_error_t where;
+	size_t len;
+	char *text;
+
+	int err =
+		lseek(fd, 0, SEEK_SET) < 0 ? -errno : io_read_file(fd, VMM_CONFIG_MAX, &text, &len);
+	if (err)
+		return log_fail(err, "sluice-vmm", "configuration not read from descriptor %d: %s",
+				fd, strerror(-err));
+	json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+	free(text);
+	err = json ? vmm_config_decode(json, config, error, sizeof(error)) : -EINVAL;
+	json_decref(json);
+	if (err)
+		return log_fail(err, "sluice-vmm", "bad configuration: %s", error);
+	return 0;
+}
+
+/* From outside: kill(1), or a system that goes down. The guest is stopped where it stands. */
+static void signal_event(void *opaque, uint32_t events)
+{
+	struct vmm *vmm = opaque;
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(vmm->signals, &info, sizeof(info)) == sizeof(info))
+		hv_vm_end(vmm->ctl.machine->vm, HV_END_KILLED);
+}
+
+/* Before any thread is made, so that all of them inherit the mask. */
+static int open_signals(int *fd)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *fd < 0 ? -errno : 0;
+}
+
+/* Everything that outlives a reset of the guest. */
+static int open_vmm(struct vmm *vmm)
+{
+	struct loop_source *source;
+	int err = open_signals(&vmm->signals);
+
+	if (!err)
+		err = loop_create(&vmm->loop);
+	if (!err)
+		err = loop_add(vmm->loop, vmm->signals, EPOLLIN, signal_event, vmm, &source);
+	if (!err)
+		err = vmm_console_create(vmm->loop, vmm->config.console_fd, &vmm->console);
+	if (!err)
+		err = rpc_server_create(vmm->loop, vmm->config.ctl_fd, vmm_ctl_methods, &vmm->ctl,
+					&vmm->server);
+	if (err)
+		return log_fail(err, vmm->config.name, "not started: %s", strerror(-err));
+	vmm->ctl.config = &vmm->config;
+	vmm->ctl.since = (int64_t)time(NULL);
+	return 0;
+}
+
+static void close_vmm(struct vmm *vmm)
+{
+	rpc_server_destroy(vmm->server);
+	vmm_console_destroy(vmm->console);
+	loop_destroy(vmm->loop);
+	io_close(&vmm->signals);
+	io_close(&vmm->config.console_fd);
+	vmm_config_finish(&vmm->config);
+}
+
+/* The unpacked kernels that other VMs boot from lie in this folder: out of reach before a guest
+ * runs its first instruction. */
+static void drop_privilege(struct vmm *vmm)
+{
+	io_close(&vmm->config.cache_fd);
+}
+
+/* One life of the guest. Returns its enum hv_end, or negative when it did not start. */
+static int run_once(struct vmm *vmm)
+{
+	int err = vmm_machine_create(&vmm->config, vmm->loop, vmm->console, &vmm->ctl.machine);
+
+	if (err)
+		return err;
+	drop_privilege(vmm);
+	malloc_trim(0);
+	err = vmm_machine_start(vmm->ctl.machine);
+	if (!err) {
+		dprintf(vmm->config.report_fd, VMM_REPORT_RUNNING "\n");
+		err = loop_run(vmm->loop);
+	}
+	if (err < 0)
+		hv_vm_end(vmm->ctl.machine->vm, HV_END_KILLED);
+	else
+		err = (int)hv_vm_wait(vmm->ctl.machine->vm);
+	vmm_machine_destroy(vmm->ctl.machine);
+	vmm->ctl.machine = NULL;
+	return err;
+}
+
+static int run(struct vmm *vmm)
+{
+	int end = run_once(vmm);
+
+	while (end == HV_END_RESET && vmm->config.restart) {
+		vmm->ctl.resets++;
+		dprintf(vmm->config.report_fd, VMM_REPORT_RESET "\n");
+		end = run_once(vmm);
+	}
+	vmm_console_drain(vmm->console, DRAIN_MS);
+	if (end < 0)
+		dprintf(vmm->config.report_fd, VMM_REPORT_FAILED "\n");
+	else
+		dprintf(vmm->config.report_fd, VMM_REPORT_END " %s\n",
+			hv_end_name((enum hv_end)end));
+	return end < 0 ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct vmm vmm = {.signals = -1};
+	uint32_t fd;
+
+	if (argc == 2 && !strcmp(argv[1], "--version"))
+		return puts("sluice-vmm " SLUICE_VERSION) < 0;
+	if (argc == 2 && !strcmp(argv[1], "--help"))
+		return fputs(usage, stdout) < 0;
+	if (argc != 2 || parse_u32(argv[1], 0, 1u << 20, &fd)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	/* One arena for all threads: each would otherwise get its own, and 64 KiB at least. */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TRIM_THRESHOLD, 64 << 10);
+	int config_fd = (int)fd;
+	int err = read_config(config_fd, &vmm.config);
+	io_close(&config_fd);
+	if (err)
+		return 1;
+	err = open_vmm(&vmm) ? 1 : run(&vmm);
+	close_vmm(&vmm);
+	return err;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * domain: one I/O address space, over a VFIO type1v2 container.
+ *
+ * The kernel keeps maps as it is told them and can only take one back whole, so the domain keeps
+ * the same list: it makes mapping idempotent, refuses overlaps by name, and shows what a device
+ * can reach. Documentation/driver-api/vfio.rst, include/uapi/linux/vfio.h.
+ */
+#include "iommu/domain.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/vfio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "base/util.h"
+
+_Static_assert(IOMMU_READ == VFIO_DMA_MAP_FLAG_READ && IOMMU_WRITE == VFIO_DMA_MAP_FLAG_WRITE,
+	       "protections go to the kernel as they are");
+
+int iommu_domain_create(int container_fd, struct iommu_domain **out)
+{
+	int version = ioctl(container_fd, VFIO_GET_API_VERSION);
+
+	if (version != VFIO_API_VERSION)
+		return log_fail(-EOPNOTSUPP, "iommu", "this is no VFIO container of version %d",
+				VFIO_API_VERSION);
+	if (ioctl(container_fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0)
+		return log_fail(-EOPNOTSUPP, "iommu",
+				"VFIO offers no type1v2 backend; modprobe vfio_iommu_type1");
+	struct iommu_domain *domain = calloc(1, sizeof(*domain));
+	if (!domain)
+		return -ENOMEM;
+	domain->container = container_fd;
+	*out = domain;
+	return 0;
+}
+
+void iommu_domain_destroy(struct iommu_domain *domain)
+{
+	if (!domain)
+		return;
+	while (domain->map_count) {
+		const struct iommu_map_entry *m = &domain->maps[domain->map_count - 1];
+		if (iommu_unmap(domain, m->iova, m->size) < 0)
+			break; /* logged; the container's end takes the rest */
+	}
+	while (domain->group_count)
+		iommu_domain_detach(domain, domain->groups[domain->group_count - 1]);
+	free(domain->groups);
+	free(domain->maps);
+	free(domain->usable);
+	free(domain);
+}
+
+/* ---- groups ---- */
+
+bool iommu_domain_has_group(const struct iommu_domain *domain, int group_fd)
+{
+	for (size_t i = 0; i < domain->group_count; i++)
+		if (domain->groups[i] == group_fd)
+			return true;
+	return false;
+}
+
+static int check_viable(int group_fd, const char *name)
+{
+	struct vfio_group_status status = {.argsz = sizeof(status)};
+
+	if (ioctl(group_fd, VFIO_GROUP_GET_STATUS, &status) < 0)
+		return log_fail(-errno, name, "the state of its IOMMU group is unknown: %m");
+	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE))
+		return log_fail(
+			-EPERM, name,
+			"its IOMMU group is not viable: a host driver holds another member; "
+			"`sluice host show` names it");
+	return 0;
+}
+
+static int set_container(struct iommu_domain *domain, int group_fd, const char *name)
+{
+	if (ioctl(group_fd, VFIO_GROUP_SET_CONTAINER, &domain->container) == 0)
+		return 0;
+	int err = -errno;
+	if (err == -EBUSY)
+		return log_fail(err, name, "its IOMMU group is in use in another container");
+	return log_fail(err, name, "its IOMMU group does not join the others: %s", strerror(-err));
+}
+
+static int set_iommu(struct iommu_domain *domain, const char *name)
+{
+	if (ioctl(domain->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) == 0)
+		return 0;
+	int err = -errno;
+	if (err == -EPERM)
+		return log_fail(
+			err, name,
+			"no interrupt remapping, so a guest could forge interrupts; boot with "
+			"intremap=on, or accept it with vfio_iommu_type1.allow_unsafe_interrupts=1");
+	return log_fail(err, name, "the IOMMU was not set up: %s", strerror(-err));
+}
+
+int iommu_domain_attach(struct iommu_domain *domain, int group_fd, const char *name)
+{
+	if (iommu_domain_has_group(domain, group_fd))
+		return 0;
+	int *groups = realloc(domain->groups, (domain->group_count + 1) * sizeof(*groups));
+	if (!groups)
+		return -ENOMEM;
+	domain->groups = groups;
+	int err = check_viable(group_fd, name);
+	if (!err)
+		err = set_container(domain, group_fd, name);
+	if (err)
+		return err;
+	/* A container without a group has no hardware to choose a backend for. */
+	if (!domain->group_count)
+		err = set_iommu(domain, name);
+	if (!err)
+		err = iommu_info_refresh(domain);
+	if (err) {
+		ioctl(group_fd, VFIO_GROUP_UNSET_CONTAINER);
+		return err;
+	}
+	domain->groups[domain->group_count++] = group_fd;
+	return 0;
+}
+
+void iommu_domain_detach(struct iommu_domain *domain, int group_fd)
+{
+	size_t i = 0;
+
+	while (i < domain->group_count && domain->groups[i] != group_fd)
+		i++;
+	if (i == domain->group_count)
+		return;
+	/* EINVAL: its last device was unbound meanwhile, and the kernel has taken it out. */
+	if (ioctl(group_fd, VFIO_GROUP_UNSET_CONTAINER) < 0 && errno != EINVAL)
+		log_warn("iommu", "a group stays in the container until it is closed: %m");
+	memmove(&domain->groups[i], &domain->groups[i + 1],
+		(domain->group_count - i - 1) * sizeof(*domain->groups));
+	domain->group_count--;
+	/* The kernel drops the backend, and with it every map, together with the last group. */
+	if (!domain->group_count)
+		domain->map_count = 0;
+}
+
+/* ---- maps ---- */
+
+/* Index of the first map whose last byte is at or above `iova`. */
+static size_t find_map(const struct iommu_domain *domain, uint64_t iova)
+{
+	size_t low = 0, high = domain->map_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct iommu_map_entry *m = &domain->maps[mid];
+		if (m->iova + (m->size - 1) < iova)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool is_usable(const struct iommu_domain *domain, uint64_t iova, uint64_t size)
+{
+	struct range wanted = {iova, iova + (size - 1)};
+
+	for (size_t i = 0; i < domain->usable_count; i++)
+		if (range_contains(domain->usable[i], wanted))
+			return true;
+	return !domain->usable_count; /* old kernels do not tell */
+}
+
+static int check_map(const struct iommu_domain *domain, uint64_t iova, uint64_t size,
+		     const void *hva, unsigned prot)
+{
+	uint64_t page = domain->page_sizes & -domain->page_sizes;
+
+	if (!domain->group_count)
+		return log_fail(-EINVAL, "iommu", "nothing is attached, so nothing can be mapped");
+	if (!size || !IS_ALIGNED(iova | size | (uintptr_t)hva, page) || iova + (size - 1) < iova ||
+	    !prot || (prot & ~(IOMMU_READ | IOMMU_WRITE)))
+		return log_fail(-EINVAL, "iommu", "no map: 0x%" PRIx64 "+0x%" PRIx64 " prot %u",
+				iova, size, prot);
+	if (!is_usable(domain, iova, size))
+		return log_fail(-EINVAL, "iommu",
+				"0x%" PRIx64 "+0x%" PRIx64
+				" is not mapped: the host reserves part of "
+				"it (interrupt window, RMRR, or beyond the IOMMU's address width)",
+				iova, size);
+	return 0;
+}
+
+static int explain_map(const struct iommu_domain *domain, int err, uint64_t iova, uint64_t size)
+{
+	char limit_text[PARSE_SIZE_TEXT], need[PARSE_SIZE_TEXT];
+	struct rlimit limit = {0};
+
+	format_size(size, need);
+	switch (err) {
+	case -ENOMEM:
+		getrlimit(RLIMIT_MEMLOCK, &limit);
+		return log_fail(
+			err, "iommu",
+			"%s at 0x%" PRIx64 " not mapped: no memory, or the locked-memory limit "
+			"(%s) is too low; raise it (ulimit -l) or run as root",
+			need, iova,
+			limit.rlim_cur == RLIM_INFINITY ? "unlimited"
+							: format_size(limit.rlim_cur, limit_text));
+	case -ENOSPC:
+		return log_fail(err, "iommu",
+				"%s at 0x%" PRIx64
+				" not mapped: all map entries are in use (%zu here); "
+				"raise vfio_iommu_type1.dma_entry_limit",
+				need, iova, domain->map_count);
+	case -EFAULT:
+		return log_fail(err, "iommu",
+				"%s at 0x%" PRIx64 " not mapped: that memory cannot be pinned",
+				need, iova);
+	default:
+		return log_fail(err, "iommu", "%s at 0x%" PRIx64 " not mapped: %s", need, iova,
+				strerror(-err));
+	}
+}
+
+/* Room for one more, before the kernel is asked: what it has mapped must be remembered. */
+static int make_room(struct iommu_domain *domain)
+{
+	if (domain->map_count < domain->map_room)
+		return 0;
+	size_t room = domain->map_room ? domain->map_room * 2 : 8;
+	struct iommu_map_entry *maps = realloc(domain->maps, room * sizeof(*maps));
+	if (!maps)
+		return -ENOMEM;
+	domain->maps = maps;
+	domain->map_room = room;
+	return 0;
+}
+
+int iommu_map(struct iommu_domain *domain, uint64_t iova, uint64_t size, void *hva, unsigned prot)
+{
+	struct iommu_map_entry entry = {iova, size, hva, prot};
+	int err = check_map(domain, iova, size, hva, prot);
+
+	if (err)
+		return err;
+	size_t at = find_map(domain, iova);
+	if (at < domain->map_count && domain->maps[at].iova <= iova + (size - 1)) {
+		const struct iommu_map_entry *m = &domain->maps[at];
+		if (m->iova == iova && m->size == size && m->hva == hva && m->prot == prot)
+			return 0;
+		return log_fail(-EEXIST, "iommu",
+				"0x%" PRIx64 "+0x%" PRIx64 " overlaps the map at 0x%" PRIx64
+				"+0x%" PRIx64,
+				iova, size, m->iova, m->size);
+	}
+	err = make_room(domain);
+	if (err)
+		return err;
+	struct vfio_iommu_type1_dma_map request = {
+		.argsz = sizeof(request),
+		.flags = prot,
+		.vaddr = (uintptr_t)hva,
+		.iova = iova,
+		.size = size,
+	};
+	if (ioctl(domain->container, VFIO_IOMMU_MAP_DMA, &request) < 0)
+		return explain_map(domain, -errno, iova, size);
+	memmove(&domain->maps[at + 1], &domain->maps[at],
+		(domain->map_count - at) * sizeof(*domain->maps));
+	domain->maps[at] = entry;
+	domain->map_count++;
+	return 0;
+}
+
+int iommu_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t size)
+{
+	size_t at = find_map(domain, iova);
+	struct vfio_iommu_type1_dma_unmap request = {
+		.argsz = sizeof(request),
+		.iova = iova,
+		.size = size,
+	};
+
+	if (at == domain->map_count || domain->maps[at].iova != iova ||
+	    domain->maps[at].size != size)
+		return log_fail(-ENOENT, "iommu", "no map at 0x%" PRIx64 "+0x%" PRIx64, iova, size);
+	if (ioctl(domain->container, VFIO_IOMMU_UNMAP_DMA, &request) < 0)
+		return log_fail(-errno, "iommu", "0x%" PRIx64 "+0x%" PRIx64 " not unmapped: %m",
+				iova, size);
+	if (request.size != size)
+		log_warn("iommu", "of 0x%" PRIx64 "+0x%" PRIx64 " the kernel unmapped 0x%llx", iova,
+			 size, (unsigned long long)request.size);
+	domain->map_count--;
+	memmove(&domain->maps[at], &domain->maps[at + 1],
+		(domain->map_count - at) * sizeof(*domain->maps));
+	return 0;
+}
+
+size_t iommu_domain_maps(const struct iommu_domain *domain, const struct iommu_map_entry **out)
+{
+	*out = domain->maps;
+	return domain->map_count;
+}

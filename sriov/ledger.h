@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ledger: the SQLite database STATE_DIR/state.db: who has which function, and what it was before.
+ *
+ * Two tables. `claims` has a row per function that was handed out, written before anything is
+ * changed and removed after everything is back. `probes` has a row per PF whose
+ * sriov_drivers_autoprobe was switched off for a moment.
+ */
+#ifndef SRIOV_LEDGER_H
+#define SRIOV_LEDGER_H
+
+#include "sriov/sriov.h"
+
+struct ledger;
+
+struct ledger_claim {
+	struct bdf bdf;
+	struct bdf pf; /* of a VF; else the function itself */
+	int vf_index;  /* -1: no VF */
+	char owner[64];
+	char generation[33]; /* of the owner's life, see owner.h */
+	char boot[40];	     /* the boot in which it was claimed */
+	char previous_driver[SRIOV_DRIVER];
+	struct sriov_attrs previous; /* `set`: those which the claim changes */
+	int64_t since;
+};
+
+/* Makes the database where it is missing, and brings an older one up to date. Logs. */
+int ledger_open(const char *state_dir, struct ledger **out);
+void ledger_close(struct ledger *ledger);
+
+/* All are durable when they return, and log their failures. */
+int ledger_put(struct ledger *ledger, const struct ledger_claim *claim); /* -EEXIST */
+int ledger_drop(struct ledger *ledger, struct bdf bdf);
+/* 1: found, 0: no such row. */
+int ledger_get(struct ledger *ledger, struct bdf bdf, struct ledger_claim *out);
+/* Rows sorted by address, allocated; of `owner` alone, or all for NULL. */
+int ledger_list(struct ledger *ledger, const char *owner, struct ledger_claim **out, size_t *count);
+
+/* `autoprobe`: what sriov_drivers_autoprobe of `pf` was. */
+int ledger_probe_put(struct ledger *ledger, struct bdf pf, const char *autoprobe);
+int ledger_probe_drop(struct ledger *ledger, struct bdf pf);
+/* 1: found, 0: none. */
+int ledger_probe_get(struct ledger *ledger, struct bdf pf, char autoprobe[8]);
+/* The PFs that have a row, allocated. */
+int ledger_probe_list(struct ledger *ledger, struct bdf **out, size_t *count);
+
+#endif

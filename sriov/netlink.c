@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * netlink: see netlink.h. Messages are built and taken apart with libnl; its own VF objects know
+ * neither trust nor min/max rate in all versions, and hide the extended ack.
+ *
+ * Formats: include/uapi/linux/if_link.h (IFLA_VF_*), net/core/rtnetlink.c. Statistics are left out
+ * (RTEXT_FILTER_SKIP_STATS), since they make the list overflow its 16-bit length first.
+ */
+#include "sriov/netlink.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/util.h"
+
+static struct nl_sock *open_socket(void)
+{
+	struct nl_sock *sock = nl_socket_alloc();
+	int on = 1;
+
+	if (!sock)
+		return NULL;
+	if (nl_connect(sock, NETLINK_ROUTE) < 0) {
+		nl_socket_free(sock);
+		return NULL;
+	}
+	/* Asks the kernel for the length first (MSG_PEEK | MSG_TRUNC): 64 VFs take more than a
+	 * page. */
+	nl_socket_enable_msg_peek(sock);
+	/* Kernels without these answer without words. */
+	setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
+	setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
+	return sock;
+}
+
+/* The text that came with an error or ack. */
+static void take_words(struct nlmsghdr *hdr, char words[NETLINK_WORDS])
+{
+	struct nlattr *tb[NLMSGERR_ATTR_MAX + 1];
+	const struct nlmsgerr *error = nlmsg_data(hdr);
+	int skip = (int)sizeof(*error);
+
+	if (!words || !(hdr->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(hdr->nlmsg_flags & NLM_F_CAPPED)) /* the whole request comes back first */
+		skip += (int)(NLMSG_ALIGN(error->msg.nlmsg_len) - sizeof(error->msg));
+	if (skip > nlmsg_datalen(hdr) ||
+	    nla_parse(tb, NLMSGERR_ATTR_MAX, (struct nlattr *)((char *)nlmsg_data(hdr) + skip),
+		      nlmsg_datalen(hdr) - skip, NULL) < 0 ||
+	    !tb[NLMSGERR_ATTR_MSG])
+		return;
+	nla_strlcpy(words, tb[NLMSGERR_ATTR_MSG], NETLINK_WORDS);
+}
+
+/* Looks at one answer. 1: go on reading; else the end and its errno. */
+static int take_answer(struct nlmsghdr *hdr, void (*take)(struct nlmsghdr *, void *), void *opaque,
+		       char words[NETLINK_WORDS])
+{
+	if (hdr->nlmsg_type == NLMSG_ERROR) {
+		const struct nlmsgerr *error = nlmsg_data(hdr);
+		if (nlmsg_datalen(hdr) < (int)sizeof(*error))
+			return -EPROTO;
+		take_words(hdr, words);
+		return error->error;
+	}
+	if (hdr->nlmsg_type != RTM_NEWLINK || !take)
+		return 1;
+	take(hdr, opaque);
+	return 1; /* the ack follows */
+}
+
+/* Sends `msg` (freed) and reads up to its ack. */
+static int talk(struct nl_msg *msg, void (*take)(struct nlmsghdr *, void *), void *opaque,
+		char words[NETLINK_WORDS])
+{
+	struct sockaddr_nl from;
+	struct nl_sock *sock = open_socket();
+	int err = !sock ? -EPROTONOSUPPORT : nl_send_auto(sock, msg) < 0 ? -EIO : 1;
+
+	while (err == 1) {
+		unsigned char *buf = NULL;
+		int n = nl_recv(sock, &from, &buf, NULL);
+		if (n <= 0) {
+			err = n == -NLE_INTR ? 1 : -EIO;
+			continue;
+		}
+		struct nlmsghdr *hdr = (struct nlmsghdr *)(void *)buf;
+		for (; err == 1 && nlmsg_ok(hdr, n); hdr = nlmsg_next(hdr, &n))
+			err = take_answer(hdr, take, opaque, words);
+		free(buf);
+	}
+	nl_socket_free(sock);
+	nlmsg_free(msg);
+	return err;
+}
+
+static struct nl_msg *new_message(int type, const char *ifname, int *err)
+{
+	struct ifinfomsg head = {.ifi_family = AF_UNSPEC};
+
+	head.ifi_index = (int)if_nametoindex(ifname);
+	*err = head.ifi_index ? 0 : -errno;
+	if (*err)
+		return NULL;
+	struct nl_msg *msg = nlmsg_alloc_simple(type, NLM_F_REQUEST | NLM_F_ACK);
+	if (msg && nlmsg_append(msg, &head, sizeof(head), NLMSG_ALIGNTO) == 0)
+		return msg;
+	nlmsg_free(msg);
+	*err = -ENOMEM;
+	return NULL;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+	struct sriov_attrs *out;
+	size_t count;
+	uint8_t *permanent;
+};
+
+/* The payload of `attr`, when it is there and long enough. */
+static const void *payload(struct nlattr *attr, size_t size)
+{
+	return attr && (size_t)nla_len(attr) >= size ? nla_data(attr) : NULL;
+}
+
+static void take_switches(struct nlattr **tb, struct sriov_attrs *out)
+{
+	const struct ifla_vf_spoofchk *spoof = payload(tb[IFLA_VF_SPOOFCHK], sizeof(*spoof));
+	const struct ifla_vf_trust *trust = payload(tb[IFLA_VF_TRUST], sizeof(*trust));
+	const struct ifla_vf_rate *rate = payload(tb[IFLA_VF_RATE], sizeof(*rate));
+
+	/* rtnetlink shows -1 for what the driver does not tell. */
+	if (spoof && spoof->setting != UINT32_MAX) {
+		out->set |= SRIOV_SPOOF;
+		out->spoof_check = spoof->setting;
+	}
+	if (trust && trust->setting != UINT32_MAX) {
+		out->set |= SRIOV_TRUST;
+		out->trust = trust->setting;
+	}
+	if (rate) {
+		out->set |= SRIOV_RATE;
+		out->min_rate = rate->min_tx_rate;
+		out->max_rate = rate->max_tx_rate;
+	}
+}
+
+static void take_vf(struct nlattr *info, const struct reading *r)
+{
+	struct nlattr *tb[IFLA_VF_MAX + 1];
+
+	if (nla_parse_nested(tb, IFLA_VF_MAX, info, NULL) < 0)
+		return;
+	const struct ifla_vf_mac *mac = payload(tb[IFLA_VF_MAC], sizeof(*mac));
+	const struct ifla_vf_vlan *vlan = payload(tb[IFLA_VF_VLAN], sizeof(*vlan));
+	if (!mac || mac->vf >= r->count)
+		return;
+	struct sriov_attrs *out = &r->out[mac->vf];
+	memcpy(out->mac, mac->mac, sizeof(out->mac));
+	out->set = SRIOV_MAC;
+	if (vlan) {
+		out->set |= SRIOV_VLAN;
+		out->vlan = (uint16_t)vlan->vlan;
+		out->qos = (uint8_t)vlan->qos;
+	}
+	take_switches(tb, out);
+}
+
+static void take_link(struct nlmsghdr *hdr, void *opaque)
+{
+	struct nlattr *tb[IFLA_MAX + 1], *info;
+	struct reading *r = opaque;
+	int rest;
+
+	if (nlmsg_parse(hdr, sizeof(struct ifinfomsg), tb, IFLA_MAX, NULL) < 0)
+		return;
+	struct nlattr *address = tb[IFLA_PERM_ADDRESS] ? tb[IFLA_PERM_ADDRESS] : tb[IFLA_ADDRESS];
+	if (address && nla_len(address) == 6)
+		memcpy(r->permanent, nla_data(address), 6);
+	if (!tb[IFLA_VFINFO_LIST])
+		return;
+	nla_for_each_nested(info, tb[IFLA_VFINFO_LIST], rest) if (nla_type(info) == IFLA_VF_INFO)
+		take_vf(info, r);
+}
+
+int netlink_vf_read(const char *ifname, struct sriov_attrs *out, size_t count, uint8_t permanent[6])
+{
+	struct reading reading = {out, count, permanent};
+	int err;
+
+	memset(out, 0, count * sizeof(*out));
+	memset(permanent, 0, 6);
+	struct nl_msg *msg = new_message(RTM_GETLINK, ifname, &err);
+	if (!msg)
+		return err;
+	if (nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS) < 0) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	return talk(msg, take_link, &reading, NULL);
+}
+
+/* ---- writing ---- */
+
+static int put_attr(struct nl_msg *msg, unsigned index, enum sriov_attr attr,
+		    const struct sriov_attrs *attrs)
+{
+	struct ifla_vf_mac mac = {.vf = index};
+	struct ifla_vf_vlan vlan = {index, attrs->vlan, attrs->qos};
+	struct ifla_vf_spoofchk spoof = {index, attrs->spoof_check};
+	struct ifla_vf_trust trust = {index, attrs->trust};
+	struct ifla_vf_rate rate = {index, attrs->min_rate, attrs->max_rate};
+
+	switch (attr) {
+	case SRIOV_MAC:
+		memcpy(mac.mac, attrs->mac, sizeof(attrs->mac));
+		return nla_put(msg, IFLA_VF_MAC, sizeof(mac), &mac);
+	case SRIOV_VLAN:
+		return nla_put(msg, IFLA_VF_VLAN, sizeof(vlan), &vlan);
+	case SRIOV_SPOOF:
+		return nla_put(msg, IFLA_VF_SPOOFCHK, sizeof(spoof), &spoof);
+	case SRIOV_TRUST:
+		return nla_put(msg, IFLA_VF_TRUST, sizeof(trust), &trust);
+	case SRIOV_RATE:
+		return nla_put(msg, IFLA_VF_RATE, sizeof(rate), &rate);
+	}
+	return -NLE_INVAL;
+}
+
+int netlink_vf_write(const char *ifname, unsigned index, enum sriov_attr attr,
+		     const struct sriov_attrs *attrs, char words[NETLINK_WORDS])
+{
+	int err;
+
+	words[0] = '\0';
+	struct nl_msg *msg = new_message(RTM_SETLINK, ifname, &err);
+	if (!msg)
+		return err;
+	struct nlattr *list = nla_nest_start(msg, IFLA_VFINFO_LIST);
+	struct nlattr *info = list ? nla_nest_start(msg, IFLA_VF_INFO) : NULL;
+	if (!info || put_attr(msg, index, attr, attrs) < 0) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	nla_nest_end(msg, info);
+	nla_nest_end(msg, list);
+	return talk(msg, NULL, NULL, words);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* pf: finding and naming physical functions inside this folder. */
+#ifndef SRIOV_PF_H
+#define SRIOV_PF_H
+
+#include "sriov/context.h"
+
+/* The PF at `bdf`; -ENODEV when it cannot make VFs. Nothing is logged. */
+int pf_read(const struct sriov *ctx, struct bdf bdf, struct sriov_pf *out);
+/* Its interface, or else its address. */
+const char *pf_name(const struct sriov_pf *pf, char text[SRIOV_NAME]);
+/* Where `virtfnN` points to. */
+int pf_virtfn(const struct sriov *ctx, struct bdf pf, unsigned index, struct bdf *out);
+
+#endif

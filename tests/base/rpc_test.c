@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* rpc: a real server on its own thread, good clients through rpc_call, bad ones byte by byte. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/io.h"
+#include "base/rpc.h"
+#include "base/util.h"
+
+#define CALL_MS 5000
+
+struct fixture {
+	char dir[64], path[96];
+	struct loop *loop;
+	struct rpc_server *server;
+	pthread_t thread;
+	int calls; /* of "count"; only the server's thread touches it while that runs */
+};
+
+static int method_echo(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	(void)opaque, (void)error;
+	*result = json_deep_copy(params);
+	return 0;
+}
+
+static int method_fail(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	(void)opaque, (void)params, (void)result;
+	snprintf(error, RPC_ERROR_TEXT, "vm web: busy: it is starting; wait");
+	return -EBUSY;
+}
+
+static int method_count(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	struct fixture *f = opaque;
+
+	(void)params, (void)error;
+	*result = json_integer(++f->calls);
+	return 0;
+}
+
+/* An answer much bigger than a socket's buffer. */
+static int method_big(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	char *text = malloc(900000);
+
+	(void)opaque, (void)params, (void)error;
+	memset(text, 'x', 900000);
+	*result = json_stringn(text, 900000);
+	free(text);
+	return 0;
+}
+
+static const struct rpc_method methods[] = {
+	{"echo", method_echo}, {"fail", method_fail}, {"count", method_count},
+	{"big", method_big},   {NULL, NULL},
+};
+
+static void *serve(void *opaque)
+{
+	struct fixture *f = opaque;
+
+	loop_run(f->loop);
+	return NULL;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	strcpy(f->dir, "/tmp/rpc_test.XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->path, sizeof(f->path), "%s/ctl.sock", f->dir);
+	int fd = rpc_listen(f->path);
+	assert_true(fd >= 0);
+	assert_int_equal(loop_create(&f->loop), 0);
+	assert_int_equal(rpc_server_create(f->loop, fd, methods, f, &f->server), 0);
+	assert_int_equal(pthread_create(&f->thread, NULL, serve, f), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	loop_stop(f->loop, 0);
+	pthread_join(f->thread, NULL);
+	rpc_server_destroy(f->server);
+	loop_destroy(f->loop);
+	unlink(f->path);
+	rmdir(f->dir);
+	free(f);
+	return 0;
+}
+
+static int dial(const struct fixture *f)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	strcpy(addr.sun_path, f->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+/* The next line as JSON; NULL when the server has closed. */
+static json_t *next_answer(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char line[4096];
+
+	for (size_t used = 0; used < sizeof(line); used++) {
+		assert_int_equal(poll(&p, 1, CALL_MS), 1);
+		ssize_t n = recv(fd, line + used, 1, 0);
+		if (n <= 0)
+			return NULL;
+		if (line[used] == '\n')
+			return json_loadb(line, used, 0, NULL);
+	}
+	fail_msg("no end of line");
+	return NULL;
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+static void expect_error(int fd, json_int_t code)
+{
+	json_t *answer = next_answer(fd);
+
+	assert_non_null(answer);
+	assert_string_equal(json_string_value(json_object_get(answer, "jsonrpc")), "2.0");
+	assert_null(json_object_get(answer, "result"));
+	json_t *error = json_object_get(answer, "error");
+	assert_int_equal(json_integer_value(json_object_get(error, "code")), code);
+	assert_non_null(json_string_value(json_object_get(error, "message")));
+	json_decref(answer);
+}
+
+static void expect_closed(int fd)
+{
+	assert_null(next_answer(fd));
+	io_close(&fd);
+}
+
+static void expect_alive(const struct fixture *f)
+{
+	char error[RPC_ERROR_TEXT];
+	json_t *result;
+
+	assert_int_equal(
+		rpc_call(f->path, "echo", json_pack("{s:i}", "n", 7), CALL_MS, &result, error), 0);
+	assert_int_equal(json_integer_value(json_object_get(result, "n")), 7);
+	json_decref(result);
+}
+
+static void test_call(void **state)
+{
+	struct fixture *f = *state;
+	char error[RPC_ERROR_TEXT];
+	json_t *result;
+
+	expect_alive(f);
+	assert_int_equal(rpc_call(f->path, "echo", NULL, CALL_MS, &result, error), 0);
+	assert_int_equal(json_object_size(result), 0);
+	json_decref(result);
+	assert_int_equal(rpc_call(f->path, "fail", NULL, CALL_MS, &result, error), -EBUSY);
+	assert_null(result);
+	assert_string_equal(error, "vm web: busy: it is starting; wait");
+	assert_int_equal(rpc_call(f->path, "fly", NULL, CALL_MS, &result, error), -EOPNOTSUPP);
+	assert_non_null(strstr(error, "fly"));
+	assert_int_equal(rpc_call(f->path, "big", NULL, CALL_MS, &result, error), 0);
+	assert_int_equal(json_string_length(result), 900000);
+	json_decref(result);
+}
+
+static void test_nobody_there(void **state)
+{
+	struct fixture *f = *state;
+	char error[RPC_ERROR_TEXT], long_path[200];
+	json_t *result;
+
+	assert_int_equal(rpc_call("/nonexistent/sock", "echo", NULL, 100, &result, error), -ENOENT);
+	memset(long_path, 'a', sizeof(long_path) - 1);
+	long_path[sizeof(long_path) - 1] = '\0';
+	assert_int_equal(rpc_listen(long_path), -ENAMETOOLONG);
+	expect_alive(f);
+}
+
+static void test_bad_json(void **state)
+{
+	static const char *const bad[] = {"{nonsense\n", "\n", "{\"a\":1,\"a\":2}\n", "\xff\xfe\n"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		int fd = dial(f);
+		say(fd, bad[i]);
+		expect_error(fd, -32700);
+		expect_closed(fd);
+	}
+	expect_alive(f);
+}
+
+static void test_not_a_request(void **state)
+{
+	static const char *const bad[] = {
+		"{\"jsonrpc\":\"1.0\",\"method\":\"echo\",\"id\":1}\n",
+		"{\"method\":\"echo\",\"id\":1}\n",
+		"{\"jsonrpc\":\"2.0\",\"id\":1}\n",
+		"{\"jsonrpc\":\"2.0\",\"method\":5,\"id\":1}\n",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"id\":{}}\n",
+		"[1,2]\n",
+		"[]\n",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		int fd = dial(f);
+		say(fd, bad[i]);
+		expect_error(fd, -32600);
+		expect_closed(fd);
+	}
+	expect_alive(f);
+}
+
+/* Mistakes of a peer that does speak the language do not cost it the connection. */
+static void test_mistakes(void **state)
+{
+	struct fixture *f = *state;
+	int fd = dial(f);
+
+	say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"fly\",\"id\":\"a\"}\n");
+	expect_error(fd, -32601);
+	say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"echo\",\"params\":[1],\"id\":2}\n");
+	expect_error(fd, -32602);
+	say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"fail\",\"id\":3}\n");
+	expect_error(fd, -EBUSY);
+	io_close(&fd);
+}
+
+static void test_oversize(void **state)
+{
+	struct fixture *f = *state;
+	char *flood = malloc(2 * RPC_MAX);
+	int fd = dial(f);
+
+	memset(flood, 'x', 2 * RPC_MAX);
+	for (size_t done = 0; done < 2 * RPC_MAX;) {
+		ssize_t n = send(fd, flood + done, 2 * RPC_MAX - done, MSG_NOSIGNAL);
+		if (n < 0)
+			break; /* the server has had enough, as it should */
+		done += (size_t)n;
+	}
+	expect_error(fd, -32600);
+	expect_closed(fd);
+	free(flood);
+	expect_alive(f);
+}
+
+/* Byte by byte, then two in one write, then a notification, which gets no answer. */
+static void test_pieces(void **state)
+{
+	static const char request[] = "{\"jsonrpc\":\"2.0\",\"method\":\"count\",\"id\":1}\n";
+	struct fixture *f = *state;
+	int fd = dial(f);
+
+	for (size_t i = 0; i < strlen(request); i++) {
+		assert_int_equal(send(fd, request + i, 1, MSG_NOSIGNAL), 1);
+		usleep(100);
+	}
+	json_t *answer = next_answer(fd);
+	assert_int_equal(json_integer_value(json_object_get(answer, "result")), 1);
+	json_decref(answer);
+	say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"count\"}\n"
+		"{\"jsonrpc\":\"2.0\",\"method\":\"count\",\"id\":2}\n"
+		"{\"jsonrpc\":\"2.0\",\"method\":\"count\",\"id\":3}\n");
+	for (int want = 3; want <= 4; want++) {
+		answer = next_answer(fd);
+		assert_int_equal(json_integer_value(json_object_get(answer, "result")), want);
+		assert_int_equal(json_integer_value(json_object_get(answer, "id")), want - 1);
+		json_decref(answer);
+	}
+	/* A peer that has said all it wants still gets its answer. */
+	say(fd, request);
+	shutdown(fd, SHUT_WR);
+	answer = next_answer(fd);
+	assert_int_equal(json_integer_value(json_object_get(answer, "result")), 5);
+	json_decref(answer);
+	expect_closed(fd);
+}
+
+/* Asks for much, reads nothing or a little, and leaves. */
+static void test_hang_up(void **state)
+{
+	struct fixture *f = *state;
+	char byte[16];
+
+	for (int i = 0; i < 20; i++) {
+		int fd = dial(f);
+		say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"big\",\"id\":1}\n"
+			"{\"jsonrpc\":\"2.0\",\"method\":\"big\",\"id\":2}\n");
+		if (i & 1)
+			assert_true(recv(fd, byte, sizeof(byte), 0) > 0);
+		io_close(&fd);
+		fd = dial(f);
+		say(fd, "{\"jsonrpc\":");
+		io_close(&fd);
+	}
+	expect_alive(f);
+}
+
+/* One that never reads must not stop the others; more clients than the server holds all get in. */
+static void test_many(void **state)
+{
+	struct fixture *f = *state;
+	int stuck = dial(f), fds[60];
+
+	for (int i = 0; i < 5; i++)
+		say(stuck, "{\"jsonrpc\":\"2.0\",\"method\":\"big\",\"id\":1}\n");
+	for (int i = 0; i < 20; i++)
+		expect_alive(f);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = dial(f);
+		say(fds[i], "{\"jsonrpc\":\"2.0\",\"method\":\"count\",\"id\":1}\n");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		json_t *answer = next_answer(fds[i]);
+		assert_non_null(json_object_get(answer, "result"));
+		json_decref(answer);
+		io_close(&fds[i]);
+	}
+	io_close(&stuck);
+	expect_alive(f);
+}
+
+static void test_listen(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	struct stat st;
+
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(rpc_listen(f->path), -EADDRINUSE);
+	snprintf(path, sizeof(path), "%s/stale", f->dir);
+	int fd = rpc_listen(path);
+	assert_true(fd >= 0);
+	io_close(&fd);
+	fd = rpc_listen(path);
+	assert_true(fd >= 0);
+	io_close(&fd);
+	unlink(path);
+}
+
+/* A server that accepts and then says nothing, or nonsense. */
+static void test_bad_server(void **state)
+{
+	struct fixture *f = *state;
+	char path[128], error[RPC_ERROR_TEXT];
+	json_t *result;
+
+	snprintf(path, sizeof(path), "%s/mute", f->dir);
+	int fd = rpc_listen(path);
+	assert_int_equal(rpc_call(path, "echo", NULL, 50, &result, error), -ETIMEDOUT);
+	int first = accept(fd, NULL, NULL);
+	assert_int_equal(send(first, "{\"jsonrpc\":\"2.0\"}\n", 18, MSG_NOSIGNAL), -1);
+	io_close(&first);
+	io_close(&fd);
+	assert_int_equal(rpc_call(path, "echo", NULL, 50, &result, error), -ECONNREFUSED);
+	unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_call, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nobody_there, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_json, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_a_request, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_oversize, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pieces, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hang_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_listen, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_server, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("rpc", tests, NULL, NULL);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * machine: everything a guest finds besides CPUs and memory, put together in order and taken apart
+ * in reverse. The interface is vdev.h.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "vdev/pci.h"
+#include "vdev/power.h"
+#include "vdev/pvpanic.h"
+#include "vdev/serial.h"
+#include "vdev/vdev.h"
+#include "vdev/vfio.h"
+
+struct vdev_machine {
+	struct hv_vm *vm;
+	struct loop *loop;
+	struct iommu_domain *domain;
+	struct vdev_serial *serial;
+	struct vdev_power *power;
+	struct hv_region *pvpanic;
+	struct vdev_host *host;
+	struct vdev_vfio *vfio[VDEV_SLOTS];
+	size_t vfios;
+	size_t mapped; /* RAM blocks in the domain */
+	struct hv_acpi_config acpi;
+	struct hv_acpi_intx intx[VDEV_SLOTS];
+};
+
+static int add_platform(struct vdev_machine *m, const struct vdev_machine_config *config)
+{
+	struct vdev_serial_config serial = {.vm = config->vm,
+					    .loop = config->loop,
+					    .out = config->serial_out,
+					    .room = config->serial_room,
+					    .opaque = config->opaque};
+	int err = vdev_serial_create(&serial, &m->serial);
+
+	if (!err)
+		err = vdev_power_create(m->vm, &m->power);
+	if (!err)
+		err = vdev_pvpanic_create(m->vm, &m->pvpanic);
+	if (!err)
+		err = vdev_host_create(m->vm, &m->host);
+	return err;
+}
+
+int vdev_machine_create(const struct vdev_machine_config *config, struct vdev_machine **out)
+{
+	struct vdev_machine *m = calloc(1, sizeof(*m));
+	int err;
+
+	if (!m)
+		return log_fail(-ENOMEM, hv_vm_name(config->vm), "no memory for its devices");
+	m->vm = config->vm;
+	m->loop = config->loop;
+	m->domain = config->domain;
+	err = add_platform(m, config);
+	if (err < 0) {
+		vdev_machine_destroy(m);
+		return err;
+	}
+	*out = m;
+	return 0;
+}
+
+static void unmap_ram(struct vdev_machine *m)
+{
+	const struct hv_ram_block *blocks;
+
+	hv_mem_blocks(m->vm, &blocks);
+	while (m->mapped) {
+		m->mapped--;
+		iommu_unmap(m->domain, blocks[m->mapped].gpa, blocks[m->mapped].size);
+	}
+}
+
+void vdev_machine_destroy(struct vdev_machine *m)
+{
+	if (!m)
+		return;
+	hv_device_lock(m->vm);
+	while (m->vfios)
+		vdev_vfio_destroy(m->vfio[--m->vfios]);
+	unmap_ram(m);
+	vdev_host_destroy(m->host);
+	vdev_pvpanic_destroy(m->vm, m->pvpanic);
+	vdev_power_destroy(m->power);
+	vdev_serial_destroy(m->serial);
+	hv_device_unlock(m->vm);
+	free(m);
+}
+
+size_t vdev_serial_in(struct vdev_machine *m, const uint8_t *bytes, size_t len)
+{
+	hv_device_lock(m->vm);
+	size_t taken = vdev_serial_receive(m->serial, bytes, len);
+	hv_device_unlock(m->vm);
+	return taken;
+}
+
+int vdev_power_button(struct vdev_machine *m)
+{
+	hv_device_lock(m->vm);
+	int err = vdev_power_press(m->power);
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+/* ---- passthrough ---- */
+
+int vdev_vfio_add(struct vdev_machine *m, const struct vdev_vfio_config *config,
+		  struct vdev_vfio **out)
+{
+	struct vdev_vfio *dev;
+	int err = vdev_vfio_create(m->vm, m->loop, m->domain, config, &dev);
+
+	if (err < 0)
+		return err;
+	err = vdev_host_add(m->host, &dev->fn);
+	if (err < 0) {
+		vdev_vfio_destroy(dev);
+		return err;
+	}
+	m->vfio[m->vfios++] = dev;
+	*out = dev;
+	return 0;
+}
+
+size_t vdev_vfio_count(const struct vdev_machine *m)
+{
+	return m->vfios;
+}
+
+int vdev_vfio_stat(struct vdev_machine *m, size_t index, struct vdev_vfio_stat *out)
+{
+	if (index >= m->vfios)
+		return -ENOENT;
+	hv_device_lock(m->vm);
+	vdev_vfio_fill_stat(m->vfio[index], out);
+	hv_device_unlock(m->vm);
+	return 0;
+}
+
+/* ---- completing it ---- */
+
+static int map_ram(struct vdev_machine *m)
+{
+	const struct hv_ram_block *blocks;
+	size_t count = hv_mem_blocks(m->vm, &blocks);
+
+	while (m->domain && m->mapped < count) {
+		const struct hv_ram_block *b = &blocks[m->mapped];
+		int err = iommu_map(m->domain, b->gpa, b->size, b->hva, IOMMU_READ | IOMMU_WRITE);
+
+		if (err < 0)
+			return err;
+		m->mapped++;
+	}
+	return 0;
+}
+
+static void describe(struct vdev_machine *m)
+{
+	unsigned ports = m->host->bridges;
+
+	for (unsigned slot = 1; slot <= ports; slot++) {
+		struct hv_acpi_intx *intx = &m->intx[slot - 1];
+
+		*intx = (struct hv_acpi_intx){.bridge = (int)slot, .dev = 0};
+		for (unsigned pin = 0; pin < 4; pin++)
+			intx->gsi[pin] = (uint8_t)vdev_host_intx_gsi(slot, pin);
+	}
+	m->acpi = (struct hv_acpi_config){
+		.last_bus = vdev_host_last_bus(m->host),
+		.sleep_port = VDEV_POWER_SLEEP_PORT,
+		.reset_port = VDEV_POWER_RESET_PORT,
+		.reset_value = VDEV_POWER_RESET_VALUE,
+		.event_port = VDEV_POWER_EVENT_PORT,
+		.event_gsi = VDEV_POWER_GSI,
+		.serial_port = VDEV_SERIAL_PORT,
+		.serial_gsi = VDEV_SERIAL_GSI,
+		.panic_port = VDEV_PVPANIC_PORT,
+		.intx = m->intx,
+		.intx_count = ports,
+	};
+}
+
+int vdev_machine_finish(struct vdev_machine *m)
+{
+	int err = map_ram(m);
+
+	if (err < 0)
+		return err;
+	hv_device_lock(m->vm);
+	err = vdev_host_assign(m->host);
+	hv_device_unlock(m->vm);
+	if (!err)
+		describe(m);
+	return err;
+}
+
+const struct hv_acpi_config *vdev_machine_acpi(const struct vdev_machine *m)
+{
+	return &m->acpi;
+}
+
+int vdev_machine_reset(struct vdev_machine *m)
+{
+	hv_device_lock(m->vm);
+	for (size_t i = 0; i < m->vfios; i++)
+		vdev_vfio_reset(m->vfio[i]);
+	vdev_serial_reset(m->serial);
+	vdev_power_reset(m->power);
+	vdev_host_program(m->host);
+	hv_device_unlock(m->vm);
+	return 0;
+}

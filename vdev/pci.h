@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * pci: what makes up a guest's PCI Express fabric.
+ *
+ * A *function* is a configuration space (with masks that say which bits a guest may change), up to
+ * six base address registers, and an operations table for whoever stands behind it. A *bridge* is
+ * a root port of bus 0 with exactly one function behind it. The *host* owns the root bus, decodes
+ * ECAM accesses into functions by following the bus numbers that the guest wrote into the bridges,
+ * and plays firmware once: it hands out buses, windows and BAR addresses.
+ *
+ * Accesses reach a function cut into naturally aligned pieces of 1, 2 or 4 bytes inside one dword,
+ * so no function ever sees an odd one. Everything runs with the VM's device lock held.
+ */
+#ifndef VDEV_PCI_H
+#define VDEV_PCI_H
+
+#include <linux/pci_regs.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hv-core/hv.h"
+
+#define VDEV_CONFIG_SIZE 4096u /* PCIe 6.0, 7.2.2 */
+#define VDEV_BARS	 6u
+#define VDEV_SLOTS	 32u
+
+/* ---- configuration space (pci_config.c) ---- */
+
+struct vdev_config {
+	uint8_t data[VDEV_CONFIG_SIZE];
+	uint8_t write[VDEV_CONFIG_SIZE]; /* bits that a guest's write changes */
+	uint8_t clear[VDEV_CONFIG_SIZE]; /* bits that a guest clears by writing 1 (RW1C) */
+	uint8_t link;			 /* where the next capability's offset will be written */
+	uint16_t free;			 /* first byte no capability uses */
+};
+
+/* len 1, 2 or 4, offset aligned to it. */
+uint32_t vdev_config_get(const struct vdev_config *config, unsigned offset, unsigned len);
+void vdev_config_set(struct vdev_config *config, unsigned offset, unsigned len, uint32_t value);
+void vdev_config_allow(struct vdev_config *config, unsigned offset, unsigned len, uint32_t mask);
+/* What a guest's write does, through the masks. */
+void vdev_config_write(struct vdev_config *config, unsigned offset, unsigned len, uint32_t value);
+/* Appends a capability of `size` bytes to the list, dword aligned; returns its offset. */
+unsigned vdev_config_add_cap(struct vdev_config *config, uint8_t id, unsigned size);
+/* Bytes [offset, offset+len) and [first, first+count) have one in common. */
+bool vdev_config_hits(unsigned offset, unsigned len, unsigned first, unsigned count);
+
+/* ---- functions ---- */
+
+struct vdev_function;
+
+struct vdev_function_ops {
+	uint32_t (*config_read)(struct vdev_function *fn, unsigned offset, unsigned len);
+	void (*config_write)(struct vdev_function *fn, unsigned offset, unsigned len,
+			     uint32_t value);
+	/* Makes the BAR answer at gpa; takes it away from where it answers. */
+	int (*bar_map)(struct vdev_function *fn, unsigned index, uint64_t gpa);
+	void (*bar_unmap)(struct vdev_function *fn, unsigned index);
+	/* The guest ended a level interrupt on the line that this function asserts. */
+	void (*intx_eoi)(struct vdev_function *fn);
+	/* A reset came down the bus; all registers go back to their values after power-on. */
+	void (*reset)(struct vdev_function *fn);
+};
+
+struct vdev_bar {
+	uint64_t size; /* a power of two; 0: not implemented */
+	bool is64, prefetch;
+	uint64_t firmware; /* where the host placed it before the guest started */
+	uint64_t gpa;	   /* where it answers now; 0: nowhere */
+};
+
+struct vdev_bridge;
+
+struct vdev_function {
+	const char *name;
+	const struct vdev_function_ops *ops;
+	struct vdev_bridge *bridge; /* NULL on the root bus */
+	struct vdev_config config;
+	struct vdev_bar bar[VDEV_BARS];
+	bool intx_asserted;
+	bool complained; /* a guest could make it complain without end */
+};
+
+/* ---- base address registers (pci_bar.c) ---- */
+
+/* Implements BAR `index` (and the next one when is64). */
+void vdev_bar_define(struct vdev_function *fn, unsigned index, uint64_t size, bool is64,
+		     bool prefetch);
+uint64_t vdev_bar_address(const struct vdev_function *fn, unsigned index); /* as written there */
+void vdev_bar_set_address(struct vdev_function *fn, unsigned index, uint64_t address);
+/* Moves every BAR to target[index]; 0 is nowhere. A BAR that cannot go there goes back. */
+void vdev_bars_move(struct vdev_function *fn, const uint64_t target[VDEV_BARS]);
+
+/* ---- root ports (pci_bridge.c) ---- */
+
+struct vdev_host;
+
+struct vdev_bridge {
+	struct vdev_function fn;
+	struct vdev_host *host;
+	struct vdev_function *child;
+	uint8_t slot; /* device number on bus 0 */
+	char name[24];
+	/* what firmware would have written, for the next reset */
+	uint8_t bus;
+	struct range window32, window64; /* last < start: closed */
+};
+
+void vdev_bridge_init(struct vdev_bridge *bridge, struct vdev_host *host, uint8_t slot,
+		      struct vdev_function *child);
+/* Registers as firmware leaves them: bus numbers, windows, the child's BARs, decoding on. */
+void vdev_bridge_program(struct vdev_bridge *bridge);
+/* Moves the child's BARs to where the registers of both now say. */
+void vdev_bridge_update(struct vdev_bridge *bridge);
+uint8_t vdev_bridge_secondary(const struct vdev_bridge *bridge);
+
+/* ---- the host bridge (pci_host.c) ---- */
+
+struct vdev_host {
+	struct hv_vm *vm;
+	struct hv_mem_layout layout;
+	struct vdev_function root;
+	struct vdev_bridge *bridge[VDEV_SLOTS]; /* by slot; [0] unused */
+	unsigned bridges;
+	struct hv_region *ecam;
+	struct vdev_intx_line {
+		struct vdev_host *host;
+		unsigned gsi;
+	} line[8];
+};
+
+int vdev_host_create(struct hv_vm *vm, struct vdev_host **out);
+void vdev_host_destroy(struct vdev_host *host);
+/* Puts `child` behind a new root port. -ENOSPC when the root bus is full. */
+int vdev_host_add(struct vdev_host *host, struct vdev_function *child);
+/* Firmware's work, once all functions are there. -ENOSPC when BARs do not fit the windows. */
+int vdev_host_assign(struct vdev_host *host);
+/* The same registers again, after a reset. */
+void vdev_host_program(struct vdev_host *host);
+uint8_t vdev_host_last_bus(const struct vdev_host *host);
+
+/* One access to configuration space, any offset in [0, 256 MiB) and any length up to 8. */
+void vdev_host_read(struct vdev_host *host, uint64_t offset, void *data, unsigned len);
+void vdev_host_write(struct vdev_host *host, uint64_t offset, const void *data, unsigned len);
+
+#define VDEV_INTX_FIRST 16u /* I/O APIC inputs 16..23 serve INTx */
+/* Input for pin 0..3 of device 0 behind the root port in `slot`. */
+unsigned vdev_host_intx_gsi(unsigned slot, unsigned pin);
+/* Sets the function's line; lines are shared, so the input is the OR of all. */
+void vdev_host_intx_set(struct vdev_function *fn, bool asserted);
+
+#endif
