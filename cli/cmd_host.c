@@ -56,7 +56,9 @@ static void add_iommu(const struct sysfs *fs, json_t *host)
 
 	if (in)
 		fclose(in);
-	json_object_set_new(host, "iommus", json_integer(count_entries(fs, "class/iommu")));
+	unsigned units = count_entries(fs, "class/iommu");
+	json_object_set_new(host, "iommu", json_string(units ? "on" : "off"));
+	json_object_set_new(host, "iommus", json_integer(units));
 	json_object_set_new(host, "iommu_groups",
 			    json_integer(count_entries(fs, "kernel/iommu_groups")));
 	json_object_set_new(host, "interrupt_remapping", json_boolean(remapped));
@@ -117,6 +119,7 @@ static const struct cli_column columns[] = {
 	{"CPUs", "cpus", CLI_SHOW_PLAIN},
 	{"virtualization", "virtualization", CLI_SHOW_PLAIN},
 	{"/dev/kvm", "kvm", CLI_SHOW_PLAIN},
+	{"IOMMU", "iommu", CLI_SHOW_PLAIN},
 	{"IOMMU units", "iommus", CLI_SHOW_PLAIN},
 	{"IOMMU groups", "iommu_groups", CLI_SHOW_PLAIN},
 	{"interrupt remapping", "interrupt_remapping", CLI_SHOW_PLAIN},

@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "cli/cli.h"
 #include "cli/vf_spec.h"
+#include "cli/vm_dir.h"
 
 static int exit_code(int err)
 {
@@ -20,7 +21,7 @@ static const struct cli_column columns[] = {
 	{"VF", "name", CLI_SHOW_PLAIN},
 	{"ADDRESS", "address", CLI_SHOW_PLAIN},
 	{"STATE", "state", CLI_SHOW_PLAIN},
-	{"VM", "vm", CLI_SHOW_PLAIN},
+	{"VM", "owner", CLI_SHOW_PLAIN},
 	{"DRIVER", "driver", CLI_SHOW_PLAIN},
 	{"MAC", "mac", CLI_SHOW_PLAIN},
 	{"VLAN", "vlan", CLI_SHOW_PLAIN},
@@ -57,7 +58,7 @@ static json_t *encode(const struct sriov_vf *vf)
 	json_object_set_new(row, "address", json_string(bdf_format(vf->bdf, bdf)));
 	json_object_set_new(row, "state", json_string(state_name(vf->state)));
 	if (vf->owner[0])
-		json_object_set_new(row, "vm", json_string(vf->owner));
+		json_object_set_new(row, "owner", json_string(vf->owner));
 	if (vf->pid > 0)
 		json_object_set_new(row, "pid", json_integer(vf->pid));
 	json_object_set_new(row, "driver", json_string(vf->driver));
@@ -286,6 +287,22 @@ static int find_claim(struct sriov *sriov, struct bdf bdf, struct sriov_claim *o
 	return err;
 }
 
+/* The traces of a dead VM go with the last thing that it held. */
+static void forget_owner(struct cli *cli, const char *owner)
+{
+	struct sriov_claim *claims = NULL;
+	size_t count;
+
+	if (sriov_owner_alive(cli->sriov, owner) || sriov_claims(cli->sriov, &claims, &count))
+		return;
+	bool more = false;
+	for (size_t i = 0; i < count; i++)
+		more |= !strcmp(claims[i].owner, owner);
+	free(claims);
+	if (!more && vm_known(cli, owner))
+		vm_dir_remove(cli, owner);
+}
+
 int cmd_vf_release(struct cli *cli, const struct cli_args *args)
 {
 	struct sriov *sriov = cli_sriov(cli);
@@ -305,6 +322,8 @@ int cmd_vf_release(struct cli *cli, const struct cli_args *args)
 					  "not released: vm %s lives and has it", claim.owner));
 	if (!cli->dry_run && sriov_release(sriov, bdf, NULL))
 		return CLI_FAILED;
+	if (!cli->dry_run)
+		forget_owner(cli, claim.owner);
 	snprintf(text, sizeof(text), "%s from vm %s, driver %s",
 		 cli->dry_run ? "would be taken back" : "taken back", claim.owner,
 		 claim.previous_driver[0] ? claim.previous_driver : "none, as before");

@@ -225,7 +225,7 @@ void cli_manual(FILE *out)
 {
 	fputs(".\\\" SPDX-License-Identifier: BSD-3-Clause\n"
 	      ".\\\" Made from the command tables by `sluice --man`; do not edit.\n"
-	      ".Dd $Mdocdate$\n.Dt SLUICE 1\n.Os\n"
+	      ".Dd November 21, 2026\n.Dt SLUICE 1\n.Os\n"
 	      ".Sh NAME\n.Nm sluice\n.Nd give virtual machines real slices of hardware\n"
 	      ".Sh SYNOPSIS\n.Nm\n.Ar thing command\n.Op Ar name\n.Op Ar options\n"
 	      ".Nm\n.Fl Fl help | Fl Fl version\n"

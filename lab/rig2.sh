@@ -4,28 +4,36 @@
 # Rig 2: Intel VMX with EPT, emulated by Bochs.
 #
 # Bochs shares no directories, so everything that level 1 needs travels in its initramfs, on a CD
-# that GRUB boots: busybox, the script, its interpreter, what --with names with its libraries,
-# and with --guest a kernel and an initramfs for level 2. Three serial ports come back:
-# the console (to the log), the script's output, and its exit status.
+# that GRUB boots: busybox, the script and those of its arguments that are files, what --with
+# names, the interpreters and libraries of all these, and with --guest a kernel and an initramfs
+# for level 2. Three serial ports come back: the console (to the log), the script's output, and
+# its exit status.
 
 RIG2_MODULES="kvm-intel"
 
-# rig2_pack DIR FILE: a file of this machine, at the same path, with the libraries it loads. The
-# libraries lie where the dynamic linker looks for them, which links of the machine may hide.
+# rig2_pack DIR FILE: a file of this machine, at the same path, with the interpreter that its first
+# line names and the libraries that it loads. The initramfs has directories where the machine may
+# have links, so that these are found where they are looked for.
 rig2_pack() {
-	local dir=$1 file=$2 library
+	local dir=$1 file=$2 needed
 	[ -r "$file" ] || die "rig 2: $file: not found"
 	[ ! -e "$dir$file" ] || return 0
 	mkdir -p "$dir$(dirname "$file")"
 	cp -L --preserve=mode "$file" "$dir$file"
-	for library in $(ldd "$file" 2>/dev/null | grep -o '/[^ ]*'); do
-		rig2_pack "$dir" "$library"
+	for needed in $(rig2_interpreter "$file") $(ldd "$file" 2>/dev/null | grep -o '/[^ ]*'); do
+		rig2_pack "$dir" "$needed"
 	done
 }
 
-# The interpreter that a script names in its first line; busybox is there as /bin/sh anyway.
+# `#!/bin/sh` is busybox there; of `#!/usr/bin/env bash` both are wanted.
 rig2_interpreter() {
-	sed -n '1 { s/^#! *\([^ ]*\).*/\1/p; q }' "$1" | tr -d '\0' | grep -vx /bin/sh || true
+	local word
+	LC_ALL=C sed -n '1 { s/^#! *//p; q }' "$1" | tr -d '\0' | tr ' ' '\n' | while read -r word; do
+		case $word in
+		/bin/sh | -*) ;;
+		*) command -v "$word" || true ;;
+		esac
+	done
 }
 
 rig2_initrd() {
@@ -35,8 +43,11 @@ rig2_initrd() {
 	copy_modules "$LAB_MODULES" "$dir" $RIG2_MODULES
 	mkdir -p "$dir/run" "$dir$PWD"
 	cp -r "$RUN/share" "$dir/run/lab"
-	for file in "$LAB_SCRIPT" $(rig2_interpreter "$LAB_SCRIPT") ${WITH[@]+"${WITH[@]}"}; do
+	for file in "$LAB_SCRIPT" ${WITH[@]+"${WITH[@]}"}; do
 		rig2_pack "$dir" "$(realpath -s "$file")"
+	done
+	for file in "${REST[@]:1}"; do
+		[ ! -f "$file" ] || rig2_pack "$dir" "$(realpath -s "$file")"
 	done
 	if [ "$WITH_GUEST" = yes ]; then
 		cp "$LAB_CACHE/kernel/bzImage" "$dir/run/lab/bzImage"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # The lab's own tests: that what it promises holds, before anything else relies on it.
-# Prints `ok NAME` or `FAIL NAME` for each; a test is a function test_NAME that fails by
+# Speaks TAP; a test is a function test_NAME that fails by
 # returning nonzero. Names given as arguments select tests; --quick leaves out those that boot.
 
 set -uo pipefail
@@ -18,7 +18,7 @@ expect() {
 	local what=$1
 	shift
 	"$@" >/dev/null 2>&1 || {
-		echo "  not so: $what"
+		echo "# not so: $what"
 		return 1
 	}
 }
@@ -29,8 +29,8 @@ expect_status() {
 	shift
 	"$@" >"$work/output" 2>&1 || status=$?
 	[ "$status" -eq "$wanted" ] || {
-		echo "  status $status, wanted $wanted: $*"
-		tail -n 5 "$work/output" | sed 's/^/    /'
+		echo "# status $status, wanted $wanted: $*"
+		tail -n 5 "$work/output" | sed 's/^/#   /'
 		return 1
 	}
 }
@@ -118,8 +118,8 @@ test_boot_facts() {
 		echo error >/dev/stderr
 		exit 7
 	EOF
-	expect "status 7 comes back" [ $? -eq 7 ] || { tail -n 5 "$work/errors"; return 1; }
-	grep uptime "$work/output" | sed 's/^/  /'
+	expect "status 7 comes back" [ $? -eq 7 ] || { sed 's/^/#   /' "$work/errors"; return 1; }
+	grep uptime "$work/output" | sed 's/^/# /'
 	local line
 	for line in "directory $work" "environment 1 1 2" files kvm groups remapped "link 1" vtd \
 		"vfs 7" modprobe "canary here: changed" error; do
@@ -148,9 +148,9 @@ test_two_at_once() {
 		>"$work/second" 2>&1 &
 	second=$!
 	wait $first
-	expect "the first ends with 3" [ $? -eq 3 ] || { cat "$work/first"; return 1; }
+	expect "the first ends with 3" [ $? -eq 3 ] || { sed 's/^/#   /' "$work/first"; return 1; }
 	wait $second
-	expect "the second ends with 4" [ $? -eq 4 ] || { cat "$work/second"; return 1; }
+	expect "the second ends with 4" [ $? -eq 4 ] || { sed 's/^/#   /' "$work/second"; return 1; }
 	expect "the first says one" grep -qx one "$work/first" &&
 		expect "the second says two" grep -qx two "$work/second" &&
 		expect "each has a log" [ "$(find "$LAB_LOGS" -name 'twin*' | wc -l)" -eq 2 ]
@@ -235,6 +235,7 @@ test_rig2() {
 	cat >"$work/vmx.sh" <<-'EOF'
 		#!/bin/bash
 		echo "hello from bash $BASH_VERSION"
+		echo "word $WORD"
 		grep -qw vmx /proc/cpuinfo && echo vmx
 		grep -qw ept /proc/cpuinfo && echo ept
 		[ -c /dev/kvm ] && [ -d /sys/module/kvm_intel ] && echo kvm_intel
@@ -242,7 +243,8 @@ test_rig2() {
 		exit 9
 	EOF
 	chmod 755 "$work/vmx.sh"
-	expect_status 9 "$lab" run --rig 2 --guest "$work/vmx.sh" &&
+	expect_status 9 "$lab" run --rig 2 --guest /usr/bin/env "WORD=a b" "$work/vmx.sh" &&
+		expect "its environment came along" has_line "word a b" &&
 		expect "it says hello" grep -q '^hello from bash' "$work/output" || return 1
 	local line
 	for line in vmx ept kvm_intel guest; do
@@ -262,11 +264,10 @@ esac
 failed=0
 for name in $chosen; do
 	if "test_$name"; then
-		echo "ok $name"
+		echo "ok - $name"
 	else
-		echo "FAIL $name"
+		echo "not ok - $name"
 		failed=$((failed + 1))
 	fi
 done
-[ "$failed" -eq 0 ] || echo "$failed failed"
 [ "$failed" -eq 0 ]

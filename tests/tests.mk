@@ -52,6 +52,18 @@ domain_test_LDFLAGS := -Wl,--wrap=ioctl
 UNIT_TESTS += iommu/lock_test
 lock_test_LIBS := iommu base
 
+UNIT_TESTS += hv-core/bus_test
+bus_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/ioapic_test
+ioapic_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/irq_test
+irq_test_LIBS := hv-core base
+irq_test_OBJS := $(O)/tests/fakes/fake_engine.o
+
+UNIT_TESTS += hv-core/mem_layout_test
+mem_layout_test_LIBS := hv-core base
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
 sriov_FAKES := $(O)/tests/sriov/host.o $(O)/tests/fakes/fake_kernel.o $(O)/tests/fakes/fake_sysfs.o
 sriov_WRAPS := -Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step
