@@ -63,9 +63,9 @@ static int explain_slow(const struct sriov *ctx, const char *dev, const char *wh
 	if (err != -ETIMEDOUT)
 		return log_fail(err, dev, "%s failed: %s", what, strerror(-err));
 	return log_fail(err, dev,
-			"%s has blocked in the kernel for %d s: its IOMMU group is open in %s; end "
+			"%s has blocked in the kernel for %u s: its IOMMU group is open in %s; end "
 			"that process and it goes on by itself",
-			what, SLOW_MS / 1000, holders_words(context_group(ctx, dev), who));
+			what, ctx->slow_ms / 1000, holders_words(context_group(ctx, dev), who));
 }
 
 static int unbind(const struct sriov *ctx, const char *dev)

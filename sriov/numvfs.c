@@ -22,7 +22,8 @@
 #include "sriov/slow.h"
 #include "sriov/vf.h"
 
-static int explain(const struct sriov_pf *pf, const char *name, unsigned count, int err)
+static int explain(const struct sriov *ctx, const struct sriov_pf *pf, const char *name,
+		   unsigned count, int err)
 {
 	switch (err) {
 	case -ENOENT:
@@ -54,9 +55,9 @@ static int explain(const struct sriov_pf *pf, const char *name, unsigned count, 
 		return log_fail(err, name, "%u VFs refused: not permitted; run as root", count);
 	case -ETIMEDOUT:
 		return log_fail(err, name,
-				"the kernel has not answered for %d s to a count of %u: something "
+				"the kernel has not answered for %u s to a count of %u: something "
 				"holds a VF (`sluice vf list %s`); it goes on when that one ends",
-				SLOW_MS / 1000, count, name);
+				ctx->slow_ms / 1000, count, name);
 	default:
 		return log_fail(err, name, "%u VFs refused by driver %s: %s; see dmesg", count,
 				pf->driver[0] ? pf->driver : "none", strerror(-err));
@@ -73,7 +74,7 @@ static int set_count(struct sriov *ctx, const struct sriov_pf *pf, const char *n
 	int err =
 		slow_write(ctx, text, "bus/pci/devices/%s/sriov_numvfs", bdf_format(pf->bdf, dev));
 	if (err)
-		return explain(pf, name, count, err);
+		return explain(ctx, pf, name, count, err);
 	err = sysfs_read_u64(&ctx->fs, &now, "bus/pci/devices/%s/sriov_numvfs", dev);
 	if (err)
 		return log_fail(err, name, "count of VFs not read back: %s", strerror(-err));
@@ -190,9 +191,9 @@ static int check_count(struct sriov *ctx, const struct sriov_pf *pf, const char 
 	char what[64];
 
 	if (count > pf->total_vfs)
-		return explain(pf, name, count, -ERANGE);
+		return explain(ctx, pf, name, count, -ERANGE);
 	if (!pf->driver[0])
-		return explain(pf, name, count, -ENOENT);
+		return explain(ctx, pf, name, count, -ENOENT);
 	snprintf(what, sizeof(what), count ? "%u VFs refused" : "VFs not removed", count);
 	return pf->num_vfs ? vf_all_free(ctx, pf, what) : 0;
 }

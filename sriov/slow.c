@@ -53,13 +53,13 @@ static _Noreturn void child(const struct sriov *ctx, int answer, const char *tex
 }
 
 /* The child's answer; 1 when there is none in time. */
-static int await(int fd, int *result)
+static int await(int fd, unsigned ms, int *result)
 {
 	struct pollfd poller = {.fd = fd, .events = POLLIN};
 	int n;
 
 	do {
-		n = poll(&poller, 1, SLOW_MS);
+		n = poll(&poller, 1, (int)ms);
 	} while (n < 0 && errno == EINTR);
 	if (n == 0)
 		return 1;
@@ -87,7 +87,7 @@ int slow_write(const struct sriov *ctx, const char *text, const char *fmt, ...)
 	int err = pid < 0 ? -errno : 0;
 	io_close(&ends[1]);
 	if (!err)
-		err = await(ends[0], &result);
+		err = await(ends[0], ctx->slow_ms, &result);
 	io_close(&ends[0]);
 	if (err == 1) {
 		kill(pid, SIGKILL); /* ends it as soon as the kernel lets go */

@@ -51,3 +51,41 @@ domain_test_LDFLAGS := -Wl,--wrap=ioctl
 
 UNIT_TESTS += iommu/lock_test
 lock_test_LIBS := iommu base
+
+UNIT_TESTS += hv-core/bus_test
+bus_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/ioapic_test
+ioapic_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/irq_test
+irq_test_LIBS := hv-core base
+irq_test_OBJS := $(O)/tests/fakes/fake_engine.o
+
+UNIT_TESTS += hv-core/mem_layout_test
+mem_layout_test_LIBS := hv-core base
+# sriov: over a made-up machine (fakes/) instead of the kernel's.
+sriov_FAKES := $(O)/tests/sriov/host.o $(O)/tests/fakes/fake_kernel.o $(O)/tests/fakes/fake_sysfs.o
+sriov_WRAPS := -Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step
+sriov_EXTRA := -lpci -lnl-route-3 -lnl-3 -lsqlite3
+
+define sriov_unit
+UNIT_TESTS += sriov/$(1)
+$(1)_OBJS := $(sriov_FAKES)
+$(1)_LIBS := sriov iommu base
+$(1)_LDFLAGS := $(sriov_WRAPS)
+$(1)_EXTRA := $(sriov_EXTRA)
+endef
+$(foreach t,pf_test attrs_test bind_test claim_test,$(eval $(call sriov_unit,$(t))))
+
+UNIT_TESTS += sriov/ledger_test
+ledger_test_LIBS := sriov base
+ledger_test_EXTRA := -lsqlite3
+
+UNIT_TESTS += sriov/holder_test
+holder_test_LIBS := sriov base
+holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
+
+UNIT_TESTS += sriov/netlink_test
+netlink_test_LIBS := sriov base
+netlink_test_EXTRA := -lnl-3

@@ -149,6 +149,8 @@ static int act(const struct sysfs *fs, const char *text, const char *path)
 	if (sscanf(path, "bus/pci/devices/%63[^/]/%63s", dev, file) != 2)
 		return -ENOENT;
 	if (!strcmp(file, "driver/unbind")) {
+		while (fake_kernel()->blocks)
+			usleep(10000);
 		if (!sysfs_exists(fs, "bus/pci/devices/%s/driver", dev))
 			return -ENOENT;
 		fake_unlink(fs, "bus/pci/devices/%s/driver", dev);

@@ -23,6 +23,7 @@ struct fake_kernel {
 	struct sriov_attrs vf[FAKE_VFS]; /* what the card has stored */
 	/* faults */
 	char refuses[32];	 /* a driver that takes no device */
+	bool blocks;		 /* unbind never returns */
 	int numvfs_error;	 /* answer to a nonzero sriov_numvfs */
 	unsigned vfs_at_most;	 /* makes that many and calls it success; 0: off */
 	unsigned fails, ignores; /* attributes: refused with attr_error; accepted and not stored */

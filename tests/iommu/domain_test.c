@@ -21,7 +21,7 @@
 
 /* What the kernel would know. */
 static struct vfio {
-	int extension, set_iommu_error, map_error, unset_error;
+	int extension, set_iommu_error, map_error;
 	bool viable, no_caps, bad_chain, loop_chain, long_ranges;
 	unsigned groups, type_sets, maps, info_calls;
 	struct vfio_iommu_type1_dma_map last;
