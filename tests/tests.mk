@@ -64,6 +64,10 @@ irq_test_OBJS := $(O)/tests/fakes/fake_engine.o
 
 UNIT_TESTS += hv-core/mem_layout_test
 mem_layout_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/vm_test
+vm_test_LIBS := hv-core base
+vm_test_OBJS := $(O)/tests/fakes/fake_engine.o
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
 sriov_FAKES := $(O)/tests/sriov/host.o $(O)/tests/fakes/fake_kernel.o $(O)/tests/fakes/fake_sysfs.o
 sriov_WRAPS := -Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step
