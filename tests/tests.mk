@@ -93,3 +93,12 @@ holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 UNIT_TESTS += sriov/netlink_test
 netlink_test_LIBS := sriov base
 netlink_test_EXTRA := -lnl-3
+
+UNIT_TESTS += hv-core/elf_test
+elf_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/bzimage_test
+bzimage_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/vmlinux_test
+vmlinux_test_LIBS := hv-core base
