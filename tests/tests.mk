@@ -37,6 +37,32 @@ endef
 $(foreach t,$(VDEV_TESTS),$(eval $(call vdev_test,$(t))))
 UNIT_TESTS += kvm/tiny_test
 tiny_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/elf_test
+elf_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/bzimage_test
+bzimage_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/vmlinux_test
+vmlinux_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/kcache_test
+kcache_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/unpack_test
+unpack_test_LIBS := hv-core base
+unpack_test_EXTRA := -lzstd -llzma -llz4 -lz
+
+UNIT_TESTS += hv-core/cpuid_test
+cpuid_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/acpi_test
+acpi_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/boot_test
+boot_test_LIBS := hv-core base
+boot_test_EXTRA := -lz
 UNIT_TESTS += base/rpc_test
 rpc_test_LIBS := base
 rpc_test_EXTRA := -ljansson -lpthread
@@ -65,6 +91,9 @@ irq_test_OBJS := $(O)/tests/fakes/fake_engine.o
 UNIT_TESTS += hv-core/mem_layout_test
 mem_layout_test_LIBS := hv-core base
 
+UNIT_TESTS += hv-core/vm_test
+vm_test_LIBS := hv-core base
+vm_test_OBJS := $(O)/tests/fakes/fake_engine.o
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
 sriov_FAKES := $(O)/tests/sriov/host.o $(O)/tests/fakes/fake_kernel.o $(O)/tests/fakes/fake_sysfs.o
 sriov_WRAPS := -Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step
@@ -90,3 +119,6 @@ holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 UNIT_TESTS += sriov/netlink_test
 netlink_test_LIBS := sriov base
 netlink_test_EXTRA := -lnl-3
+
+UNIT_TESTS += hv-core/mem_back_test
+mem_back_test_LIBS := hv-core base

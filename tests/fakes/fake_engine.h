@@ -2,10 +2,15 @@
 /*
  * fake_engine: an engine without hardware, which writes down what it is asked.
  *
- * The test owns the struct hv_engine, sets what calls shall answer, and reads the record after.
+ * The test owns the struct hv_engine, sets what calls shall answer, and reads the record after. A
+ * VM made through hv_vm_create finds it through a
+ * memory file that holds its address and stands for /dev/kvm. Its vCPUs
+ * leave the "guest" with the exits of `script`, and then wait there to be kicked.
  */
 #ifndef TESTS_FAKE_ENGINE_H
 #define TESTS_FAKE_ENGINE_H
+
+#include <pthread.h>
 
 #include "hv-core/engine.h"
 
@@ -33,9 +38,28 @@ struct hv_engine {
 	size_t routes;
 	/* What the next calls answer */
 	int msi_result, routes_result, map_result;
+	unsigned vcpu_limit; /* creating more vCPUs than these fails with -ENOSPC */
+	int run_result;	     /* what CPU 0 gets once its script is at an end, unless 0 */
+	struct hv_engine_caps caps;
+	uint32_t phys_bits;
+
+	/* Exits of CPU 0, in order */
+	struct hv_exit script[8];
+	size_t scripted, played;
+
+	unsigned vcpus, entries; /* there are now; have been given an entry */
+	bool destroyed;
+	pthread_mutex_t lock;
+	pthread_cond_t kicked;
 };
 
 extern const struct hv_engine_ops fake_engine_ops;
+
+/* Ready to be made a VM of, with FAKE_TABLE routes and 40 address bits. */
+void fake_engine_init(struct hv_engine *engine);
+void fake_engine_finish(struct hv_engine *engine);
+/* Stands for an open /dev/kvm in struct hv_config; the caller closes it. */
+int fake_engine_fd(struct hv_engine *engine);
 
 size_t fake_count(const struct hv_engine *engine, enum fake_call call);
 /* The last call of that kind; fails the test when there was none. */
