@@ -59,6 +59,13 @@ test_usage() {
 		expect_status 0 "$lab" --help
 }
 
+test_paths() {
+	LAB_CACHE=/run/cache expect_status 1 "$lab" run /bin/true &&
+		expect "the path is named" grep -q '^lab: /run/cache: ' "$work/output" &&
+		LAB_RUN="$work/a b" expect_status 1 "$lab" run /bin/true &&
+		expect "nothing was made" [ ! -e "$work/a b" ]
+}
+
 test_topology_list() {
 	local file
 	"$lab" topology list >"$work/output"
@@ -254,7 +261,7 @@ test_rig2() {
 	expect "nothing is left" no_emulator_left
 }
 
-quick="usage topology_list topology_mistake guest_initrd guest_initrd_unknown_module"
+quick="usage paths topology_list topology_mistake guest_initrd guest_initrd_unknown_module"
 all=$(declare -F | sed -n 's/^declare -f test_//p')
 case ${1:-} in
 --quick) chosen=$quick ;;
