@@ -169,8 +169,9 @@ static int zero_data(const struct hv_ram_block *block, uint64_t at, uint64_t len
 	return 0;
 }
 
-#define PAGEMAP_HAS_PAGE (UINT64_C(3) << 62) /* present or swapped: Documentation/admin-guide/mm \
-					      */
+#define PAGEMAP_HAS_PAGE                                                        \
+	(UINT64_C(3) << 62) /* present or swapped: Documentation/admin-guide/mm \
+			     */
 
 /* The same for private memory: what has no page in /proc/self/pagemap was never written. */
 static int zero_private(uint8_t *mem, uint64_t len)

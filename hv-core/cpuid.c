@@ -3,7 +3,8 @@
  * cpuid: the rules, leaf by leaf. A leaf that is not named here is not shown to guests: out of
  * range or reserved leaves read as zero.
  *
- * Intel SDM vol. 2A "CPUID"; AMD APM vol. 3, appendix E; Linux Documentation/virt/kvm/x86/cpuid.rst.
+ * Intel SDM vol. 2A "CPUID"; AMD APM vol. 3, appendix E; Linux
+ * Documentation/virt/kvm/x86/cpuid.rst.
  */
 #include "hv-core/cpuid.h"
 
@@ -17,10 +18,10 @@
 #define BIT(n) (UINT32_C(1) << (n))
 
 #define EXTRA_ENTRIES 12 /* at most that many are added to the host's */
-#define KVM_BASE 0x40000000u
+#define KVM_BASE      0x40000000u
 #define KVM_FREQUENCY 0x40000010u
-#define APIC_BUS_KHZ 1000000u /* the engine's local APIC timer counts nanoseconds */
-#define EXT_BASE 0x80000000u
+#define APIC_BUS_KHZ  1000000u /* the engine's local APIC timer counts nanoseconds */
+#define EXT_BASE      0x80000000u
 
 enum vendor { INTEL, AMD, OTHER };
 
@@ -69,13 +70,15 @@ static uint32_t cache_sharing(const struct build *b, uint32_t level)
 
 static void leaf_1(const struct build *b, struct hv_cpuid_entry *e)
 {
-	const uint32_t hide_ecx = BIT(2) | BIT(3) | BIT(4) | /* DTES64, MONITOR, DS-CPL */
+	const uint32_t hide_ecx = BIT(2) | BIT(3) | BIT(4) |	      /* DTES64, MONITOR, DS-CPL */
 				  BIT(5) | BIT(6) | BIT(7) | BIT(8) | /* VMX, SMX, EIST, TM2 */
-				  BIT(11) | BIT(14) | BIT(15) | BIT(18) | /* SDBG, xTPR, PDCM, DCA */
-				  BIT(27); /* OSXSAVE: the engine's, it follows CR4 */
-	const uint32_t show_ecx = BIT(21) | BIT(24) | BIT(31); /* x2APIC, TSC deadline, hypervisor */
+				  BIT(11) | BIT(14) | BIT(15) |
+				  BIT(18) | /* SDBG, xTPR, PDCM, DCA */
+				  BIT(27);  /* OSXSAVE: the engine's, it follows CR4 */
+	const uint32_t show_ecx =
+		BIT(21) | BIT(24) | BIT(31); /* x2APIC, TSC deadline, hypervisor */
 	const uint32_t hide_edx = BIT(18) | BIT(21) | BIT(22) | /* PSN, DS, ACPI thermal */
-				  BIT(29) | BIT(30) | BIT(31); /* TM, IA64, PBE */
+				  BIT(29) | BIT(30) | BIT(31);	/* TM, IA64, PBE */
 
 	e->ebx = (e->ebx & 0x0000ff00) | BIT(b->package_bits) << 16 | b->apic_id << 24;
 	e->ecx = (e->ecx & ~hide_ecx) | show_ecx;

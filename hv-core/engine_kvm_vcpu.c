@@ -356,8 +356,8 @@ int hv_kvm_vcpu_kick(struct hv_engine_vcpu *vcpu)
 
 int hv_kvm_vcpu_describe(struct hv_engine_vcpu *vcpu, char *text, size_t size)
 {
-	struct kvm_regs r;
-	struct kvm_sregs s;
+	struct kvm_regs r = {0};
+	struct kvm_sregs s = {0};
 	int rc = vcpu_ioctl(vcpu, KVM_GET_REGS, &r);
 
 	if (rc == 0)

@@ -71,7 +71,7 @@ static int read_available(const struct sysfs *proc, uint64_t *bytes)
 
 	io_close(&fd);
 	if (rc == 0) {
-		const char *line = strstr(text, "\nMemAvailable:");
+		const char *line = text ? strstr(text, "\nMemAvailable:") : NULL;
 		uint64_t kib;
 
 		rc = line && sscanf(line, " MemAvailable: %" SCNu64 " kB", &kib) == 1 ? 0 : -EPROTO;

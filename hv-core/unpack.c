@@ -29,13 +29,15 @@ struct format {
 	size_t magic_len;
 	const char *library;
 	/* `in` is without the size at the end, but for gzip; 0, -EBADMSG or -EOPNOTSUPP */
-	int (*unpack)(void *library, const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len);
+	int (*unpack)(void *library, const uint8_t *in, size_t in_len, uint8_t *out,
+		      size_t out_len);
 };
 
 /* A function of `library` with the type that its header gives it; NULL when it is not there. */
 #define SYMBOL(library, function) ((__typeof__(function) *)dlsym(library, #function))
 
-static int unpack_zstd(void *library, const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len)
+static int unpack_zstd(void *library, const uint8_t *in, size_t in_len, uint8_t *out,
+		       size_t out_len)
 {
 	__typeof__(ZSTD_decompress) *decompress = SYMBOL(library, ZSTD_decompress);
 
@@ -86,7 +88,8 @@ static int unpack_lz4(void *library, const uint8_t *in, size_t in_len, uint8_t *
 	return done == out_len ? 0 : -EBADMSG;
 }
 
-static int unpack_gzip(void *library, const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len)
+static int unpack_gzip(void *library, const uint8_t *in, size_t in_len, uint8_t *out,
+		       size_t out_len)
 {
 	__typeof__(inflateInit2_) *init = SYMBOL(library, inflateInit2_);
 	__typeof__(inflate) *run = SYMBOL(library, inflate);

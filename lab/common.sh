@@ -46,7 +46,7 @@ missing_packages() {
 check_tools() {
 	local missing
 	missing=$(PATH=$PATH:/usr/sbin:/sbin missing_packages apt-get:apt busybox:busybox-static \
-		cpio:cpio depmod:kmod flock:util-linux setpriv:util-linux xz:xz-utils \
+		cpio:cpio depmod:kmod flock:util-linux setpriv:util-linux xz:xz-utils zstd:zstd \
 		dpkg-deb:dpkg)
 	[ -z "$missing" ] || die "missing packages:$missing; run: make deps (or: apt-get install$missing)"
 }

@@ -11,7 +11,7 @@
 #
 # Layout of the cache, each piece published by one rename, so that readers never meet half of it:
 #   apt/     private apt state
-#   kernel/  version, bzImage, lib/modules/VERSION
+#   kernel/  version, bzImage, vmlinux, lib/modules/VERSION
 #   qemu/    root of the unpacked packages
 #   bochs/   the same, for rig 2
 
@@ -183,6 +183,23 @@ fetch_kernel() {
 	say "fetch: Linux $version ready"
 }
 
+# The same kernel as an ELF file, for monitors that start it through its PVH entry. It is the
+# payload of the bzImage, which its setup header locates (Linux boot protocol 2.08 and later).
+extract_vmlinux() {
+	local kernel=$LAB_CACHE/kernel setup offset length
+	[ ! -e "$kernel/vmlinux" ] || return 0
+	setup=$(od -An -tu1 -j 0x1f1 -N 1 "$kernel/bzImage")
+	read -r offset length < <(od -An -tu4 -j 0x248 -N 8 "$kernel/bzImage")
+	# The last 4 bytes of the payload are its unpacked size, not part of the stream.
+	dd if="$kernel/bzImage" of="$kernel/payload" bs=1M status=none \
+		iflag=skip_bytes,count_bytes skip=$(((setup + 1) * 512 + offset)) count=$((length - 4))
+	zstd -qdc "$kernel/payload" >"$kernel/vmlinux.new" 2>/dev/null ||
+		xz -dc "$kernel/payload" >"$kernel/vmlinux.new" ||
+		die "fetch: $kernel/bzImage: its payload is neither zstd nor xz"
+	rm "$kernel/payload"
+	mv "$kernel/vmlinux.new" "$kernel/vmlinux"
+}
+
 # fetch_rig RIG…: whatever these rigs need. The lock makes a second fetch wait for the first; a
 # lab that runs never takes it.
 fetch_rig() {
@@ -196,6 +213,7 @@ fetch_rig() {
 	}
 	for rig in "$@"; do
 		fetch_kernel
+		extract_vmlinux
 		case $rig in
 		1) fetch_qemu ;;
 		2) fetch_bochs ;;

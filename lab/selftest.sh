@@ -104,6 +104,7 @@ test_boot_facts() {
 		echo "directory $PWD"
 		echo "environment $LAB $LAB_RIG $LAB_CPUS"
 		[ -r "$LAB_KERNEL" ] && [ -r "$LAB_INITRD" ] && [ -d "$LAB_MODULES" ] && echo files
+		[ "$(head -c 4 "$LAB_VMLINUX" | tail -c 3)" = ELF ] && echo vmlinux
 		[ -c /dev/kvm ] && echo kvm
 		[ "$(ls /sys/kernel/iommu_groups | wc -l)" -gt 5 ] && echo groups
 		grep -q 'IR-' /proc/interrupts && echo remapped
@@ -121,7 +122,7 @@ test_boot_facts() {
 	expect "status 7 comes back" [ $? -eq 7 ] || { sed 's/^/#   /' "$work/errors"; return 1; }
 	grep uptime "$work/output" | sed 's/^/# /'
 	local line
-	for line in "directory $work" "environment 1 1 2" files kvm groups remapped "link 1" vtd \
+	for line in "directory $work" "environment 1 1 2" files vmlinux kvm groups remapped "link 1" vtd \
 		"vfs 7" modprobe "canary here: changed" error; do
 		expect "the host says: $line" has_line "$line" || return 1
 	done

@@ -37,6 +37,32 @@ endef
 $(foreach t,$(VDEV_TESTS),$(eval $(call vdev_test,$(t))))
 UNIT_TESTS += kvm/tiny_test
 tiny_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/elf_test
+elf_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/bzimage_test
+bzimage_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/vmlinux_test
+vmlinux_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/kcache_test
+kcache_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/unpack_test
+unpack_test_LIBS := hv-core base
+unpack_test_EXTRA := -lzstd -llzma -llz4 -lz
+
+UNIT_TESTS += hv-core/cpuid_test
+cpuid_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/acpi_test
+acpi_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/boot_test
+boot_test_LIBS := hv-core base
+boot_test_EXTRA := -lz
 UNIT_TESTS += base/rpc_test
 rpc_test_LIBS := base
 rpc_test_EXTRA := -ljansson -lpthread
@@ -123,3 +149,5 @@ vmm_console_test_OBJS := $(O)/cli/vmm_console.o
 vmm_console_test_LIBS := base
 vmm_console_test_EXTRA := -ljansson -lpthread
 proc_test_OBJS := $(O)/cli/proc.o
+UNIT_TESTS += hv-core/mem_back_test
+mem_back_test_LIBS := hv-core base

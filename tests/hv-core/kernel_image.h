@@ -12,24 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KI_LOAD 0x1000000u
-#define KI_PAGE 4096u
-#define KI_SEG0_LEN (3u * KI_PAGE) /* its middle page is zero */
-#define KI_SEG1_AT 0x200000u
+#define KI_LOAD	     0x1000000u
+#define KI_PAGE	     4096u
+#define KI_SEG0_LEN  (3u * KI_PAGE) /* its middle page is zero */
+#define KI_SEG1_AT   0x200000u
 #define KI_SEG1_FILE 100u
-#define KI_SEG1_MEM (2u * KI_PAGE)
-#define KI_SPAN (KI_SEG1_AT + KI_SEG1_MEM)
-#define KI_ENTRY 0x40u
-#define KI_VIRT UINT64_C(0xffffffff80000000)
+#define KI_SEG1_MEM  (2u * KI_PAGE)
+#define KI_SPAN	     (KI_SEG1_AT + KI_SEG1_MEM)
+#define KI_ENTRY     0x40u
+#define KI_VIRT	     UINT64_C(0xffffffff80000000)
 
 /* Places that the table names, as offsets from KI_LOAD. */
-#define KI_PLACE64 0x100u
+#define KI_PLACE64	 0x100u
 #define KI_PLACE_INVERSE 0x200u
-#define KI_PLACE32 (KI_SEG1_AT + 8u)
+#define KI_PLACE32	 (KI_SEG1_AT + 8u)
 
 #define KI_SEG0_OFFSET KI_PAGE
 #define KI_SEG1_OFFSET (KI_SEG0_OFFSET + KI_SEG0_LEN)
-#define KI_ELF_LEN (KI_SEG1_OFFSET + KI_SEG1_FILE)
+#define KI_ELF_LEN     (KI_SEG1_OFFSET + KI_SEG1_FILE)
 
 static inline void ki_put64(uint8_t *at, uint64_t value)
 {
@@ -75,8 +75,8 @@ static inline void ki_elf(uint8_t *file)
 static inline size_t ki_relocs(uint8_t *at, int inverse)
 {
 	const uint32_t base = (uint32_t)(KI_VIRT + KI_LOAD);
-	const uint32_t with[] = {0, base + KI_PLACE64, 0, base + KI_PLACE_INVERSE, 0,
-				 base + KI_PLACE32};
+	const uint32_t with[] = {0, base + KI_PLACE64, 0, base + KI_PLACE_INVERSE,
+				 0, base + KI_PLACE32};
 	const uint32_t without[] = {0, base + KI_PLACE64, 0, base + KI_PLACE32};
 
 	if (inverse)

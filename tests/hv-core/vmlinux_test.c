@@ -63,7 +63,8 @@ static void keeps_what_is_not_zero(void **state)
 	assert_int_equal(k->image.extent[1].at, 2 * KI_PAGE);
 	assert_int_equal(k->image.extent[2].at, KI_SEG1_AT);
 	assert_int_equal(k->image.extent[2].len, KI_SEG1_FILE);
-	assert_memory_equal(k->image.extent[1].data, k->file + KI_SEG0_OFFSET + 2 * KI_PAGE, KI_PAGE);
+	assert_memory_equal(k->image.extent[1].data, k->file + KI_SEG0_OFFSET + 2 * KI_PAGE,
+			    KI_PAGE);
 }
 
 static void check_moved(struct kernel *k, int inverse)
