@@ -26,7 +26,7 @@ UNIT_TESTS += base/sysfs_test
 sysfs_test_LIBS := base
 
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
-VDEV_TESTS := pci_config_test pci_bridge_test pci_bar_test vfio_config_test vfio_irq_test \
+VDEV_TESTS := pci_config_test pci_host_test pci_bridge_test pci_bar_test vfio_config_test vfio_irq_test \
 	vfio_pci_test serial_test power_test
 UNIT_TESTS += $(VDEV_TESTS:%=vdev/%)
 define vdev_test
