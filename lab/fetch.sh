@@ -29,9 +29,11 @@ LAB_QEMU_AT_LEAST=10.1
 debian_mirror() {
 	local codename
 	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	# All of it is read, not only up to the first match: apt-get minds a reader that leaves.
 	apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
 		awk -v codename="$codename" '
-			$2 == "main" && ($1 == codename || $1 == "stable") { print $3; exit }'
+			$2 == "main" && ($1 == codename || $1 ~ /^(old)?stable$/) && !uri { uri = $3 }
+			END { print uri }'
 }
 
 # apt_lab COMMAND…: an apt tool that knows only the cache.
@@ -113,7 +115,7 @@ fetch_qemu() {
 	rm -rf "$new"
 	mkdir -p "$new"
 	unpack_closure "$new" -t "$LAB_RELEASE-backports" qemu-system-x86 ipxe-qemu seabios
-	version=$(run_from_tree "$new" qemu-system-x86_64 --version | awk '{ print $4; exit }')
+	version=$(run_from_tree "$new" qemu-system-x86_64 --version | awk 'NR == 1 { print $4 }')
 	dpkg --compare-versions "$version" ge "$LAB_QEMU_AT_LEAST" ||
 		die "fetch: QEMU $version is too old: VFs of its igb get no traffic; need $LAB_QEMU_AT_LEAST"
 	publish qemu $LAB_FORMAT_QEMU "$new"
@@ -161,8 +163,11 @@ fetch_kernel() {
 	piece_ready kernel $LAB_FORMAT_KERNEL && return
 	apt_prepare
 	# The metapackage names the real one; only the series that the lab was tried with counts.
-	package=$(apt_lab apt-cache show linux-image-amd64 |
-		grep -o "linux-image-${LAB_KERNEL_SERIES//./\\.}[^ ]*-amd64" | head -n1)
+	package=$(apt_lab apt-cache show linux-image-amd64 | awk -v series="$LAB_KERNEL_SERIES." '
+		match($0, "linux-image-" series "[^ ]*-amd64") && !name {
+			name = substr($0, RSTART, RLENGTH)
+		}
+		END { print name }')
 	[ -n "$package" ] || die "fetch: no Linux $LAB_KERNEL_SERIES in $LAB_RELEASE"
 	version=${package#linux-image-}
 	say "fetch: Linux $version (108 MB)"
@@ -200,18 +205,30 @@ extract_vmlinux() {
 	mv "$kernel/vmlinux.new" "$kernel/vmlinux"
 }
 
-# fetch_rig RIG…: whatever these rigs need. The lock makes a second fetch wait for the first; a
-# lab that runs never takes it.
+# rig_ready RIG: nothing is left to fetch for it. Takes no lock, so that labs start freely.
+rig_ready() {
+	piece_ready kernel $LAB_FORMAT_KERNEL && [ -e "$LAB_CACHE/kernel/vmlinux" ] || return
+	case $1 in
+	1) piece_ready qemu $LAB_FORMAT_QEMU ;;
+	2) piece_ready bochs $LAB_FORMAT_BOCHS ;;
+	esac
+}
+
+# fetch_rig RIG…: whatever these rigs need. The lock makes a second fetch wait for the first.
 fetch_rig() {
-	local rig
+	local rig lock missing=()
 	check_tools
-	mkdir -p "$LAB_CACHE"
-	exec {LAB_FETCH_LOCK}>"$LAB_CACHE/.lock"
-	flock -n "$LAB_FETCH_LOCK" || {
-		say "fetch: waiting for another fetch into $LAB_CACHE"
-		flock "$LAB_FETCH_LOCK"
-	}
 	for rig in "$@"; do
+		rig_ready "$rig" || missing+=("$rig")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	mkdir -p "$LAB_CACHE"
+	exec {lock}>"$LAB_CACHE/.lock"
+	flock -n "$lock" || {
+		say "fetch: waiting for another fetch into $LAB_CACHE"
+		flock "$lock"
+	}
+	for rig in "${missing[@]}"; do
 		fetch_kernel
 		extract_vmlinux
 		case $rig in
@@ -219,7 +236,7 @@ fetch_rig() {
 		2) fetch_bochs ;;
 		esac
 	done
-	exec {LAB_FETCH_LOCK}>&-
+	exec {lock}>&-
 }
 
 # run_from_tree ROOT COMMAND [ARG…]: a program of an unpacked tree, with that tree's libraries.
