@@ -120,5 +120,34 @@ UNIT_TESTS += sriov/netlink_test
 netlink_test_LIBS := sriov base
 netlink_test_EXTRA := -lnl-3
 
+UNIT_TESTS += hv-core/elf_test
+elf_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/bzimage_test
+bzimage_test_LIBS := hv-core base
+
+UNIT_TESTS += hv-core/vmlinux_test
+vmlinux_test_LIBS := hv-core base
+
+# cli: its objects without main; the ledger and netlink parts are linked and never called.
+CLI_TESTS := args_test output_test vf_spec_test vmm_config_test vmm_console_test proc_test
+UNIT_TESTS += $(CLI_TESTS:%=cli/%)
+cli_args_OBJS = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
+args_test_OBJS = $(cli_args_OBJS)
+args_test_LIBS := sriov iommu base
+args_test_EXTRA = $(SLUICE_LIBS)
+output_test_OBJS := $(O)/cli/output.o
+output_test_LIBS := base
+output_test_EXTRA := -ljansson
+vf_spec_test_OBJS = $(cli_args_OBJS)
+vf_spec_test_LIBS := sriov iommu base
+vf_spec_test_EXTRA = $(SLUICE_LIBS)
+vmm_config_test_OBJS := $(O)/cli/vmm_config.o
+vmm_config_test_LIBS := base
+vmm_config_test_EXTRA := -ljansson
+vmm_console_test_OBJS := $(O)/cli/vmm_console.o
+vmm_console_test_LIBS := base
+vmm_console_test_EXTRA := -ljansson -lpthread
+proc_test_OBJS := $(O)/cli/proc.o
 UNIT_TESTS += hv-core/mem_back_test
 mem_back_test_LIBS := hv-core base
