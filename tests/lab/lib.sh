@@ -77,7 +77,7 @@ host_state() {
 			"$(cat "$dev/sriov_drivers_autoprobe" 2>/dev/null)"
 	done
 	ip link | grep -E '^ +vf ' # attributes of VFs, as the kernel has them
-	ls /dev/vfio /run/sluice/vm 2>/dev/null
+	find /dev/vfio /run/sluice/vm -mindepth 1 2>/dev/null | sort
 	sqlite_claims
 	pgrep -x -l sluice-vmm
 	return 0
