@@ -67,7 +67,7 @@ $(O)/%.o: %.S
 # What links what. sluice links libpci (GPL-2+), so that binary as a whole is under the GPL;
 # sluice-vmm links only permissive and LGPL libraries.
 SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lsqlite3 -ljansson
-VMM_LIBS    := -ljansson -lzstd -llzma -llz4 -lpthread
+VMM_LIBS    := -ljansson -lpthread
 
 $(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/sriov.a $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
@@ -136,7 +136,7 @@ demo:
 	@packaging/deps.sh build lab
 	@$(MAKE) --no-print-directory staged
 	@lab/lab fetch --rig 1
-	@lab/lab run --name demo docs/demo.sh
+	@lab/lab run --name demo /usr/bin/env SLUICE_BUILD=$(CURDIR)/build docs/demo.sh
 
 .PHONY: bench-boot
 bench-boot:

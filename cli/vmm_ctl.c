@@ -139,10 +139,7 @@ static json_t *stat_device(struct vmm_machine *machine, size_t index)
 	struct vdev_vfio_stat stat;
 	char bdf[BDF_TEXT], guest[8];
 
-	hv_device_lock(machine->vm);
-	int err = vdev_vfio_stat(machine->devices, index, &stat);
-	hv_device_unlock(machine->vm);
-	if (err)
+	if (vdev_vfio_stat(machine->devices, index, &stat))
 		return NULL;
 	snprintf(guest, sizeof(guest), "%02x:00.0", stat.guest_bus);
 	return json_pack("{s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:b,s:o,s:o}", "name", stat.name, "bdf",
@@ -226,10 +223,7 @@ static int method_power_button(void *opaque, const json_t *params, json_t **resu
 	const struct vmm_ctl *ctl = opaque;
 
 	(void)params, (void)result, (void)error;
-	hv_device_lock(ctl->machine->vm);
-	int err = vdev_power_button(ctl->machine->devices);
-	hv_device_unlock(ctl->machine->vm);
-	return err;
+	return vdev_power_button(ctl->machine->devices);
 }
 
 static int method_quit(void *opaque, const json_t *params, json_t **result, char *error)

@@ -12,9 +12,9 @@
 #include "base/util.h"
 #include "hv-core/dsdt.h"
 
-#define OEM_ID "SLUICE"
+#define OEM_ID	     "SLUICE"
 #define OEM_TABLE_ID "SLUICEVM"
-#define TABLE_ALIGN ((size_t)64)
+#define TABLE_ALIGN  ((size_t)64)
 
 /* ACPI 6.5, 5.2.6 */
 struct table_header {
@@ -44,7 +44,7 @@ struct address {
 	uint64_t address;
 } __attribute__((packed));
 
-#define SPACE_IO 1
+#define SPACE_IO    1
 #define ACCESS_BYTE 1
 
 /* 5.2.9; what a hardware-reduced machine must leave zero is not named */
@@ -111,7 +111,7 @@ _Static_assert(sizeof(struct madt_lapic) == 8, "ACPI 6.5, table 5.21");
 _Static_assert(sizeof(struct madt_x2apic) == 16, "ACPI 6.5, table 5.31");
 _Static_assert(sizeof(struct madt_ioapic) == 12, "ACPI 6.5, table 5.22");
 
-#define LAPIC_BASE 0xfee00000u
+#define LAPIC_BASE   0xfee00000u
 #define LAPIC_MAX_ID 255u /* and above: x2APIC entries only */
 
 struct madt_head {

@@ -80,7 +80,8 @@ static size_t encode_length(size_t body, uint8_t out[4])
 {
 	size_t bytes = 1, total;
 
-	while (bytes < 4 && body + bytes >= (bytes == 1 ? (size_t)1 << 6 : (size_t)1 << (8 * bytes - 4)))
+	while (bytes < 4 &&
+	       body + bytes >= (bytes == 1 ? (size_t)1 << 6 : (size_t)1 << (8 * bytes - 4)))
 		bytes++;
 	total = body + bytes;
 	if (bytes == 1) {
@@ -298,7 +299,7 @@ void aml_close_resources(struct aml *aml, size_t mark)
 	struct aml size = {0};
 
 	aml_op(aml, 0x79); /* end tag (6.4.2.9) */
-	aml_op(aml, 0);    /* no checksum */
+	aml_op(aml, 0);	   /* no checksum */
 	aml_int(&size, aml->len - mark);
 	if (size.failed)
 		aml->failed = true;
@@ -311,7 +312,7 @@ void aml_close_resources(struct aml *aml, size_t mark)
 void aml_res_io(struct aml *aml, uint16_t port, uint8_t len)
 {
 	aml_op(aml, 0x47); /* 6.4.2.5 */
-	aml_op(aml, 1);    /* decodes 16 bits */
+	aml_op(aml, 1);	   /* decodes 16 bits */
 	put_int(aml, port, 2);
 	put_int(aml, port, 2);
 	aml_op(aml, 1);

@@ -30,7 +30,7 @@ size_t aml_scope(struct aml *aml, const char *path);
 size_t aml_device(struct aml *aml, const char *name);
 size_t aml_method(struct aml *aml, const char *name, unsigned args, bool serialized);
 size_t aml_package(struct aml *aml, uint8_t elements);
-size_t aml_if(struct aml *aml);   /* the predicate follows */
+size_t aml_if(struct aml *aml); /* the predicate follows */
 size_t aml_else(struct aml *aml);
 size_t aml_field(struct aml *aml, const char *region, uint8_t flags); /* aml_field_unit follows */
 void aml_close(struct aml *aml, size_t mark);
@@ -43,8 +43,8 @@ void aml_int(struct aml *aml, uint64_t value);
 void aml_string(struct aml *aml, const char *text);
 void aml_eisa_id(struct aml *aml, const char id[8]); /* "PNP0A08" */
 void aml_uuid(struct aml *aml, const char *text);    /* a Buffer, as ToUUID makes it (19.6.142) */
-void aml_op(struct aml *aml, uint8_t op);            /* an opcode whose operands follow */
-void aml_ext_op(struct aml *aml, uint8_t op);        /* the same behind 0x5b */
+void aml_op(struct aml *aml, uint8_t op);	     /* an opcode whose operands follow */
+void aml_ext_op(struct aml *aml, uint8_t op);	     /* the same behind 0x5b */
 /* OperationRegion (name, SystemIO, port, len) */
 void aml_io_region(struct aml *aml, const char *name, uint16_t port, uint8_t len);
 void aml_field_unit(struct aml *aml, const char *name, unsigned bits); /* at most 63 bits */
@@ -57,9 +57,9 @@ enum {
 	AML_ARG1 = 0x69,
 	AML_ARG3 = 0x6b,
 	AML_STORE = 0x70, /* source, target */
-	AML_AND = 0x7b,   /* a, b, target */
+	AML_AND = 0x7b,	  /* a, b, target */
 	AML_OR = 0x7d,
-	AML_NOTIFY = 0x86,        /* object, value */
+	AML_NOTIFY = 0x86,	 /* object, value */
 	AML_CREATE_DWORD = 0x8a, /* buffer, byte offset, name */
 	AML_LNOT = 0x92,
 	AML_LEQUAL = 0x93,

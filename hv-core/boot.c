@@ -14,8 +14,6 @@
 #include "hv-core/elf.h"
 #include "hv-core/vm.h"
 
-#define IOAPIC_BASE 0xfec00000u
-
 static int write_acpi(struct hv_boot *boot)
 {
 	unsigned apic_ids[HV_MAX_CPUS];
@@ -24,7 +22,7 @@ static int write_acpi(struct hv_boot *boot)
 		.layout = &boot->layout,
 		.apic_ids = apic_ids,
 		.cpus = hv_vm_cpus(boot->vm),
-		.ioapic_base = IOAPIC_BASE,
+		.ioapic_base = (uint32_t)HV_IOAPIC_BASE,
 	};
 	uint8_t *tables;
 	size_t size;

@@ -18,16 +18,16 @@
 #include "hv-core/bzimage.h"
 #include "hv-core/hv.h"
 
-#define HV_BOOT_GDT UINT64_C(0x500)
-#define HV_BOOT_START_INFO UINT64_C(0x6000)
-#define HV_BOOT_PARAMS UINT64_C(0x7000)
-#define HV_BOOT_SETUP_DATA UINT64_C(0x8000)
-#define HV_BOOT_STACK UINT64_C(0x9000)
-#define HV_BOOT_TABLES UINT64_C(0x9000)
-#define HV_BOOT_CMDLINE UINT64_C(0x20000)
+#define HV_BOOT_GDT	    UINT64_C(0x500)
+#define HV_BOOT_START_INFO  UINT64_C(0x6000)
+#define HV_BOOT_PARAMS	    UINT64_C(0x7000)
+#define HV_BOOT_SETUP_DATA  UINT64_C(0x8000)
+#define HV_BOOT_STACK	    UINT64_C(0x9000)
+#define HV_BOOT_TABLES	    UINT64_C(0x9000)
+#define HV_BOOT_CMDLINE	    UINT64_C(0x20000)
 #define HV_BOOT_CMDLINE_MAX 65536u
-#define HV_BOOT_ACPI UINT64_C(0xe0000)
-#define HV_BOOT_ACPI_END UINT64_C(0x100000)
+#define HV_BOOT_ACPI	    UINT64_C(0xe0000)
+#define HV_BOOT_ACPI_END    UINT64_C(0x100000)
 
 /* __BOOT_CS and __BOOT_DS of the Linux boot protocol; PVH leaves the choice to us. */
 #define HV_BOOT_CS 0x10

@@ -15,12 +15,12 @@
 #include "base/util.h"
 #include "hv-core/boot.h"
 
-#define PAGE UINT64_C(4096)
+#define PAGE	  UINT64_C(4096)
 #define VGA_START UINT64_C(0xa0000) /* RAM ends here for a PC, and firmware begins after it */
 
 /* Page-table bits (SDM vol. 3, 4.5.4). */
 #define PTE_PRESENT_WRITE UINT64_C(3)
-#define PTE_LARGE (UINT64_C(1) << 7)
+#define PTE_LARGE	  (UINT64_C(1) << 7)
 
 size_t hv_boot_memmap(const struct hv_mem_layout *layout,
 		      struct hv_memmap_entry map[HV_MEMMAP_ENTRIES])
@@ -29,7 +29,8 @@ size_t hv_boot_memmap(const struct hv_mem_layout *layout,
 
 	map[n++] = (struct hv_memmap_entry){{0, VGA_START - 1}, HV_MEMMAP_RAM};
 	map[n++] = (struct hv_memmap_entry){{HV_BOOT_ACPI, HV_BOOT_ACPI_END - 1}, HV_MEMMAP_ACPI};
-	map[n++] = (struct hv_memmap_entry){{HV_BOOT_ACPI_END, layout->low_ram.last}, HV_MEMMAP_RAM};
+	map[n++] =
+		(struct hv_memmap_entry){{HV_BOOT_ACPI_END, layout->low_ram.last}, HV_MEMMAP_RAM};
 	/* Linux uses ECAM only when the map says that nothing else does. */
 	map[n++] = (struct hv_memmap_entry){layout->ecam, HV_MEMMAP_RESERVED};
 	if (layout->high_ram.start <= layout->high_ram.last)
@@ -79,10 +80,11 @@ int hv_boot_initrd(struct hv_boot *boot, uint64_t limit)
 				format_size(size, text));
 	boot->initrd.start = ALIGN_DOWN(last + 1 - size, PAGE);
 	boot->initrd.last = boot->initrd.start + size - 1;
-	err = io_pread_full(boot->config->initrd_fd,
-			    hv_mem_ptr(boot->vm, boot->initrd.start, size), size, 0);
+	err = io_pread_full(boot->config->initrd_fd, hv_mem_ptr(boot->vm, boot->initrd.start, size),
+			    size, 0);
 	if (err < 0)
-		return log_fail(err, boot->config->initrd_name, "cannot be read: %s", strerror(-err));
+		return log_fail(err, boot->config->initrd_name, "cannot be read: %s",
+				strerror(-err));
 	return 0;
 }
 
@@ -167,7 +169,9 @@ static int zero_data(const struct hv_ram_block *block, uint64_t at, uint64_t len
 	return 0;
 }
 
-#define PAGEMAP_HAS_PAGE (UINT64_C(3) << 62) /* present or swapped: Documentation/admin-guide/mm */
+#define PAGEMAP_HAS_PAGE                                                        \
+	(UINT64_C(3) << 62) /* present or swapped: Documentation/admin-guide/mm \
+			     */
 
 /* The same for private memory: what has no page in /proc/self/pagemap was never written. */
 static int zero_private(uint8_t *mem, uint64_t len)

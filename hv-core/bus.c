@@ -81,7 +81,7 @@ void hv_bus_read(struct hv_bus *bus, enum hv_space space, uint64_t addr, void *d
 }
 
 void hv_bus_write(struct hv_bus *bus, enum hv_space space, uint64_t addr, const void *data,
-                  unsigned len)
+		  unsigned len)
 {
 	struct hv_bus_array *array = &bus->space[space];
 	struct hv_region *region = find(array, addr, len);
@@ -119,7 +119,7 @@ static int insert(struct hv_bus_array *array, struct hv_region *region)
 	if (rc < 0)
 		return rc;
 	memmove(&array->regions[i + 1], &array->regions[i],
-	        (array->count - i) * sizeof(array->regions[0]));
+		(array->count - i) * sizeof(array->regions[0]));
 	array->regions[i] = region;
 	array->count++;
 	return 0;
@@ -146,31 +146,31 @@ void hv_bus_erase(struct hv_bus *bus, struct hv_region *region)
 	if (i < array->count && array->regions[i] == region) {
 		array->count--;
 		memmove(&array->regions[i], &array->regions[i + 1],
-		        (array->count - i) * sizeof(array->regions[0]));
+			(array->count - i) * sizeof(array->regions[0]));
 	}
 	pthread_mutex_unlock(&bus->lock);
 }
 
 static struct hv_region_stat *stat_space(const struct hv_bus_array *array, enum hv_space space,
-                                         struct hv_region_stat *row)
+					 struct hv_region_stat *row)
 {
 	for (size_t i = 0; i < array->count; i++) {
 		const struct hv_region *region = array->regions[i];
 
 		*row++ = (struct hv_region_stat){
-		        .name = region->name,
-		        .space = space,
-		        .base = region->base,
-		        .size = region->last - region->base + 1,
-		        .reads = counted(&region->reads),
-		        .writes = counted(&region->writes),
+			.name = region->name,
+			.space = space,
+			.base = region->base,
+			.size = region->last - region->base + 1,
+			.reads = counted(&region->reads),
+			.writes = counted(&region->writes),
 		};
 	}
 	*row++ = (struct hv_region_stat){
-	        .name = "unclaimed",
-	        .space = space,
-	        .reads = counted(&array->unclaimed_reads),
-	        .writes = counted(&array->unclaimed_writes),
+		.name = "unclaimed",
+		.space = space,
+		.reads = counted(&array->unclaimed_reads),
+		.writes = counted(&array->unclaimed_writes),
 	};
 	return row;
 }
@@ -197,7 +197,7 @@ int hv_bus_stat(struct hv_bus *bus, struct hv_region_stat **out, size_t *count)
 /* ---- hv.h ---- */
 
 int hv_bus_add(struct hv_vm *vm, enum hv_space space, const char *name, uint64_t base,
-               uint64_t size, const struct hv_region_ops *ops, void *opaque, struct hv_region **out)
+	       uint64_t size, const struct hv_region_ops *ops, void *opaque, struct hv_region **out)
 {
 	struct hv_region *region;
 
@@ -207,12 +207,12 @@ int hv_bus_add(struct hv_vm *vm, enum hv_space space, const char *name, uint64_t
 	if (!region)
 		return -ENOMEM;
 	*region = (struct hv_region){
-	        .space = space,
-	        .name = name,
-	        .base = base,
-	        .last = base + (size - 1),
-	        .ops = ops,
-	        .opaque = opaque,
+		.space = space,
+		.name = name,
+		.base = base,
+		.last = base + (size - 1),
+		.ops = ops,
+		.opaque = opaque,
 	};
 	int rc = hv_bus_insert(&vm->bus, region);
 	if (rc < 0)

@@ -7,12 +7,13 @@
 
 #include "base/util.h"
 
-#define HEADER_OFFSET 0x1f1u
+#define HEADER_OFFSET	0x1f1u
 #define HEADER_END_BASE 0x202u /* the byte before it holds the distance from here to the end */
-#define MAGIC_HDRS 0x53726448u
-#define VERSION_MIN 0x020c
+#define MAGIC_HDRS	0x53726448u
+#define VERSION_MIN	0x020c
 
-_Static_assert(offsetof(struct boot_params, hdr) == HEADER_OFFSET, "boot.rst: setup_sects at 0x1f1");
+_Static_assert(offsetof(struct boot_params, hdr) == HEADER_OFFSET,
+	       "boot.rst: setup_sects at 0x1f1");
 _Static_assert(offsetof(struct setup_header, header) == 0x202 - HEADER_OFFSET, "boot.rst: HdrS");
 _Static_assert(offsetof(struct setup_header, payload_offset) == 0x248 - HEADER_OFFSET, "boot.rst");
 _Static_assert(offsetof(struct setup_header, init_size) == 0x260 - HEADER_OFFSET, "boot.rst");

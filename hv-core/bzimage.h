@@ -18,10 +18,10 @@
 
 struct hv_bzimage {
 	struct setup_header header; /* as the file has it; what its version lacks is zero */
-	uint64_t kernel_offset;     /* of the kernel proper in the file */
+	uint64_t kernel_offset;	    /* of the kernel proper in the file */
 	uint64_t kernel_size;
 	uint64_t payload_offset; /* in the file */
-	uint64_t payload_size;   /* 0: unknown */
+	uint64_t payload_size;	 /* 0: unknown */
 };
 
 /* Whether this claims to be one at all. */

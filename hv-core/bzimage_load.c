@@ -14,9 +14,9 @@
 #include "hv-core/boot.h"
 #include "hv-core/vm.h"
 
-#define ENTRY_64 0x200
+#define ENTRY_64	 0x200
 #define LOADER_UNDEFINED 0xff
-#define SEED_LEN 32
+#define SEED_LEN	 32
 
 _Static_assert(sizeof(struct boot_params) == 4096, "boot.rst: the zero page");
 _Static_assert(offsetof(struct boot_params, acpi_rsdp_addr) == 0x70, "zero-page.rst");
@@ -43,7 +43,8 @@ static int load_packed(struct hv_boot *boot, const struct hv_bzimage *bz, uint64
 	err = io_pread_full(boot->config->kernel_fd, hv_mem_ptr(boot->vm, at, bz->kernel_size),
 			    bz->kernel_size, (off_t)bz->kernel_offset);
 	if (err < 0)
-		return log_fail(err, boot->config->kernel_name, "cannot be read: %s", strerror(-err));
+		return log_fail(err, boot->config->kernel_name, "cannot be read: %s",
+				strerror(-err));
 	*entry = at + ENTRY_64;
 	return 0;
 }
@@ -86,7 +87,7 @@ static int write_params(struct hv_boot *boot, const struct hv_bzimage *bz, bool 
 	h->cmd_line_ptr = (uint32_t)HV_BOOT_CMDLINE;
 	h->setup_data = HV_BOOT_SETUP_DATA;
 	h->vid_mode = 0xffff; /* normal */
-	if (moved) /* what the kernel's own unpacker notes after randomizing */
+	if (moved)	      /* what the kernel's own unpacker notes after randomizing */
 		h->loadflags |= KASLR_FLAG;
 	if (boot->initrd_size) {
 		h->ramdisk_image = (uint32_t)boot->initrd.start;

@@ -15,7 +15,8 @@
 
 #include "hv-core/engine.h"
 
-/* cpus = sockets * cores * threads; `cores` are those of one socket, `threads` those of one core. */
+/* cpus = sockets * cores * threads; `cores` are those of one socket, `threads` those of one core.
+ */
 struct hv_cpuid_topology {
 	unsigned cpus, sockets, cores, threads;
 	uint32_t tsc_khz;  /* 0: unknown */

@@ -14,11 +14,11 @@
 
 /* What we let an OS control itself (PCI Firmware 3.3, table 4-6): native hot plug, PME, AER, the
  * PCIe capability structure. */
-#define OSC_GRANTED 0x1d
+#define OSC_GRANTED	     0x1d
 /* First dword of _OSC's answer (ACPI 6.5, 6.2.11). */
-#define OSC_UNKNOWN_UUID 0x4
+#define OSC_UNKNOWN_UUID     0x4
 #define OSC_UNKNOWN_REVISION 0x8
-#define OSC_MASKED 0x10
+#define OSC_MASKED	     0x10
 
 static void hid(struct aml *a, const char id[8])
 {

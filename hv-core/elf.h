@@ -13,11 +13,11 @@
 #include <stdint.h>
 
 #define HV_ELF_SEGMENTS 16
-#define HV_ELF_NOTES 4
+#define HV_ELF_NOTES	4
 
 struct hv_elf_segment {
 	uint64_t offset, filesz; /* in the buffer */
-	uint64_t paddr, memsz;   /* in guest memory; filesz <= memsz, memsz > 0 */
+	uint64_t paddr, memsz;	 /* in guest memory; filesz <= memsz, memsz > 0 */
 };
 
 struct hv_elf {

@@ -234,27 +234,23 @@ static struct hv_cpuid_entry from_kvm(const struct kvm_cpuid_entry2 *entry)
 	};
 }
 
-/* The kernel does not say how many there are, only whether they fit. */
-static int read_supported(int kvm, struct kvm_cpuid2 **out)
+/* The kernel does not say how many there are, only whether they fit. NULL with errno. */
+static struct kvm_cpuid2 *read_supported(int kvm)
 {
 	for (uint32_t room = 64; room <= 1024; room *= 2) {
 		struct kvm_cpuid2 *cpuid =
 			calloc(1, sizeof(*cpuid) + room * sizeof(cpuid->entries[0]));
-		int rc;
 
 		if (!cpuid)
-			return -ENOMEM;
+			return NULL;
 		cpuid->nent = room;
-		rc = kvm_ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid);
-		if (rc == 0) {
-			*out = cpuid;
-			return 0;
-		}
-		free(cpuid);
-		if (rc != -E2BIG)
-			return rc;
+		if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid) == 0)
+			return cpuid;
+		free(cpuid); /* keeps errno: POSIX.1-2024 */
+		if (errno != E2BIG)
+			return NULL;
 	}
-	return -E2BIG;
+	return NULL;
 }
 
 /* KVM leaves this bit out, because it cannot know there that the local APICs will be its own
@@ -271,11 +267,10 @@ static void add_deadline_timer(const struct hv_engine *engine, struct hv_cpuid_e
 
 static int kvm_supported_cpuid(struct hv_engine *engine, struct hv_cpuid_entry **out, size_t *count)
 {
-	struct kvm_cpuid2 *cpuid = NULL;
-	int rc = read_supported(engine->kvm, &cpuid);
+	struct kvm_cpuid2 *cpuid = read_supported(engine->kvm);
 
-	if (rc < 0)
-		return log_fail(rc, "kvm", "CPUID not read: %s", strerror(-rc));
+	if (!cpuid)
+		return log_fail(-errno, "kvm", "CPUID not read: %s", strerror(errno));
 	*out = calloc(cpuid->nent ? cpuid->nent : 1, sizeof(**out));
 	if (*out) {
 		for (uint32_t i = 0; i < cpuid->nent; i++)

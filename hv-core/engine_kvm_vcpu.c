@@ -195,6 +195,19 @@ static int enter_at(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *en
 	return rc < 0 ? rc : vcpu_ioctl(vcpu, KVM_SET_REGS, &regs);
 }
 
+/*
+ * KVM finds the target of an IPI in a map of APIC IDs, which it made before this vCPU was in its
+ * list and makes anew only when some APIC changes. Writing the state back is such a change; without
+ * it a guest whose first act is to start another CPU would reach nobody.
+ */
+static int announce_apic(struct hv_engine_vcpu *vcpu)
+{
+	struct kvm_lapic_state apic;
+	int rc = vcpu_ioctl(vcpu, KVM_GET_LAPIC, &apic);
+
+	return rc < 0 ? rc : vcpu_ioctl(vcpu, KVM_SET_LAPIC, &apic);
+}
+
 int hv_kvm_vcpu_set_entry(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *entry)
 {
 	struct kvm_mp_state state = {
@@ -204,6 +217,8 @@ int hv_kvm_vcpu_set_entry(struct hv_engine_vcpu *vcpu, const struct hv_entry_sta
 
 	if (rc == 0)
 		rc = set_msrs(vcpu);
+	if (rc == 0)
+		rc = announce_apic(vcpu);
 	return rc < 0 ? rc : vcpu_ioctl(vcpu, KVM_SET_MP_STATE, &state);
 }
 
@@ -341,8 +356,8 @@ int hv_kvm_vcpu_kick(struct hv_engine_vcpu *vcpu)
 
 int hv_kvm_vcpu_describe(struct hv_engine_vcpu *vcpu, char *text, size_t size)
 {
-	struct kvm_regs r;
-	struct kvm_sregs s;
+	struct kvm_regs r = {0};
+	struct kvm_sregs s = {0};
 	int rc = vcpu_ioctl(vcpu, KVM_GET_REGS, &r);
 
 	if (rc == 0)

@@ -8,23 +8,23 @@
 /* Memory-mapped registers */
 #define REG_SELECT 0x00 /* IOREGSEL */
 #define REG_WINDOW 0x10 /* IOWIN: the register selected */
-#define REG_EOI    0x40 /* EOIR: ends the vector written */
+#define REG_EOI	   0x40 /* EOIR: ends the vector written */
 
 /* Registers behind the window */
-#define INDEX_ID          0x00
-#define INDEX_VERSION     0x01
+#define INDEX_ID	  0x00
+#define INDEX_VERSION	  0x01
 #define INDEX_ARBITRATION 0x02
-#define INDEX_ENTRIES     0x10
-#define VERSION           0x20u /* the first with an EOI register */
+#define INDEX_ENTRIES	  0x10
+#define VERSION		  0x20u /* the first with an EOI register */
 
 /* Redirection entry (82093AA, 3.2.4) */
-#define ENTRY_VECTOR     UINT64_C(0xff)
+#define ENTRY_VECTOR	 UINT64_C(0xff)
 #define ENTRY_MODE_SHIFT 8 /* 3 bits: delivery mode */
-#define ENTRY_LOGICAL    (UINT64_C(1) << 11)
-#define ENTRY_PENDING    (UINT64_C(1) << 12) /* delivery status, read-only */
+#define ENTRY_LOGICAL	 (UINT64_C(1) << 11)
+#define ENTRY_PENDING	 (UINT64_C(1) << 12) /* delivery status, read-only */
 #define ENTRY_REMOTE_IRR (UINT64_C(1) << 14) /* read-only */
-#define ENTRY_LEVEL      (UINT64_C(1) << 15)
-#define ENTRY_MASKED     (UINT64_C(1) << 16)
+#define ENTRY_LEVEL	 (UINT64_C(1) << 15)
+#define ENTRY_MASKED	 (UINT64_C(1) << 16)
 #define ENTRY_DEST_SHIFT 56
 #define ENTRY_WRITABLE                                              \
 	((UINT64_C(0xff) << ENTRY_DEST_SHIFT | UINT64_C(0x1ffff)) & \
@@ -40,12 +40,12 @@ enum {
 };
 
 /* Message (SDM vol. 3, 11.11.1 and 11.11.2) */
-#define MSI_ADDR            UINT64_C(0xfee00000)
+#define MSI_ADDR	    UINT64_C(0xfee00000)
 #define MSI_ADDR_DEST_SHIFT 12
-#define MSI_ADDR_HINT       (1u << 3)
+#define MSI_ADDR_HINT	    (1u << 3)
 #define MSI_ADDR_LOGICAL    (1u << 2)
-#define MSI_DATA_ASSERT     (1u << 14)
-#define MSI_DATA_LEVEL      (1u << 15)
+#define MSI_DATA_ASSERT	    (1u << 14)
+#define MSI_DATA_LEVEL	    (1u << 15)
 
 static unsigned mode_of(uint64_t entry)
 {
@@ -66,8 +66,8 @@ static bool has_vector(uint64_t entry)
 static struct hv_msi message(uint64_t entry)
 {
 	struct hv_msi msi = {
-	        .addr = MSI_ADDR | (entry >> ENTRY_DEST_SHIFT) << MSI_ADDR_DEST_SHIFT,
-	        .data = (uint32_t)((entry & ENTRY_VECTOR) | mode_of(entry) << 8),
+		.addr = MSI_ADDR | (entry >> ENTRY_DEST_SHIFT) << MSI_ADDR_DEST_SHIFT,
+		.data = (uint32_t)((entry & ENTRY_VECTOR) | mode_of(entry) << 8),
 	};
 
 	if (entry & ENTRY_LOGICAL)

@@ -78,7 +78,7 @@ int hv_routes_init(struct hv_vm *vm)
 	routes->max = MIN(vm->caps.max_routes, ROUTES_MAX);
 	if (routes->max <= HV_IOAPIC_PINS)
 		return log_fail(-ENOTSUP, vm->subject, "not created: %s has %u interrupt routes",
-		                vm->ops->name, vm->caps.max_routes);
+				vm->ops->name, vm->caps.max_routes);
 	pthread_mutex_init(&routes->lock, NULL);
 	routes->msi = calloc(routes->max, sizeof(*routes->msi));
 	routes->msi_buf = calloc(routes->max, sizeof(*routes->msi_buf));
@@ -131,7 +131,7 @@ void hv_route_set(struct hv_vm *vm, int route, const struct hv_msi *msi)
 			routes->dirty |= was;
 			bitmap_clear(&routes->set, n);
 		} else if (!was || routes->msi[n].addr != msi->addr ||
-		           routes->msi[n].data != msi->data) {
+			   routes->msi[n].data != msi->data) {
 			routes->dirty = true;
 			routes->msi[n] = *msi;
 			bitmap_set(&routes->set, n);
@@ -168,7 +168,7 @@ int hv_route_commit(struct hv_vm *vm)
 		routes->dirty = rc < 0;
 		if (rc < 0)
 			log_fail(rc, vm->subject, "interrupt routes not changed: %s",
-			         strerror(-rc));
+				 strerror(-rc));
 	}
 	pthread_mutex_unlock(&routes->lock);
 	return rc;
@@ -191,8 +191,8 @@ int hv_irqfd_attach(struct hv_vm *vm, int route, int eventfd)
 	int rc = vm->ops->irqfd(vm->engine, eventfd, (uint32_t)route, true);
 
 	return rc < 0 ? log_fail(rc, vm->subject, "interrupt route %d gets no eventfd: %s", route,
-	                         strerror(-rc))
-	              : 0;
+				 strerror(-rc))
+		      : 0;
 }
 
 void hv_irqfd_detach(struct hv_vm *vm, int route, int eventfd)
@@ -201,5 +201,5 @@ void hv_irqfd_detach(struct hv_vm *vm, int route, int eventfd)
 
 	if (rc < 0)
 		log_fail(rc, vm->subject, "interrupt route %d keeps its eventfd: %s", route,
-		         strerror(-rc));
+			 strerror(-rc));
 }

@@ -21,11 +21,11 @@
 #include "hv-core/xxh64.h"
 
 /* The last byte is the version of the format. */
-#define MAGIC UINT64_C(0x534c554943454b01)
-#define PREFIX "kernel-"
-#define CHUNK ((size_t)256 << 10) /* stays in a CPU's cache between reading and summing */
+#define MAGIC	    UINT64_C(0x534c554943454b01)
+#define PREFIX	    "kernel-"
+#define CHUNK	    ((size_t)256 << 10) /* stays in a CPU's cache between reading and summing */
 #define MAX_EXTENTS (HV_VMLINUX_SPAN / HV_VMLINUX_PAGE)
-#define MAX_RELOCS (UINT64_C(16) << 20)
+#define MAX_RELOCS  (UINT64_C(16) << 20)
 
 struct header {
 	uint64_t magic;
@@ -34,8 +34,8 @@ struct header {
 	uint64_t extents;
 	uint32_t relocs[HV_RELOC_KINDS];
 	uint32_t reserved;
-	uint64_t table_sum; /* of extents and relocations */
-	uint64_t data_sum;  /* chained over chunks */
+	uint64_t table_sum;  /* of extents and relocations */
+	uint64_t data_sum;   /* chained over chunks */
 	uint64_t header_sum; /* of what is above */
 };
 

@@ -16,12 +16,12 @@
 #include "base/util.h"
 #include "hv-core/vm.h"
 
-#define SLOTS_MAX        512u
-#define PREFAULT_CHUNK   (32 * MIB)
+#define SLOTS_MAX	 512u
+#define PREFAULT_CHUNK	 (32 * MIB)
 #define PREFAULT_THREADS 64u
 
 static int map_slot(struct hv_vm *vm, uint64_t gpa, uint64_t size, void *hva, bool read_only,
-                    unsigned *slot)
+		    unsigned *slot)
 {
 	int n = bitmap_alloc(&vm->mem.slots, 0);
 	int rc = n;
@@ -32,8 +32,8 @@ static int map_slot(struct hv_vm *vm, uint64_t gpa, uint64_t size, void *hva, bo
 		if (n >= 0)
 			bitmap_clear(&vm->mem.slots, (unsigned)n);
 		return log_fail(rc, vm->subject,
-		                "no memory at 0x%" PRIx64 "+0x%" PRIx64 " in the guest: %s", gpa,
-		                size, strerror(-rc));
+				"no memory at 0x%" PRIx64 "+0x%" PRIx64 " in the guest: %s", gpa,
+				size, strerror(-rc));
 	}
 	*slot = (unsigned)n;
 	return 0;
@@ -45,22 +45,22 @@ static void cut_blocks(struct hv_mem *mem)
 	uint64_t low = range_size(mem->layout.low_ram);
 
 	mem->block[0] = (struct hv_ram_block){
-	        .gpa = 0, .size = low, .hva = mem->back.hva, .fd = mem->back.fd, .offset = 0};
+		.gpa = 0, .size = low, .hva = mem->back.hva, .fd = mem->back.fd, .offset = 0};
 	mem->blocks = 1;
 	if (low == mem->back.size)
 		return;
 	mem->block[1] = (struct hv_ram_block){
-	        .gpa = mem->layout.high_ram.start,
-	        .size = mem->back.size - low,
-	        .hva = (uint8_t *)mem->back.hva + low,
-	        .fd = mem->back.fd,
-	        .offset = low,
+		.gpa = mem->layout.high_ram.start,
+		.size = mem->back.size - low,
+		.hva = (uint8_t *)mem->back.hva + low,
+		.fd = mem->back.fd,
+		.offset = low,
 	};
 	mem->blocks = 2;
 }
 
 int hv_mem_create(struct hv_vm *vm, const struct hv_config *config, const struct sysfs *sys,
-                  unsigned phys_bits)
+		  unsigned phys_bits)
 {
 	struct hv_mem *mem = &vm->mem;
 	int rc = hv_mem_plan(vm->subject, config, phys_bits, &mem->layout);
@@ -140,7 +140,7 @@ int hv_mem_read(const struct hv_vm *vm, uint64_t gpa, void *buf, uint64_t len)
 }
 
 int hv_mem_map_device(struct hv_vm *vm, uint64_t gpa, uint64_t size, void *hva, bool read_only,
-                      unsigned *slot)
+		      unsigned *slot)
 {
 	if (!size || gpa + (size - 1) < gpa || !IS_ALIGNED(gpa | size | (uintptr_t)hva, 4 * KIB))
 		return -EINVAL;
@@ -178,7 +178,7 @@ static void *prefault_worker(void *opaque)
 
 		do
 			rc = madvise(job->hva + at, MIN(job->chunk, job->size - at),
-			             MADV_POPULATE_WRITE);
+				     MADV_POPULATE_WRITE);
 		while (rc < 0 && (errno == EINTR || errno == EAGAIN));
 		if (rc < 0)
 			atomic_store(&job->error, errno);
@@ -216,9 +216,9 @@ static void run_prefault(struct prefault *job, unsigned threads)
 int hv_mem_prefault(struct hv_vm *vm, unsigned threads)
 {
 	struct prefault job = {
-	        .hva = vm->mem.back.hva,
-	        .size = vm->mem.back.size,
-	        .chunk = MAX(PREFAULT_CHUNK, vm->mem.page_size),
+		.hva = vm->mem.back.hva,
+		.size = vm->mem.back.size,
+		.chunk = MAX(PREFAULT_CHUNK, vm->mem.page_size),
 	};
 	uint64_t chunks = (job.size + job.chunk - 1) / job.chunk;
 
@@ -230,7 +230,7 @@ int hv_mem_prefault(struct hv_vm *vm, unsigned threads)
 	if (!error)
 		return 0;
 	return log_fail(-EFAULT, vm->subject,
-	                "its memory could not be filled: the host ran out on the way (%s); "
-	                "give it less or free some",
-	                strerror(error));
+			"its memory could not be filled: the host ran out on the way (%s); "
+			"give it less or free some",
+			strerror(error));
 }

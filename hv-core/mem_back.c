@@ -28,7 +28,7 @@
 #include "base/util.h"
 #include "hv-core/mem.h"
 
-#define NAME         "guest-ram"
+#define NAME	     "guest-ram"
 #define SHMEM_SWITCH "kernel/mm/transparent_hugepage/shmem_enabled"
 #define THP_SWITCH   "kernel/mm/transparent_hugepage/enabled"
 
@@ -42,23 +42,23 @@ static int check_huge(const char *subject, const struct hv_config *config, const
 	uint64_t total = 0, unused = 0, promised = 0;
 
 	if (sysfs_read_u64(sys, &unused, "kernel/mm/hugepages/hugepages-%lukB/free_hugepages",
-	                   kib) < 0 ||
+			   kib) < 0 ||
 	    sysfs_read_u64(sys, &total, "kernel/mm/hugepages/hugepages-%lukB/nr_hugepages", kib) <
-	            0)
+		    0)
 		return log_fail(-ENOMEM, subject,
-		                "not created: this host has no huge pages of %s; choose another "
-		                "page size",
-		                unit);
+				"not created: this host has no huge pages of %s; choose another "
+				"page size",
+				unit);
 	/* Pages that somebody has mapped and not yet touched count as free there. */
 	sysfs_read_u64(sys, &promised, "kernel/mm/hugepages/hugepages-%lukB/resv_hugepages", kib);
 	unused -= MIN(promised, unused);
 	if (unused >= needed)
 		return 0;
 	return log_fail(-ENOMEM, subject,
-	                "not created: %" PRIu64 " huge pages of %s are needed and %" PRIu64
-	                " are free: %" PRIu64 " are missing; reserve them with: echo %" PRIu64
-	                " > /sys/kernel/mm/hugepages/hugepages-%lukB/nr_hugepages",
-	                needed, unit, unused, needed - unused, total + needed - unused, kib);
+			"not created: %" PRIu64 " huge pages of %s are needed and %" PRIu64
+			" are free: %" PRIu64 " are missing; reserve them with: echo %" PRIu64
+			" > /sys/kernel/mm/hugepages/hugepages-%lukB/nr_hugepages",
+			needed, unit, unused, needed - unused, total + needed - unused, kib);
 }
 
 /* "MemAvailable:    1234 kB" of /proc/meminfo: what can be had without swapping (proc(5)). */
@@ -71,7 +71,7 @@ static int read_available(const struct sysfs *proc, uint64_t *bytes)
 
 	io_close(&fd);
 	if (rc == 0) {
-		const char *line = strstr(text, "\nMemAvailable:");
+		const char *line = text ? strstr(text, "\nMemAvailable:") : NULL;
 		uint64_t kib;
 
 		rc = line && sscanf(line, " MemAvailable: %" SCNu64 " kB", &kib) == 1 ? 0 : -EPROTO;
@@ -83,7 +83,7 @@ static int read_available(const struct sysfs *proc, uint64_t *bytes)
 }
 
 int hv_mem_check(const char *subject, const struct hv_config *config, const struct sysfs *sys,
-                 const struct sysfs *proc)
+		 const struct sysfs *proc)
 {
 	char wanted[PARSE_SIZE_TEXT], there[PARSE_SIZE_TEXT];
 	uint64_t available = 0;
@@ -96,16 +96,16 @@ int hv_mem_check(const char *subject, const struct hv_config *config, const stru
 	if (config->ram <= available)
 		return 0;
 	return log_fail(-ENOMEM, subject,
-	                "not created: it wants %s of memory and the host has %s available; "
-	                "give it less",
-	                format_size(config->ram, wanted), format_size(available, there));
+			"not created: it wants %s of memory and the host has %s available; "
+			"give it less",
+			format_size(config->ram, wanted), format_size(available, there));
 }
 
 /* ---- getting it ---- */
 
 struct backing {
 	bool memfd;
-	bool advise;      /* ask for transparent huge pages */
+	bool advise;	  /* ask for transparent huge pages */
 	unsigned hugetlb; /* MFD_HUGETLB and its size, or 0 */
 };
 
@@ -120,7 +120,7 @@ static bool switched_off(const struct sysfs *sys, const char *path)
 }
 
 static struct backing choose(const char *subject, const struct hv_config *config,
-                             const struct sysfs *sys)
+			     const struct sysfs *sys)
 {
 	switch (config->pages) {
 	case HV_PAGES_2M:
@@ -137,7 +137,7 @@ static struct backing choose(const char *subject, const struct hv_config *config
 	if (!config->share_ram && !switched_off(sys, THP_SWITCH))
 		return (struct backing){.advise = true};
 	log_warn(subject, "its memory gets 4K pages: transparent huge pages are off for it; "
-	                  "echo advise > /sys/" SHMEM_SWITCH " turns them on");
+			  "echo advise > /sys/" SHMEM_SWITCH " turns them on");
 	return (struct backing){.memfd = true};
 }
 
@@ -163,7 +163,7 @@ static int map_aligned(struct hv_mem_back *back, uint64_t align)
 	int flags = MAP_FIXED | (back->fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS);
 	uint64_t reserve = back->size + align;
 	void *map =
-	        mmap(NULL, reserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		mmap(NULL, reserve, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (map == MAP_FAILED)
 		return -errno;
@@ -182,12 +182,12 @@ static void describe(struct hv_mem_back *back, const struct hv_config *config, s
 	format_size(back->size, size);
 	if (how.hugetlb)
 		snprintf(back->text, sizeof(back->text),
-		         "%s in %" PRIu64 " pages of %s (memfd, hugetlb)", size, back->size / page,
-		         page == GIB ? "1G" : "2M");
+			 "%s in %" PRIu64 " pages of %s (memfd, hugetlb)", size, back->size / page,
+			 page == GIB ? "1G" : "2M");
 	else
 		snprintf(back->text, sizeof(back->text), "%s in pages of 4K%s (%s%s)", size,
-		         how.advise ? ", 2M where the host can" : "",
-		         how.memfd ? "memfd" : "private memory", how.advise ? ", THP" : "");
+			 how.advise ? ", 2M where the host can" : "",
+			 how.memfd ? "memfd" : "private memory", how.advise ? ", THP" : "");
 }
 
 /* Hints: guest memory has no place in a core dump, and may be made of large pages. */
@@ -201,7 +201,7 @@ static void advise(const struct hv_mem_back *back, struct backing how)
 }
 
 int hv_mem_back(const char *subject, const struct hv_config *config, const struct sysfs *sys,
-                struct hv_mem_back *out)
+		struct hv_mem_back *out)
 {
 	struct backing how = choose(subject, config, sys);
 	struct hv_mem_back back = {.size = config->ram, .fd = -1};
@@ -214,7 +214,7 @@ int hv_mem_back(const char *subject, const struct hv_config *config, const struc
 	if (rc < 0) {
 		hv_mem_unback(&back);
 		return log_fail(rc, subject, "not created: no memory for its RAM: %s",
-		                strerror(-rc));
+				strerror(-rc));
 	}
 	advise(&back, how);
 	describe(&back, config, how);

@@ -16,7 +16,7 @@
 #include "base/util.h"
 #include "hv-core/mem.h"
 
-#define CUT          (2 * MIB) /* where RAM is cut, so that large pages fit both parts */
+#define CUT	     (2 * MIB) /* where RAM is cut, so that large pages fit both parts */
 #define HIGH_START   (4 * GIB)
 #define PCI64_ALIGN  GIB
 #define PCI64_ENOUGH (512 * GIB) /* a window this large is taken without looking for a larger */
@@ -47,30 +47,30 @@ static bool range_at_zero(const struct hv_config *config, struct range *out)
 }
 
 static int place_low(const char *subject, const struct hv_config *config, uint64_t cut,
-                     uint64_t *size)
+		     uint64_t *size)
 {
 	uint64_t wanted = MIN(config->ram, HV_LOW_RAM_MAX);
 	struct range usable;
 
 	if (!range_at_zero(config, &usable))
 		return log_fail(
-		        -ENOSPC, subject,
-		        "not created: RAM starts at address 0, and the IOMMU of its devices "
-		        "keeps that for the host; leave out the device that needs it");
+			-ENOSPC, subject,
+			"not created: RAM starts at address 0, and the IOMMU of its devices "
+			"keeps that for the host; leave out the device that needs it");
 	if (usable.last < wanted - 1)
 		wanted = usable.last + 1;
 	*size = wanted == config->ram ? wanted : ALIGN_DOWN(wanted, cut);
 	if (*size < MIN(config->ram, HV_RAM_MIN))
 		return log_fail(
-		        -ENOSPC, subject,
-		        "not created: the IOMMU of its devices lets RAM only reach 0x%" PRIx64
-		        " from address 0; leave out the device that reserves what follows",
-		        usable.last);
+			-ENOSPC, subject,
+			"not created: the IOMMU of its devices lets RAM only reach 0x%" PRIx64
+			" from address 0; leave out the device that reserves what follows",
+			usable.last);
 	return 0;
 }
 
 static int place_high(const char *subject, const struct hv_config *config, struct range window,
-                      uint64_t size, uint64_t cut, struct range *out)
+		      uint64_t size, uint64_t cut, struct range *out)
 {
 	char text[PARSE_SIZE_TEXT];
 	uint64_t start;
@@ -78,9 +78,9 @@ static int place_high(const char *subject, const struct hv_config *config, struc
 	if (window.start > window.last ||
 	    range_place(window, config->iova, config->iova_count, NULL, 0, size, cut, &start) < 0)
 		return log_fail(-ENOSPC, subject,
-		                "not created: no %s in one piece between 4 GiB and 0x%" PRIx64
-		                " that devices may reach; give it less memory",
-		                format_size(size, text), window.last);
+				"not created: no %s in one piece between 4 GiB and 0x%" PRIx64
+				" that devices may reach; give it less memory",
+				format_size(size, text), window.last);
 	*out = (struct range){start, start + size - 1};
 	return 0;
 }
@@ -109,7 +109,7 @@ static struct range pick_pci64(const struct hv_config *config, struct range wind
 }
 
 int hv_mem_plan(const char *subject, const struct hv_config *config, unsigned phys_bits,
-                struct hv_mem_layout *out)
+		struct hv_mem_layout *out)
 {
 	uint64_t cut = MAX(CUT, hv_mem_page_size(config->pages));
 	uint64_t phys_last = (UINT64_C(1) << phys_bits) - 1;
@@ -124,12 +124,12 @@ int hv_mem_plan(const char *subject, const struct hv_config *config, unsigned ph
 	if (low < config->ram)
 		above.start = high.last + 1;
 	*out = (struct hv_mem_layout){
-	        .low_ram = {0, low - 1},
-	        .high_ram = high,
-	        .pci32 = {0xc0000000, 0xdfffffff},
-	        .ecam = {0xe0000000, 0xefffffff},
-	        .pci64 = above.start <= above.last ? pick_pci64(config, above)
-	                                           : (struct range){1, 0},
+		.low_ram = {0, low - 1},
+		.high_ram = high,
+		.pci32 = {0xc0000000, 0xdfffffff},
+		.ecam = {0xe0000000, 0xefffffff},
+		.pci64 = above.start <= above.last ? pick_pci64(config, above)
+						   : (struct range){1, 0},
 	};
 	return 0;
 }

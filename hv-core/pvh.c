@@ -18,9 +18,9 @@
 #include "hv-core/vm.h"
 
 #define NOTE_PHYS32_ENTRY 18
-#define START_MAGIC 0x336ec578u
-#define START_VERSION 1u
-#define KERNEL_FILE_MAX (UINT64_C(1) << 30)
+#define START_MAGIC	  0x336ec578u
+#define START_VERSION	  1u
+#define KERNEL_FILE_MAX	  (UINT64_C(1) << 30)
 
 struct start_info {
 	uint32_t magic, version, flags, nr_modules;
@@ -105,16 +105,19 @@ static int write_start_info(struct hv_boot *boot)
 	struct hv_memmap_entry map[HV_MEMMAP_ENTRIES];
 	size_t count = hv_boot_memmap(&boot->layout, map);
 	struct start_page page = {
-		.info = {
-			.magic = START_MAGIC,
-			.version = START_VERSION,
-			.nr_modules = boot->initrd_size ? 1 : 0,
-			.modlist_paddr = HV_BOOT_START_INFO + offsetof(struct start_page, module),
-			.cmdline_paddr = HV_BOOT_CMDLINE,
-			.rsdp_paddr = HV_BOOT_ACPI,
-			.memmap_paddr = HV_BOOT_START_INFO + offsetof(struct start_page, map),
-			.memmap_entries = (uint32_t)count,
-		},
+		.info =
+			{
+				.magic = START_MAGIC,
+				.version = START_VERSION,
+				.nr_modules = boot->initrd_size ? 1 : 0,
+				.modlist_paddr =
+					HV_BOOT_START_INFO + offsetof(struct start_page, module),
+				.cmdline_paddr = HV_BOOT_CMDLINE,
+				.rsdp_paddr = HV_BOOT_ACPI,
+				.memmap_paddr =
+					HV_BOOT_START_INFO + offsetof(struct start_page, map),
+				.memmap_entries = (uint32_t)count,
+			},
 		.module = {.paddr = boot->initrd.start, .size = boot->initrd_size},
 	};
 

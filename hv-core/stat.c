@@ -7,20 +7,20 @@
 const char *hv_exit_name(enum hv_exit_reason reason)
 {
 	static const char *const names[HV_EXIT_COUNT] = {
-	        [HV_EXIT_IO_READ] = "io-read",
-	        [HV_EXIT_IO_WRITE] = "io-write",
-	        [HV_EXIT_MMIO_READ] = "mmio-read",
-	        [HV_EXIT_MMIO_WRITE] = "mmio-write",
-	        [HV_EXIT_EOI] = "eoi",
-	        [HV_EXIT_HALT] = "halt",
-	        [HV_EXIT_MSR_READ] = "msr-read",
-	        [HV_EXIT_MSR_WRITE] = "msr-write",
-	        [HV_EXIT_SIGNAL] = "signal",
-	        [HV_EXIT_SHUTDOWN] = "shutdown",
-	        [HV_EXIT_SYSTEM_EVENT] = "system-event",
-	        [HV_EXIT_FAIL_ENTRY] = "fail-entry",
-	        [HV_EXIT_INTERNAL_ERROR] = "internal-error",
-	        [HV_EXIT_OTHER] = "other",
+		[HV_EXIT_IO_READ] = "io-read",
+		[HV_EXIT_IO_WRITE] = "io-write",
+		[HV_EXIT_MMIO_READ] = "mmio-read",
+		[HV_EXIT_MMIO_WRITE] = "mmio-write",
+		[HV_EXIT_EOI] = "eoi",
+		[HV_EXIT_HALT] = "halt",
+		[HV_EXIT_MSR_READ] = "msr-read",
+		[HV_EXIT_MSR_WRITE] = "msr-write",
+		[HV_EXIT_SIGNAL] = "signal",
+		[HV_EXIT_SHUTDOWN] = "shutdown",
+		[HV_EXIT_SYSTEM_EVENT] = "system-event",
+		[HV_EXIT_FAIL_ENTRY] = "fail-entry",
+		[HV_EXIT_INTERNAL_ERROR] = "internal-error",
+		[HV_EXIT_OTHER] = "other",
 	};
 
 	return (unsigned)reason < HV_EXIT_COUNT ? names[reason] : "unknown";
@@ -34,7 +34,7 @@ void hv_stat_vcpu(const struct hv_vm *vm, unsigned cpu, struct hv_vcpu_stat *out
 	out->thread = atomic_load(&vm->vcpus[cpu].tid);
 	for (unsigned i = 0; i < HV_EXIT_COUNT; i++) {
 		out->exits[i] =
-		        atomic_load_explicit(&vm->vcpus[cpu].exits[i], memory_order_relaxed);
+			atomic_load_explicit(&vm->vcpus[cpu].exits[i], memory_order_relaxed);
 		out->total += out->exits[i];
 	}
 }

@@ -4,9 +4,14 @@
  *
  * The unpacked size at the payload's end is a claim: it bounds the output buffer, and a payload
  * that unpacks to anything else is damaged.
+ *
+ * The libraries are loaded when one is needed, not linked: most starts find an unpacked kernel in
+ * the cache, and a VM's process should neither wait for nor hold four decompressors for nothing.
+ * A library that is not installed makes its format an unknown one.
  */
 #include "hv-core/unpack.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <lz4.h>
 #include <lzma.h>
@@ -22,31 +27,47 @@ struct format {
 	const char *name;
 	uint8_t magic[6];
 	size_t magic_len;
-	/* `in` is without the size at the end; 0 or -EBADMSG */
-	int (*unpack)(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len);
+	const char *library;
+	/* `in` is without the size at the end, but for gzip; 0, -EBADMSG or -EOPNOTSUPP */
+	int (*unpack)(void *library, const uint8_t *in, size_t in_len, uint8_t *out,
+		      size_t out_len);
 };
 
-static int unpack_zstd(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len)
+/* A function of `library` with the type that its header gives it; NULL when it is not there. */
+#define SYMBOL(library, function) ((__typeof__(function) *)dlsym(library, #function))
+
+static int unpack_zstd(void *library, const uint8_t *in, size_t in_len, uint8_t *out,
+		       size_t out_len)
 {
-	return ZSTD_decompress(out, out_len, in, in_len) == out_len ? 0 : -EBADMSG;
+	__typeof__(ZSTD_decompress) *decompress = SYMBOL(library, ZSTD_decompress);
+
+	if (!decompress)
+		return -EOPNOTSUPP;
+	return decompress(out, out_len, in, in_len) == out_len ? 0 : -EBADMSG;
 }
 
-static int unpack_xz(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len)
+static int unpack_xz(void *library, const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len)
 {
+	__typeof__(lzma_stream_buffer_decode) *decode = SYMBOL(library, lzma_stream_buffer_decode);
 	uint64_t memory = 256 * MIB;
 	size_t in_pos = 0, out_pos = 0;
-	lzma_ret ret = lzma_stream_buffer_decode(&memory, 0, NULL, in, &in_pos, in_len, out,
-						 &out_pos, out_len);
 
-	return ret == LZMA_OK && out_pos == out_len ? 0 : -EBADMSG;
+	if (!decode)
+		return -EOPNOTSUPP;
+	if (decode(&memory, 0, NULL, in, &in_pos, in_len, out, &out_pos, out_len) != LZMA_OK)
+		return -EBADMSG;
+	return out_pos == out_len ? 0 : -EBADMSG;
 }
 
 /* The legacy frame: a magic, then blocks of up to 8 MiB, each behind its packed size. */
-static int unpack_lz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len)
+static int unpack_lz4(void *library, const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len)
 {
+	__typeof__(LZ4_decompress_safe) *decompress = SYMBOL(library, LZ4_decompress_safe);
 	const size_t block_max = 8 * MIB;
 	size_t at = 4, done = 0;
 
+	if (!decompress)
+		return -EOPNOTSUPP;
 	while (at < in_len) {
 		uint32_t packed;
 		int got;
@@ -57,8 +78,8 @@ static int unpack_lz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t out
 		at += sizeof(packed);
 		if (packed > in_len - at || packed > INT32_MAX)
 			return -EBADMSG;
-		got = LZ4_decompress_safe((const char *)in + at, (char *)out + done, (int)packed,
-					  (int)MIN(block_max, out_len - done));
+		got = decompress((const char *)in + at, (char *)out + done, (int)packed,
+				 (int)MIN(block_max, out_len - done));
 		if (got < 0)
 			return -EBADMSG;
 		at += packed;
@@ -67,8 +88,12 @@ static int unpack_lz4(const uint8_t *in, size_t in_len, uint8_t *out, size_t out
 	return done == out_len ? 0 : -EBADMSG;
 }
 
-static int unpack_gzip(const uint8_t *in, size_t in_len, uint8_t *out, size_t out_len)
+static int unpack_gzip(void *library, const uint8_t *in, size_t in_len, uint8_t *out,
+		       size_t out_len)
 {
+	__typeof__(inflateInit2_) *init = SYMBOL(library, inflateInit2_);
+	__typeof__(inflate) *run = SYMBOL(library, inflate);
+	__typeof__(inflateEnd) *end = SYMBOL(library, inflateEnd);
 	z_stream z = {
 		.next_in = (uint8_t *)(uintptr_t)in, /* zlib's API lacks a const */
 		.avail_in = (uInt)in_len,
@@ -77,18 +102,20 @@ static int unpack_gzip(const uint8_t *in, size_t in_len, uint8_t *out, size_t ou
 	};
 	int ret;
 
-	if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
+	if (!init || !run || !end)
+		return -EOPNOTSUPP;
+	if (init(&z, 16 + MAX_WBITS, ZLIB_VERSION, sizeof(z)) != Z_OK)
 		return -ENOMEM;
-	ret = inflate(&z, Z_FINISH);
-	inflateEnd(&z);
+	ret = run(&z, Z_FINISH);
+	end(&z);
 	return ret == Z_STREAM_END && z.total_out == out_len ? 0 : -EBADMSG;
 }
 
 static const struct format formats[] = {
-	{"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, unpack_zstd},
-	{"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, unpack_xz},
-	{"lz4", {0x02, 0x21, 0x4c, 0x18}, 4, unpack_lz4},
-	{"gzip", {0x1f, 0x8b, 8}, 3, unpack_gzip},
+	{"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, "libzstd.so.1", unpack_zstd},
+	{"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, "liblzma.so.5", unpack_xz},
+	{"lz4", {0x02, 0x21, 0x4c, 0x18}, 4, "liblz4.so.1", unpack_lz4},
+	{"gzip", {0x1f, 0x8b, 8}, 3, "libz.so.1", unpack_gzip},
 };
 
 static const struct format *find_format(const void *data, size_t len)
@@ -108,10 +135,22 @@ const char *hv_unpack_format(const void *data, size_t len)
 	return format ? format->name : NULL;
 }
 
+static int run_format(const struct format *format, const uint8_t *in, size_t in_len, uint8_t *out,
+		      size_t out_len)
+{
+	void *library = dlopen(format->library, RTLD_NOW | RTLD_LOCAL);
+	int err;
+
+	if (!library)
+		return -EOPNOTSUPP;
+	err = format->unpack(library, in, in_len, out, out_len);
+	dlclose(library);
+	return err;
+}
+
 int hv_unpack(const void *data, size_t len, void **out, size_t *out_len)
 {
 	const struct format *format = find_format(data, len);
-	const uint8_t *bytes = data;
 	uint32_t size;
 	void *buffer;
 	int err;
@@ -120,7 +159,7 @@ int hv_unpack(const void *data, size_t len, void **out, size_t *out_len)
 		return -EOPNOTSUPP;
 	if (len < 16 || len > HV_UNPACK_MAX)
 		return -EBADMSG;
-	memcpy(&size, bytes + len - sizeof(size), sizeof(size));
+	memcpy(&size, (const uint8_t *)data + len - sizeof(size), sizeof(size));
 	if (size == 0 || size > HV_UNPACK_MAX)
 		return -EBADMSG;
 	buffer = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -128,8 +167,9 @@ int hv_unpack(const void *data, size_t len, void **out, size_t *out_len)
 		return -ENOMEM;
 	madvise(buffer, size, MADV_HUGEPAGE);
 	/* gzip's trailer is its own size field: it stays part of the stream. */
-	err = format->unpack(bytes, format->unpack == unpack_gzip ? len : len - sizeof(size), buffer,
-			     size);
+	if (format->unpack != unpack_gzip)
+		len -= sizeof(size);
+	err = run_format(format, data, len, buffer, size);
 	if (err < 0) {
 		munmap(buffer, size);
 		return err;

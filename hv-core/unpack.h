@@ -17,8 +17,8 @@
 /* "zstd", "xz", "lz4", "gzip", or NULL for one that we do not know. */
 const char *hv_unpack_format(const void *data, size_t len);
 
-/* *out is a mapping of *out_len bytes for munmap. -EOPNOTSUPP: unknown format; -EBADMSG: damaged;
- * -ENOMEM. */
+/* *out is a mapping of *out_len bytes for munmap. -EOPNOTSUPP: a format that we do not know, or
+ * whose library is not installed; -EBADMSG: damaged; -ENOMEM. */
 int hv_unpack(const void *data, size_t len, void **out, size_t *out_len);
 
 #endif

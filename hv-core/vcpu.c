@@ -32,12 +32,12 @@ static int create_one(struct hv_vcpu *vcpu, const struct hv_cpuid_entry *host, s
 		rc = vm->ops->vcpu_set_cpuid(vcpu->engine, cpuid, count);
 	free(cpuid);
 	return rc < 0 ? log_fail(rc, vm->subject, "not created: CPU %u: %s", vcpu->index,
-	                         strerror(-rc))
-	              : 0;
+				 strerror(-rc))
+		      : 0;
 }
 
 int hv_vcpus_create(struct hv_vm *vm, const int *pin, const struct hv_cpuid_entry *host,
-                    size_t host_count)
+		    size_t host_count)
 {
 	int rc = 0;
 
@@ -71,8 +71,8 @@ int hv_vcpu_set_boot_entry(struct hv_vm *vm, const struct hv_entry_state *entry)
 	for (unsigned i = 0; rc == 0 && i < vm->cpus; i++)
 		rc = vm->ops->vcpu_set_entry(vm->vcpus[i].engine, i == 0 ? entry : NULL);
 	return rc < 0 ? log_fail(rc, vm->subject, "its CPUs cannot be set up for the start: %s",
-	                         strerror(-rc))
-	              : 0;
+				 strerror(-rc))
+		      : 0;
 }
 
 unsigned hv_vcpu_apic_id(const struct hv_vm *vm, unsigned cpu)
@@ -112,9 +112,9 @@ static void *vcpu_thread(void *opaque)
 
 		if (rc < 0) {
 			log_fail(rc, vm->subject, "CPU %u cannot go on: %s%s", vcpu->index,
-			         strerror(-rc),
-			         rc == -EFAULT ? "; the host has no memory left for the guest"
-			                       : "");
+				 strerror(-rc),
+				 rc == -EFAULT ? "; the host has no memory left for the guest"
+					       : "");
 			hv_vm_end(vm, HV_END_CRASH);
 			break;
 		}
@@ -155,12 +155,12 @@ static int start_one(struct hv_vcpu *vcpu)
 	vcpu->started = rc == 0;
 	if (rc == -EINVAL && vcpu->pin >= 0)
 		return log_fail(rc, vcpu->vm->subject,
-		                "not started: CPU %u cannot be pinned to host CPU %d: it is not "
-		                "there, or not ours to use",
-		                vcpu->index, vcpu->pin);
+				"not started: CPU %u cannot be pinned to host CPU %d: it is not "
+				"there, or not ours to use",
+				vcpu->index, vcpu->pin);
 	if (rc < 0)
 		return log_fail(rc, vcpu->vm->subject, "not started: no thread for CPU %u: %s",
-		                vcpu->index, strerror(-rc));
+				vcpu->index, strerror(-rc));
 	return 0;
 }
 

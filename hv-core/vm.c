@@ -23,13 +23,13 @@ static int check_cpus(const char *subject, const struct hv_config *config)
 
 	if (config->cpus < 1 || config->cpus > HV_MAX_CPUS)
 		return log_fail(-EINVAL, subject, "not created: %u CPUs; it can have 1 to %u",
-		                config->cpus, HV_MAX_CPUS);
+				config->cpus, HV_MAX_CPUS);
 	if (sockets > config->cpus || threads > config->cpus ||
 	    config->cpus % (sockets * threads) != 0)
 		return log_fail(
-		        -EINVAL, subject,
-		        "not created: %u CPUs cannot be %u sockets of cores with %u threads",
-		        config->cpus, sockets, threads);
+			-EINVAL, subject,
+			"not created: %u CPUs cannot be %u sockets of cores with %u threads",
+			config->cpus, sockets, threads);
 	return 0;
 }
 
@@ -42,11 +42,11 @@ static int check_config(const char *subject, const struct hv_config *config)
 		return rc;
 	if (config->ram < HV_RAM_MIN)
 		return log_fail(-EINVAL, subject,
-		                "not created: it needs at least 16 MiB of memory");
+				"not created: it needs at least 16 MiB of memory");
 	if (!IS_ALIGNED(config->ram, page))
 		return log_fail(-EINVAL, subject,
-		                "not created: its memory is no multiple of its page size, %llu KiB",
-		                (unsigned long long)(page / KIB));
+				"not created: its memory is no multiple of its page size, %llu KiB",
+				(unsigned long long)(page / KIB));
 	return 0;
 }
 
@@ -77,7 +77,7 @@ static int create_engine(struct hv_vm *vm, const struct hv_config *config)
 	vm->ops->caps(vm->engine, &vm->caps);
 	if (vm->cpus > vm->caps.max_vcpus)
 		return log_fail(-EINVAL, vm->subject, "not created: %u CPUs; this host offers %u",
-		                vm->cpus, vm->caps.max_vcpus);
+				vm->cpus, vm->caps.max_vcpus);
 	vm->topology.tsc_khz = vm->caps.tsc_khz;
 	return 0;
 }
@@ -89,7 +89,7 @@ static int create_interrupts(struct hv_vm *vm)
 	if (rc < 0)
 		return rc;
 	return hv_bus_add(vm, HV_MMIO, "ioapic", HV_IOAPIC_BASE, HV_IOAPIC_SIZE, &hv_ioapic_ops,
-	                  &vm->ioapic, &vm->ioapic_region);
+			  &vm->ioapic, &vm->ioapic_region);
 }
 
 static int build(struct hv_vm *vm, const struct hv_config *config, const struct sysfs *sys)
@@ -123,10 +123,10 @@ static struct hv_vm *allocate(const struct hv_config *config, const char *subjec
 	vm->ops = config->engine;
 	vm->cpus = config->cpus;
 	vm->topology = (struct hv_cpuid_topology){
-	        .cpus = config->cpus,
-	        .sockets = sockets,
-	        .cores = config->cpus / sockets / threads,
-	        .threads = threads,
+		.cpus = config->cpus,
+		.sockets = sockets,
+		.cores = config->cpus / sockets / threads,
+		.threads = threads,
 	};
 	vm->mem.back.fd = -1;
 	pthread_mutex_init(&vm->device_lock, NULL);
@@ -135,7 +135,7 @@ static struct hv_vm *allocate(const struct hv_config *config, const char *subjec
 }
 
 static int create(const char *subject, const struct hv_config *config, const struct sysfs *sys,
-                  struct hv_vm **out)
+		  struct hv_vm **out)
 {
 	struct hv_vm *vm = allocate(config, subject);
 	int rc = vm ? build(vm, config, sys) : -ENOMEM;
@@ -219,10 +219,10 @@ void hv_device_unlock(struct hv_vm *vm)
 const char *hv_end_name(enum hv_end end)
 {
 	static const char *const names[] = {
-	        [HV_END_NONE] = "running",          [HV_END_POWEROFF] = "poweroff",
-	        [HV_END_RESET] = "reset",           [HV_END_PANIC] = "panic",
-	        [HV_END_CRASH] = "crash",           [HV_END_KILLED] = "killed",
-	        [HV_END_DEVICE] = "device-failure",
+		[HV_END_NONE] = "running",	    [HV_END_POWEROFF] = "poweroff",
+		[HV_END_RESET] = "reset",	    [HV_END_PANIC] = "panic",
+		[HV_END_CRASH] = "crash",	    [HV_END_KILLED] = "killed",
+		[HV_END_DEVICE] = "device-failure",
 	};
 
 	return (size_t)end < ARRAY_SIZE(names) ? names[end] : "unknown";

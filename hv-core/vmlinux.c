@@ -191,8 +191,9 @@ int hv_vmlinux_relocate(const struct hv_vmlinux *image, uint8_t *memory, uint64_
 			if (kind == HV_RELOC_64)
 				move_64(memory + offset, delta);
 			else
-				move_32(memory + offset, kind == HV_RELOC_INVERSE ? -(uint32_t)delta
-										  : (uint32_t)delta);
+				move_32(memory + offset, kind == HV_RELOC_INVERSE
+								 ? -(uint32_t)delta
+								 : (uint32_t)delta);
 		}
 	}
 	return 0;

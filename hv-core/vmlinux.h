@@ -17,10 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HV_VMLINUX_PAGE 4096u
-#define HV_VMLINUX_ALIGN (UINT64_C(2) << 20)     /* startup_64 insists on it */
-#define HV_VMLINUX_SPAN (UINT64_C(1) << 30)      /* KERNEL_IMAGE_SIZE with KASLR */
-#define HV_VMLINUX_VIRT UINT64_C(0xffffffff80000000) /* __START_KERNEL_map */
+#define HV_VMLINUX_PAGE	 4096u
+#define HV_VMLINUX_ALIGN (UINT64_C(2) << 20)	      /* startup_64 insists on it */
+#define HV_VMLINUX_SPAN	 (UINT64_C(1) << 30)	      /* KERNEL_IMAGE_SIZE with KASLR */
+#define HV_VMLINUX_VIRT	 UINT64_C(0xffffffff80000000) /* __START_KERNEL_map */
 
 /* [at, at+len) from `load` on is not all zero. */
 struct hv_vmlinux_extent {
@@ -33,16 +33,17 @@ struct hv_vmlinux_extent {
 enum hv_vmlinux_reloc { HV_RELOC_64, HV_RELOC_INVERSE, HV_RELOC_32, HV_RELOC_KINDS };
 
 struct hv_vmlinux {
-	uint64_t load;  /* physical address it is linked for */
-	uint64_t span;  /* bytes of memory from there on, those without file contents included */
+	uint64_t load;	/* physical address it is linked for */
+	uint64_t span;	/* bytes of memory from there on, those without file contents included */
 	uint64_t entry; /* offset of the 64-bit entry */
 	struct hv_vmlinux_extent *extent;
 	size_t extents;
-	uint32_t *reloc; /* low halves of virtual addresses, kind after kind */
+	uint32_t *reloc;		 /* low halves of virtual addresses, kind after kind */
 	uint32_t relocs[HV_RELOC_KINDS]; /* all 0: the kernel cannot move in virtual space */
 };
 
-/* From the ELF file with appended table, which `out` goes on pointing into. 0, -ENOMEM, or -ENOEXEC with the reason in *why. */
+/* From the ELF file with appended table, which `out` goes on pointing into. 0, -ENOMEM, or -ENOEXEC
+ * with the reason in *why. */
 int hv_vmlinux_parse(const void *elf, size_t len, struct hv_vmlinux *out, const char **why);
 void hv_vmlinux_finish(struct hv_vmlinux *image);
 

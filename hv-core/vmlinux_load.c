@@ -170,8 +170,8 @@ int hv_boot_unpacked(struct hv_boot *boot, const struct hv_bzimage *bz, uint64_t
 		     bool *moved)
 {
 	struct hv_kcache_key key;
-	bool cached = boot->config->cache_dir >= 0 &&
-		      hv_kcache_key(boot->config->kernel_fd, &key) == 0;
+	bool cached =
+		boot->config->cache_dir >= 0 && hv_kcache_key(boot->config->kernel_fd, &key) == 0;
 
 	if (!bz->payload_size)
 		return -EOPNOTSUPP;

@@ -139,7 +139,8 @@ void iommu_domain_detach(struct iommu_domain *domain, int group_fd)
 		i++;
 	if (i == domain->group_count)
 		return;
-	if (ioctl(group_fd, VFIO_GROUP_UNSET_CONTAINER) < 0)
+	/* EINVAL: its last device was unbound meanwhile, and the kernel has taken it out. */
+	if (ioctl(group_fd, VFIO_GROUP_UNSET_CONTAINER) < 0 && errno != EINVAL)
 		log_warn("iommu", "a group stays in the container until it is closed: %m");
 	memmove(&domain->groups[i], &domain->groups[i + 1],
 		(domain->group_count - i - 1) * sizeof(*domain->groups));

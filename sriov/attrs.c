@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "sriov/lock.h"
@@ -191,9 +190,9 @@ int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct srio
 
 	if (err)
 		return err;
-	int lock = lock_take(ctx, vf->pf_bdf);
-	if (lock < 0)
-		return lock;
+	err = lock_take(ctx, vf->pf_bdf);
+	if (err)
+		return err;
 	err = pf_read(ctx, vf->pf_bdf, &pf);
 	if (err)
 		log_error(subject, "its PF is gone: %s", strerror(-err));
@@ -207,6 +206,6 @@ int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct srio
 	if (!err && vf->ifname[0] && (attrs->set & (SRIOV_MAC | SRIOV_VLAN)))
 		log_warn(subject, "%s (driver %s) may show it only after the driver is reloaded",
 			 vf->ifname, vf->driver);
-	io_close(&lock);
+	lock_drop(ctx);
 	return err;
 }

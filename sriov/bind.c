@@ -11,13 +11,11 @@
 #include "sriov/context.h"
 
 #include <errno.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "sriov/holder.h"
+#include "sriov/module.h"
 #include "sriov/slow.h"
 
 static bool has_driver(const struct sriov *ctx, const char *driver)
@@ -25,28 +23,20 @@ static bool has_driver(const struct sriov *ctx, const char *driver)
 	return sysfs_exists(&ctx->fs, "bus/pci/drivers/%s", driver);
 }
 
-static void modprobe(const char *module)
-{
-	char *const argv[] = {"modprobe", "-q", "--", (char *)(uintptr_t)module, NULL};
-	pid_t pid;
-
-	if (posix_spawnp(&pid, "modprobe", NULL, NULL, argv, environ))
-		return; /* no modprobe: then the driver is missing, and that is said */
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-}
-
 static int need_driver(const struct sriov *ctx, const char *dev, const char *driver)
 {
 	if (!*driver || strchr(driver, '/') || *driver == '.')
 		return log_fail(-EINVAL, dev, "'%s' is no driver's name", driver);
 	if (!has_driver(ctx, driver))
-		modprobe(driver);
+		module_load(driver);
 	if (!has_driver(ctx, driver))
 		return log_fail(-ENOENT, dev,
 				"not bound to %s: the kernel has no such PCI driver; `modprobe %s` "
 				"tells why",
 				driver, driver);
+	/* vfio-pci alone opens nothing: the container's backend is a module of its own. */
+	if (context_is_vfio(driver) && !sysfs_exists(&ctx->fs, "module/vfio_iommu_type1"))
+		module_load("vfio_iommu_type1");
 	return 0;
 }
 
@@ -73,9 +63,9 @@ static int explain_slow(const struct sriov *ctx, const char *dev, const char *wh
 	if (err != -ETIMEDOUT)
 		return log_fail(err, dev, "%s failed: %s", what, strerror(-err));
 	return log_fail(err, dev,
-			"%s has blocked in the kernel for %d s: its IOMMU group is open in %s; end "
+			"%s has blocked in the kernel for %u s: its IOMMU group is open in %s; end "
 			"that process and it goes on by itself",
-			what, SLOW_MS / 1000, holders_words(context_group(ctx, dev), who));
+			what, ctx->slow_ms / 1000, holders_words(context_group(ctx, dev), who));
 }
 
 static int unbind(const struct sriov *ctx, const char *dev)
@@ -90,7 +80,7 @@ static int unbind(const struct sriov *ctx, const char *dev)
 /* Makes the kernel look for a driver; `driver` must be the one found. */
 static int probe(const struct sriov *ctx, const char *dev, const char *driver)
 {
-	char now[SRIOV_DRIVER];
+	char now[SRIOV_DRIVER] = "";
 	int err = slow_write(ctx, dev, "bus/pci/drivers_probe");
 
 	if (err)
@@ -108,7 +98,7 @@ static int probe(const struct sriov *ctx, const char *dev, const char *driver)
 /* From whatever it has to `driver`, by the override. */
 static int move(const struct sriov *ctx, const char *dev, const char *driver)
 {
-	char now[SRIOV_DRIVER];
+	char now[SRIOV_DRIVER] = "";
 	int err = write_override(ctx, dev, driver);
 
 	if (!err)

@@ -155,11 +155,11 @@ int sriov_release(struct sriov *ctx, struct bdf bdf, const char *owner)
 	int found = ledger_get(ledger, bdf, &claim);
 	if (found <= 0)
 		return found;
-	int lock = lock_take(ctx, claim.pf);
-	if (lock < 0)
-		return lock;
+	err = lock_take(ctx, claim.pf);
+	if (err)
+		return err;
 	err = release_locked(ctx, ledger, bdf, owner);
-	io_close(&lock);
+	lock_drop(ctx);
 	return err;
 }
 
@@ -425,11 +425,11 @@ int sriov_claim_vf(struct sriov *ctx, const struct sriov_vf *vf, const struct sr
 
 	if (err)
 		return err;
-	int lock = lock_take(ctx, vf->pf_bdf);
-	if (lock < 0)
-		return lock;
+	err = lock_take(ctx, vf->pf_bdf);
+	if (err)
+		return err;
 	err = claim_vf_locked(ctx, ledger, vf, attrs, owner);
-	io_close(&lock);
+	lock_drop(ctx);
 	return err;
 }
 
@@ -466,9 +466,9 @@ int sriov_claim_device(struct sriov *ctx, struct bdf bdf, const char *owner)
 
 	if (err)
 		return err;
-	int lock = lock_take(ctx, bdf);
-	if (lock < 0)
-		return lock;
+	err = lock_take(ctx, bdf);
+	if (err)
+		return err;
 	err = check_device(ctx, dev);
 	if (!err)
 		err = new_claim(ctx, bdf, bdf, -1, owner, &claim);
@@ -478,7 +478,7 @@ int sriov_claim_device(struct sriov *ctx, struct bdf bdf, const char *owner)
 		err = read_previous_driver(ctx, &claim);
 	if (!err)
 		err = take(ctx, ledger, &claim, &target, &nothing);
-	io_close(&lock);
+	lock_drop(ctx);
 	return err;
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "sriov/numvfs.h"
+#include "sriov/slow.h"
 
 int sriov_open(const struct sriov_config *config, struct sriov **out)
 {
@@ -20,6 +21,8 @@ int sriov_open(const struct sriov_config *config, struct sriov **out)
 	if (!ctx)
 		return -ENOMEM;
 	ctx->fs.root = -1;
+	ctx->lock = -1;
+	ctx->slow_ms = SLOW_MS;
 	ctx->state_dir = strdup(config->state_dir);
 	ctx->run_dir = strdup(config->run_dir);
 	/* Not pci_init(): that scans the bus, which sysfs below our own root tells better. */

@@ -56,7 +56,15 @@ int lock_take(struct sriov *ctx, struct bdf bdf)
 		return log_fail(-EBUSY, bdf_format(bdf, dev),
 				"another sluice command has been changing it for a minute, or the "
 				"kernel still blocks in one; see `ps` and dmesg");
-	return fd;
+	if (fd < 0)
+		return fd;
+	ctx->lock = fd;
+	return 0;
+}
+
+void lock_drop(struct sriov *ctx)
+{
+	io_close(&ctx->lock);
 }
 
 int lock_try(struct sriov *ctx, struct bdf bdf)

@@ -17,11 +17,13 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "sriov/lock.h"
+#include "sriov/module.h"
 #include "sriov/pf.h"
 #include "sriov/slow.h"
 #include "sriov/vf.h"
 
-static int explain(const struct sriov_pf *pf, const char *name, unsigned count, int err)
+static int explain(const struct sriov *ctx, const struct sriov_pf *pf, const char *name,
+		   unsigned count, int err)
 {
 	switch (err) {
 	case -ENOENT:
@@ -53,9 +55,9 @@ static int explain(const struct sriov_pf *pf, const char *name, unsigned count, 
 		return log_fail(err, name, "%u VFs refused: not permitted; run as root", count);
 	case -ETIMEDOUT:
 		return log_fail(err, name,
-				"the kernel has not answered for %d s to a count of %u: something "
+				"the kernel has not answered for %u s to a count of %u: something "
 				"holds a VF (`sluice vf list %s`); it goes on when that one ends",
-				SLOW_MS / 1000, count, name);
+				ctx->slow_ms / 1000, count, name);
 	default:
 		return log_fail(err, name, "%u VFs refused by driver %s: %s; see dmesg", count,
 				pf->driver[0] ? pf->driver : "none", strerror(-err));
@@ -72,7 +74,7 @@ static int set_count(struct sriov *ctx, const struct sriov_pf *pf, const char *n
 	int err =
 		slow_write(ctx, text, "bus/pci/devices/%s/sriov_numvfs", bdf_format(pf->bdf, dev));
 	if (err)
-		return explain(pf, name, count, err);
+		return explain(ctx, pf, name, count, err);
 	err = sysfs_read_u64(&ctx->fs, &now, "bus/pci/devices/%s/sriov_numvfs", dev);
 	if (err)
 		return log_fail(err, name, "count of VFs not read back: %s", strerror(-err));
@@ -143,6 +145,19 @@ void numvfs_repair(struct sriov *ctx, struct ledger *ledger)
 
 /* ---- creating ---- */
 
+/* udev loads the VFs' driver where it runs; where it does not, a probe would find none. */
+static void load_vf_driver(const struct sriov *ctx, struct bdf pf)
+{
+	char dev[BDF_TEXT], alias[256], driver[SRIOV_DRIVER];
+	struct bdf vf;
+
+	if (pf_virtfn(ctx, pf, 0, &vf) || context_driver(ctx, bdf_format(vf, dev), driver) ||
+	    *driver)
+		return;
+	if (!sysfs_read(&ctx->fs, alias, sizeof(alias), "bus/pci/devices/%s/modalias", dev))
+		module_load(alias);
+}
+
 static int create(struct sriov *ctx, const struct sriov_pf *pf, const char *name, unsigned count,
 		  bool probe)
 {
@@ -157,6 +172,8 @@ static int create(struct sriov *ctx, const struct sriov_pf *pf, const char *name
 		err = set_count(ctx, pf, name, 0);
 	if (!err && count)
 		err = set_count(ctx, pf, name, count);
+	if (!err && count && probe)
+		load_vf_driver(ctx, pf->bdf);
 	if (err && pf->num_vfs && count && err != -ETIMEDOUT) {
 		log_warn(name, "making its %u VFs again", pf->num_vfs);
 		set_count(ctx, pf, name, pf->num_vfs);
@@ -174,9 +191,9 @@ static int check_count(struct sriov *ctx, const struct sriov_pf *pf, const char 
 	char what[64];
 
 	if (count > pf->total_vfs)
-		return explain(pf, name, count, -ERANGE);
+		return explain(ctx, pf, name, count, -ERANGE);
 	if (!pf->driver[0])
-		return explain(pf, name, count, -ENOENT);
+		return explain(ctx, pf, name, count, -ENOENT);
 	snprintf(what, sizeof(what), count ? "%u VFs refused" : "VFs not removed", count);
 	return pf->num_vfs ? vf_all_free(ctx, pf, what) : 0;
 }
@@ -185,12 +202,12 @@ int sriov_vfs_create(struct sriov *ctx, const struct sriov_pf *pf, unsigned coun
 {
 	struct sriov_pf now;
 	char name[SRIOV_NAME];
-	int lock = lock_take(ctx, pf->bdf);
+	int err = lock_take(ctx, pf->bdf);
 
-	if (lock < 0)
-		return lock;
+	if (err)
+		return err;
 	pf_name(pf, name);
-	int err = pf_read(ctx, pf->bdf, &now);
+	err = pf_read(ctx, pf->bdf, &now);
 	if (err)
 		err = log_fail(err, name, "gone: %s", strerror(-err));
 	else if (now.num_vfs != count)
@@ -202,7 +219,7 @@ int sriov_vfs_create(struct sriov *ctx, const struct sriov_pf *pf, unsigned coun
 			 "has no link: its VFs pass no traffic, and their drivers may not "
 			 "start; `ip link set %s up` first",
 			 now.ifname);
-	io_close(&lock);
+	lock_drop(ctx);
 	return err;
 }
 

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,24 +22,44 @@
 
 #include "base/io.h"
 
+/* Closes all descriptors but three. What the child kept could be what the kernel waits for (the
+ * device itself), keep a dead VM's lock, or a pipeline open. */
+static void close_others(const int keep[3])
+{
+	unsigned next = 0;
+
+	for (;;) {
+		int lowest = INT_MAX;
+		for (unsigned i = 0; i < 3; i++)
+			if (keep[i] >= (int)next && keep[i] < lowest)
+				lowest = keep[i];
+		if (lowest == INT_MAX)
+			break;
+		if (lowest > (int)next)
+			close_range(next, (unsigned)lowest - 1, 0);
+		next = (unsigned)lowest + 1;
+	}
+	close_range(next, UINT_MAX, 0);
+}
+
 static _Noreturn void child(const struct sriov *ctx, int answer, const char *text, const char *path)
 {
-	/* A blocked child must not keep a pipeline or a terminal open. */
-	for (int fd = 0; fd < 3; fd++)
-		close(fd);
+	const int keep[3] = {ctx->fs.root, ctx->lock, answer};
+
+	close_others(keep);
 	int err = sysfs_write(&ctx->fs, text, "%s", path);
 	io_write_full(answer, &err, sizeof(err));
 	_exit(0);
 }
 
 /* The child's answer; 1 when there is none in time. */
-static int await(int fd, int *result)
+static int await(int fd, unsigned ms, int *result)
 {
 	struct pollfd poller = {.fd = fd, .events = POLLIN};
 	int n;
 
 	do {
-		n = poll(&poller, 1, SLOW_MS);
+		n = poll(&poller, 1, (int)ms);
 	} while (n < 0 && errno == EINTR);
 	if (n == 0)
 		return 1;
@@ -58,18 +79,15 @@ int slow_write(const struct sriov *ctx, const char *text, const char *fmt, ...)
 	va_end(args);
 	if (n < 0 || n >= SYSFS_PATH)
 		return -ENAMETOOLONG;
-	/* Above the standard descriptors, which the child closes. */
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	int answer = fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
-	io_close(&ends[1]);
-	pid_t pid = answer < 0 ? -1 : fork();
+	pid_t pid = fork();
 	if (pid == 0)
-		child(ctx, answer, text, path);
+		child(ctx, ends[1], text, path);
 	int err = pid < 0 ? -errno : 0;
-	io_close(&answer);
+	io_close(&ends[1]);
 	if (!err)
-		err = await(ends[0], &result);
+		err = await(ends[0], ctx->slow_ms, &result);
 	io_close(&ends[0]);
 	if (err == 1) {
 		kill(pid, SIGKILL); /* ends it as soon as the kernel lets go */

@@ -5,10 +5,11 @@
 
 #include "sriov/context.h"
 
-#define SLOW_MS 30000
+#define SLOW_MS 30000 /* a context's deadline */
 
 /* sysfs_write in a child process. The kernel's errno; -ETIMEDOUT when it has not answered after
- * SLOW_MS (the write goes on in the kernel, and cannot be called back). Nothing is logged. */
+ * the context's deadline (the write goes on in the kernel, and cannot be called back). Nothing is
+ * logged. */
 int slow_write(const struct sriov *ctx, const char *text, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 sriov_SRCS := sriov/context.c sriov/pf.c sriov/vf.c sriov/numvfs.c sriov/netlink.c sriov/attrs.c
 sriov_SRCS += sriov/bind.c sriov/slow.c sriov/ledger.c sriov/claim.c sriov/holder.c sriov/lock.c
-sriov_SRCS += sriov/owner.c
+sriov_SRCS += sriov/owner.c sriov/module.c
 
 $(O)/sriov/%.o: ALL_CFLAGS += $(shell $(PKG_CONFIG) --cflags libnl-route-3.0 | sed s/-I/-isystem/)

@@ -58,16 +58,18 @@ static void judge(const struct sriov *ctx, const struct ledger_claim *claims, si
 		  const struct holders *holders, struct sriov_vf *vf)
 {
 	const struct holder *holder = holders_find(holders, vf->iommu_group, 0);
+	pid_t pid;
 
 	vf->state = holder || context_is_vfio(vf->driver) ? SRIOV_VF_FOREIGN : SRIOV_VF_FREE;
 	for (size_t i = 0; i < claim_count; i++) {
 		if (!bdf_equal(claims[i].bdf, vf->bdf))
 			continue;
-		vf->state =
-			owner_holds(ctx, &claims[i], &vf->pid) ? SRIOV_VF_HELD : SRIOV_VF_ORPHANED;
+		bool held = owner_holds(ctx, &claims[i], &pid);
+		vf->state = held ? SRIOV_VF_HELD : SRIOV_VF_ORPHANED;
+		vf->pid = held ? pid : 0;
 		memcpy(vf->owner, claims[i].owner, sizeof(vf->owner));
 	}
-	if (holder && vf->iommu_group >= 0)
+	if (holder)
 		vf->pid = holder->pid;
 }
 
@@ -158,13 +160,13 @@ static int split_name(struct sriov *ctx, const char *name, struct sriov_pf *pf, 
 		if (sysfs_link_name(&ctx->fs, text, sizeof(text), "bus/pci/devices/%s/physfn",
 				    bdf_format(*bdf, dev)))
 			return log_fail(-ENODEV, name, "no such VF");
-		return sriov_pf_find(ctx, text, pf);
+		return pf_find(ctx, text, pf);
 	}
 	if ((size_t)(slash - name) >= sizeof(text))
 		return log_fail(-ENODEV, name, "no such PF");
 	memcpy(text, name, (size_t)(slash - name));
 	text[slash - name] = '\0';
-	int err = sriov_pf_find(ctx, text, pf);
+	int err = pf_find(ctx, text, pf);
 	if (err)
 		return err;
 	err = parse_u32(slash + 1, 0, UINT16_MAX, &number);

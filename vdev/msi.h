@@ -19,7 +19,7 @@ unsigned vdev_msi_size(const struct vdev_msi *msi);
 bool vdev_msi_enabled(const struct vdev_msi *msi, const struct vdev_config *config);
 unsigned vdev_msi_vectors(const struct vdev_msi *msi, const struct vdev_config *config);
 struct hv_msi vdev_msi_message(const struct vdev_msi *msi, const struct vdev_config *config,
-                               unsigned vector);
+			       unsigned vector);
 bool vdev_msi_masked(const struct vdev_msi *msi, const struct vdev_config *config, unsigned vector);
 
 #endif

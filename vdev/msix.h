@@ -15,7 +15,7 @@ struct vdev_msix_entry {
 _Static_assert(sizeof(struct vdev_msix_entry) == PCI_MSIX_ENTRY_SIZE, "MSI-X table entry");
 
 struct vdev_msix {
-	unsigned cap;   /* 0: the function has none */
+	unsigned cap;	/* 0: the function has none */
 	unsigned count; /* entries of the table */
 	struct vdev_msix_entry *table;
 	uint8_t table_bar;
@@ -30,12 +30,12 @@ void vdev_msix_reset(struct vdev_msix *msix, struct vdev_config *config);
 bool vdev_msix_enabled(const struct vdev_msix *msix, const struct vdev_config *config);
 /* By its own bit or the function's. */
 bool vdev_msix_masked(const struct vdev_msix *msix, const struct vdev_config *config,
-                      unsigned vector);
+		      unsigned vector);
 struct hv_msi vdev_msix_message(const struct vdev_msix *msix, unsigned vector);
 /* Accesses to the table: offset from its start, anything inside it. A write returns the vector it
  * touched (the first one, and there can be two where an access is not aligned: *last). */
 void vdev_msix_read(const struct vdev_msix *msix, uint64_t offset, void *data, unsigned len);
 unsigned vdev_msix_write(struct vdev_msix *msix, uint64_t offset, const void *data, unsigned len,
-                         unsigned *last);
+			 unsigned *last);
 
 #endif

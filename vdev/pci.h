@@ -21,8 +21,8 @@
 #include "hv-core/hv.h"
 
 #define VDEV_CONFIG_SIZE 4096u /* PCIe 6.0, 7.2.2 */
-#define VDEV_BARS        6u
-#define VDEV_SLOTS       32u
+#define VDEV_BARS	 6u
+#define VDEV_SLOTS	 32u
 
 /* ---- configuration space (pci_config.c) ---- */
 
@@ -30,8 +30,8 @@ struct vdev_config {
 	uint8_t data[VDEV_CONFIG_SIZE];
 	uint8_t write[VDEV_CONFIG_SIZE]; /* bits that a guest's write changes */
 	uint8_t clear[VDEV_CONFIG_SIZE]; /* bits that a guest clears by writing 1 (RW1C) */
-	uint8_t link;                    /* where the next capability's offset will be written */
-	uint16_t free;                   /* first byte no capability uses */
+	uint8_t link;			 /* where the next capability's offset will be written */
+	uint16_t free;			 /* first byte no capability uses */
 };
 
 /* len 1, 2 or 4, offset aligned to it. */
@@ -52,7 +52,7 @@ struct vdev_function;
 struct vdev_function_ops {
 	uint32_t (*config_read)(struct vdev_function *fn, unsigned offset, unsigned len);
 	void (*config_write)(struct vdev_function *fn, unsigned offset, unsigned len,
-	                     uint32_t value);
+			     uint32_t value);
 	/* Makes the BAR answer at gpa; takes it away from where it answers. */
 	int (*bar_map)(struct vdev_function *fn, unsigned index, uint64_t gpa);
 	void (*bar_unmap)(struct vdev_function *fn, unsigned index);
@@ -66,7 +66,7 @@ struct vdev_bar {
 	uint64_t size; /* a power of two; 0: not implemented */
 	bool is64, prefetch;
 	uint64_t firmware; /* where the host placed it before the guest started */
-	uint64_t gpa;      /* where it answers now; 0: nowhere */
+	uint64_t gpa;	   /* where it answers now; 0: nowhere */
 };
 
 struct vdev_bridge;
@@ -78,13 +78,14 @@ struct vdev_function {
 	struct vdev_config config;
 	struct vdev_bar bar[VDEV_BARS];
 	bool intx_asserted;
+	bool complained; /* a guest could make it complain without end */
 };
 
 /* ---- base address registers (pci_bar.c) ---- */
 
 /* Implements BAR `index` (and the next one when is64). */
 void vdev_bar_define(struct vdev_function *fn, unsigned index, uint64_t size, bool is64,
-                     bool prefetch);
+		     bool prefetch);
 uint64_t vdev_bar_address(const struct vdev_function *fn, unsigned index); /* as written there */
 void vdev_bar_set_address(struct vdev_function *fn, unsigned index, uint64_t address);
 /* Moves every BAR to target[index]; 0 is nowhere. A BAR that cannot go there goes back. */
@@ -106,7 +107,7 @@ struct vdev_bridge {
 };
 
 void vdev_bridge_init(struct vdev_bridge *bridge, struct vdev_host *host, uint8_t slot,
-                      struct vdev_function *child);
+		      struct vdev_function *child);
 /* Registers as firmware leaves them: bus numbers, windows, the child's BARs, decoding on. */
 void vdev_bridge_program(struct vdev_bridge *bridge);
 /* Moves the child's BARs to where the registers of both now say. */

@@ -7,6 +7,8 @@
  * wanted addresses. All BARs that move leave their old place before any takes its new one, so that
  * two may swap. One that cannot be mapped returns to where it was, and its register says so.
  */
+#include <string.h>
+
 #include "base/log.h"
 #include "vdev/pci.h"
 
@@ -49,6 +51,16 @@ void vdev_bar_set_address(struct vdev_function *fn, unsigned index, uint64_t add
 		vdev_config_set(&fn->config, bar_offset(index + 1), 4, (uint32_t)(address >> 32));
 }
 
+/* Once per function: the guest decides how often it happens. */
+static void complain(struct vdev_function *fn, unsigned index, uint64_t target, int err)
+{
+	if (!fn->complained)
+		log_warn(fn->name,
+			 "BAR %u cannot be mapped at 0x%llx, where the guest wants it: %s", index,
+			 (unsigned long long)target, strerror(-err));
+	fn->complained = true;
+}
+
 static void place(struct vdev_function *fn, unsigned index, uint64_t target, uint64_t old)
 {
 	struct vdev_bar *bar = &fn->bar[index];
@@ -58,15 +70,11 @@ static void place(struct vdev_function *fn, unsigned index, uint64_t target, uin
 		bar->gpa = target;
 		return;
 	}
+	complain(fn, index, target, err);
 	if (old && !fn->ops->bar_map(fn, index, old)) {
 		bar->gpa = old;
 		vdev_bar_set_address(fn, index, old);
-		log_warn(fn->name, "BAR %u cannot move to 0x%llx (error %d); it stays at 0x%llx",
-			 index, (unsigned long long)target, -err, (unsigned long long)old);
-		return;
 	}
-	log_warn(fn->name, "BAR %u cannot be mapped at 0x%llx (error %d); the guest reads all ones",
-		 index, (unsigned long long)target, -err);
 }
 
 void vdev_bars_move(struct vdev_function *fn, const uint64_t target[VDEV_BARS])

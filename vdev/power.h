@@ -9,7 +9,7 @@
 #define VDEV_POWER_RESET_PORT  0x604
 #define VDEV_POWER_RESET_VALUE 0x42
 #define VDEV_POWER_EVENT_PORT  0x608
-#define VDEV_POWER_GSI         9
+#define VDEV_POWER_GSI	       9
 
 struct vdev_power;
 

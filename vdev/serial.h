@@ -10,7 +10,7 @@
 #include "hv-core/hv.h"
 
 #define VDEV_SERIAL_PORT 0x3f8
-#define VDEV_SERIAL_GSI  4
+#define VDEV_SERIAL_GSI	 4
 
 struct vdev_serial;
 

@@ -29,15 +29,6 @@ int vdev_vector_open(struct hv_vm *vm, struct vdev_vector *v)
 	return v->route < 0 ? v->route : 0;
 }
 
-bool vdev_vector_aim(struct hv_vm *vm, struct vdev_vector *v, const struct hv_msi *msi)
-{
-	if (v->msi.addr == msi->addr && v->msi.data == msi->data)
-		return false;
-	v->msi = *msi;
-	hv_route_set(vm, v->route, msi);
-	return true;
-}
-
 int vdev_vector_attach(struct hv_vm *vm, struct vdev_vector *v)
 {
 	int err = v->attached ? 0 : hv_irqfd_attach(vm, v->route, v->eventfd);
@@ -52,6 +43,17 @@ void vdev_vector_detach(struct hv_vm *vm, struct vdev_vector *v)
 	if (v->attached)
 		hv_irqfd_detach(vm, v->route, v->eventfd);
 	v->attached = false;
+}
+
+bool vdev_vector_aim(struct hv_vm *vm, struct vdev_vector *v, const struct hv_msi *msi)
+{
+	if (v->aimed && v->msi.addr == msi->addr && v->msi.data == msi->data)
+		return false;
+	vdev_vector_detach(vm, v);
+	v->msi = *msi;
+	v->aimed = true;
+	hv_route_set(vm, v->route, msi);
+	return true;
 }
 
 void vdev_vector_close(struct hv_vm *vm, struct vdev_vector *v)

@@ -10,6 +10,7 @@
 struct vdev_vector {
 	int eventfd;   /* -1: never used */
 	int route;     /* -1: none */
+	bool aimed;    /* the route has a message, which is msi */
 	bool attached; /* the eventfd reaches the guest */
 	bool host;     /* the device's side signals the eventfd */
 	struct hv_msi msi;
@@ -19,7 +20,8 @@ struct vdev_vector {
 
 /* Eventfd and route number; again does nothing. */
 int vdev_vector_open(struct hv_vm *vm, struct vdev_vector *v);
-/* Tells the route its message; true when a commit is needed. The vector must not be attached. */
+/* Tells the route its message, detached meanwhile; true when a commit is needed before attaching.
+ */
 bool vdev_vector_aim(struct hv_vm *vm, struct vdev_vector *v, const struct hv_msi *msi);
 int vdev_vector_attach(struct hv_vm *vm, struct vdev_vector *v);
 /* Masks: what comes in meanwhile stays in the eventfd and is delivered by the next attach. */

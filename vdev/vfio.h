@@ -65,7 +65,7 @@ struct vdev_vfio {
 	uint32_t flags; /* VFIO_DEVICE_FLAGS_* */
 
 	struct vdev_vfio_region config; /* no chunks */
-	bool pass[VDEV_CONFIG_SIZE];    /* bytes that the device answers for */
+	bool pass[VDEV_CONFIG_SIZE];	/* bytes that the device answers for */
 	unsigned cap_express, cap_power;
 	struct vdev_msi msi;
 	struct vdev_msix msix;
@@ -86,7 +86,7 @@ struct vdev_vfio {
 int vdev_vfio_config_build(struct vdev_vfio *dev);
 uint32_t vdev_vfio_config_read(struct vdev_function *fn, unsigned offset, unsigned len);
 void vdev_vfio_config_write(struct vdev_function *fn, unsigned offset, unsigned len,
-                            uint32_t value);
+			    uint32_t value);
 /* Our registers as after power-on. */
 void vdev_vfio_config_reset(struct vdev_vfio *dev);
 /* The device's command register. */
@@ -102,7 +102,7 @@ void vdev_vfio_bar_unmap(struct vdev_function *fn, unsigned index);
 bool vdev_vfio_bar_direct(const struct vdev_vfio *dev, unsigned index);
 
 /* vfio_irq.c */
-int vdev_vfio_irq_info(struct vdev_vfio *dev);
+void vdev_vfio_irq_info(struct vdev_vfio *dev);
 int vdev_vfio_irq_watch(struct vdev_vfio *dev); /* error and request interrupts */
 /* Follows the registers: mode, masks, messages. */
 void vdev_vfio_irq_update(struct vdev_vfio *dev);
@@ -123,6 +123,6 @@ void vdev_vfio_remove(struct vdev_vfio *dev);
 void vdev_vfio_destroy(struct vdev_vfio *dev);
 void vdev_vfio_fill_stat(const struct vdev_vfio *dev, struct vdev_vfio_stat *out);
 int vdev_vfio_create(struct hv_vm *vm, struct loop *loop, struct iommu_domain *domain,
-                     const struct vdev_vfio_config *config, struct vdev_vfio **out);
+		     const struct vdev_vfio_config *config, struct vdev_vfio **out);
 
 #endif

@@ -84,21 +84,28 @@ static struct hv_msi message(const struct vdev_vfio *dev, unsigned v)
 					  : vdev_msix_message(&dev->msix, v);
 }
 
+/* Masked, or aimed at what is no interrupt message: then it would be a write into memory, which the
+ * engine refuses together with every other route. SDM vol. 3, 11.11.1; the upper half may carry
+ * destination bits 31:8 of an x2APIC (bits 63:40). */
+static bool is_silent(const struct vdev_vfio *dev, unsigned v)
+{
+	uint64_t addr = message(dev, v).addr;
+
+	return vdev_vfio_irq_masked(dev, v) || (addr & UINT64_C(0xfffff00000)) != 0xfee00000;
+}
+
 /* The guest's side up to the route; true when a commit is needed. */
 static bool prepare(struct vdev_vfio *dev, unsigned v)
 {
 	struct vdev_vector *vector = &dev->vector[v];
 	struct hv_msi msi = message(dev, v);
 
-	if (vdev_vfio_irq_masked(dev, v)) {
+	if (is_silent(dev, v)) {
 		vdev_vector_detach(dev->vm, vector);
 		return false;
 	}
 	if (vdev_vector_open(dev->vm, vector) < 0)
 		return false;
-	if (vector->msi.addr == msi.addr && vector->msi.data == msi.data)
-		return false;
-	vdev_vector_detach(dev->vm, vector);
 	return vdev_vector_aim(dev->vm, vector, &msi);
 }
 
@@ -148,7 +155,7 @@ static void connect_vector(struct vdev_vfio *dev, unsigned v)
 {
 	struct vdev_vector *vector = &dev->vector[v];
 
-	if (vector->route < 0 || vdev_vfio_irq_masked(dev, v))
+	if (vector->route < 0 || is_silent(dev, v))
 		return;
 	if (!vector->host)
 		host_add(dev, v);
@@ -241,8 +248,10 @@ static int open_event(struct vdev_vfio *dev, unsigned index, struct vdev_vfio_ev
 	if (event->fd < 0)
 		return -errno;
 	err = loop_add(dev->loop, event->fd, EPOLLIN, fn, dev, &event->source);
+	int32_t fd = event->fd;
+
 	if (!err)
-		err = set_irqs(dev, index, TO_EVENTFD, 0, 1, &(int32_t){event->fd});
+		err = set_irqs(dev, index, TO_EVENTFD, 0, 1, &fd);
 	if (err < 0)
 		close_event(event);
 	return err;
@@ -375,9 +384,8 @@ static void on_request(void *opaque, uint32_t events)
 	hv_device_unlock(dev->vm);
 }
 
-int vdev_vfio_irq_info(struct vdev_vfio *dev)
+void vdev_vfio_irq_info(struct vdev_vfio *dev)
 {
-	dev->intx.fd = dev->error.fd = dev->request.fd = -1;
 	for (unsigned i = 0; i < VFIO_PCI_NUM_IRQS; i++) {
 		struct vfio_irq_info info = {.argsz = sizeof(info), .index = i};
 
@@ -388,7 +396,6 @@ int vdev_vfio_irq_info(struct vdev_vfio *dev)
 		if (info.flags & VFIO_IRQ_INFO_EVENTFD)
 			dev->irq_count[i] = info.count;
 	}
-	return 0;
 }
 
 int vdev_vfio_irq_watch(struct vdev_vfio *dev)

@@ -113,6 +113,12 @@ static int machine_make(struct machine *m, const uint8_t *code, size_t len)
 	return rc;
 }
 
+static void poke(struct machine *m, uint32_t at, const uint8_t *code, size_t len)
+{
+	if (m->ram)
+		memcpy(m->ram + at, code, len);
+}
+
 static void machine_end(struct machine *m)
 {
 	kvm->vcpu_destroy(m->vcpu);
@@ -311,9 +317,10 @@ static void test_ioeventfd(void **state)
 	machine_end(&m);
 }
 
-/* Handler: mov al,2; out 0x81,al; mov dword [0xfee000b0],0 (end of interrupt); iret */
-static const uint8_t handler[] = {0xb0, 0x02, 0xe6, 0x81, 0xc7, 0x05, 0xb0, 0x00,
-				  0xe0, 0xfe, 0,    0,	  0,	0,    0xcf};
+/* Handler: mov al,2; out 0x81,al; mov dword [0xfee000b0],0 (end of interrupt); sti; 1: hlt; jmp 1b.
+ * It never returns, because not every KVM can emulate an iret without paging. */
+static const uint8_t handler[] = {0xb0, 0x02, 0xe6, 0x81, 0xc7, 0x05, 0xb0, 0x00, 0xe0,
+				  0xfe, 0,    0,    0,	  0,	0xfb, 0xf4, 0xeb, 0xfd};
 
 /* lidt [0x3000]; mov dword [0xfee000f0],0x1ff (local APIC on); mov al,1; out 0x80,al; sti;
  * 1: hlt; jmp 1b */
@@ -333,7 +340,7 @@ static void test_msi_and_irqfd(void **state)
 	(void)state;
 
 	MAKE(&m, INTERRUPTIBLE);
-	memcpy(m.ram + HANDLER_AT, handler, sizeof(handler));
+	poke(&m, HANDLER_AT, handler, sizeof(handler));
 	expect_out(m.vcpu, &exit, 0x80, 1);
 	assert_int_equal(kvm->msi_signal(m.engine, &nobody), -EAGAIN);
 	assert_int_equal(kvm->msi_signal(m.engine, &msi), 0);
@@ -361,7 +368,7 @@ static void test_eoi(void **state)
 	(void)state;
 
 	MAKE(&m, INTERRUPTIBLE);
-	memcpy(m.ram + HANDLER_AT, handler, sizeof(handler));
+	poke(&m, HANDLER_AT, handler, sizeof(handler));
 	assert_int_equal(kvm->set_routes(m.engine, gsi, routes, 2), 0);
 	expect_out(m.vcpu, &exit, 0x80, 1);
 	assert_int_equal(kvm->msi_signal(m.engine, &edge), 0);
@@ -408,7 +415,7 @@ static void test_second_cpu(void **state)
 	     0xc7, 0x05, 0x00, 0x03, 0xe0, 0xfe, 0x00, 0x45, 0, 0,  /* INIT */
 	     0xc7, 0x05, 0x00, 0x03, 0xe0, 0xfe, 0x07, 0x46, 0, 0,  /* SIPI */
 	     0xb0, 0x01, 0xe6, 0x80);
-	memcpy(m.ram + AP_AT, ap_code, sizeof(ap_code));
+	poke(&m, AP_AT, ap_code, sizeof(ap_code));
 	assert_int_equal(kvm->vcpu_create(m.engine, 1, &second.vcpu), 0);
 	assert_int_equal(give_cpuid(&m, second.vcpu), 0);
 	assert_int_equal(kvm->vcpu_set_entry(second.vcpu, NULL), 0);

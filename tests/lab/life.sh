@@ -25,15 +25,15 @@ wait $job
 
 check "started detached" guest quiet "guest.wait" --memory 192M --cpus 2 --detach
 check "vm list shows it" sh -c "sluice vm list | grep -q 'quiet.*running'"
-check "vm list --json is JSON" sh -c "sluice vm list --json | python3 -m json.tool"
-check "vm show is JSON too" sh -c "sluice vm show quiet --json | python3 -m json.tool"
+check "vm list --json is JSON" sh -c "sluice vm list --json | jq ."
+check "vm show is JSON too" sh -c "sluice vm show quiet --json | jq ."
 check "the console keeps what was said" wait_for 60 sh -c \
 	"sleep 1 | timeout 5 sluice vm console quiet | grep -q 'SLUICE-GUEST: waiting'"
 sluice vm stat quiet >"$work/stat"
 check_text "stat: exits by reason" "io-write" "$work/stat"
 check_text "stat: the engine's counts" "halt_exits" "$work/stat"
 check_text "stat: private memory" "private" "$work/stat"
-private=$(sluice vm stat quiet --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["memory"]["private_kib"])')
+private=$(sluice vm stat quiet --json | jq .memory.private_kib)
 echo "# private memory of the monitor: $private KiB"
 check "private memory is at most 3 MiB" test "$private" -le 3072
 check "vm stop" sluice vm stop quiet

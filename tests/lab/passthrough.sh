@@ -43,7 +43,7 @@ check_text "vm stat shows the vectors" "msi-x" "$work/stat"
 sluice vm maps web >"$work/maps"
 check_text "the DMA map covers the guest's RAM" "0x0+ " "$work/maps"
 sluice vm stat web --json >"$work/stat.json"
-check "vm stat --json is JSON" python3 -m json.tool "$work/stat.json"
+check "vm stat --json is JSON" jq . "$work/stat.json"
 check "a held VF stops a change of count" test "$(sluice vf create "$pf" --count 3 >/dev/null 2>&1; echo $?)" = 1
 check "a held VF stops its destruction" test "$(sluice vf destroy "$pf" >/dev/null 2>&1; echo $?)" = 1
 check "vm stop ends it" sluice vm stop web

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cli: what every command of sluice gets: where the machine is, and how the user wants the answer.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+
+#include "base/sysfs.h"
+#include "cli/args.h"
+#include "cli/output.h"
+#include "sriov/sriov.h"
+
+/* Exit codes. */
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+struct cli {
+	const char *state_dir; /* SLUICE_STATE_DIR, /var/lib/sluice */
+	const char *run_dir;   /* SLUICE_RUN_DIR, /run/sluice */
+	const char *sysfs;     /* SLUICE_SYSFS, /sys */
+	bool json;	       /* --json */
+	bool dry_run;	       /* --dry-run */
+	struct sysfs fs;       /* opened with the first use of cli_sysfs */
+	struct sriov *sriov;   /* opened with the first use of cli_sriov */
+};
+
+/* Both log their failure and return NULL. */
+const struct sysfs *cli_sysfs(struct cli *cli);
+struct sriov *cli_sriov(struct cli *cli);
+/* The ledger's connection must not cross a fork(2); the next cli_sriov opens it again. */
+void cli_sriov_close(struct cli *cli);
+
+/* "STATE_DIR/…" and "RUN_DIR/…". */
+#define CLI_PATH 512
+int cli_run_path(const struct cli *cli, char path[CLI_PATH], const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- the commands; each returns an exit code ---- */
+
+int cmd_host_show(struct cli *cli, const struct cli_args *args);
+int cmd_pf_list(struct cli *cli, const struct cli_args *args);
+int cmd_vf_list(struct cli *cli, const struct cli_args *args);
+int cmd_vf_create(struct cli *cli, const struct cli_args *args);
+int cmd_vf_destroy(struct cli *cli, const struct cli_args *args);
+int cmd_vf_set(struct cli *cli, const struct cli_args *args);
+int cmd_vf_release(struct cli *cli, const struct cli_args *args);
+int cmd_iommu_show(struct cli *cli, const struct cli_args *args);
+int cmd_vm_run(struct cli *cli, const struct cli_args *args);
+int cmd_vm_list(struct cli *cli, const struct cli_args *args);
+int cmd_vm_show(struct cli *cli, const struct cli_args *args);
+int cmd_vm_stat(struct cli *cli, const struct cli_args *args);
+int cmd_vm_maps(struct cli *cli, const struct cli_args *args);
+int cmd_vm_stop(struct cli *cli, const struct cli_args *args);
+int cmd_vm_console(struct cli *cli, const struct cli_args *args);
+int cmd_completion_bash(struct cli *cli, const struct cli_args *args);
+
+#endif

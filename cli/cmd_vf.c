@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vf: list, create, destroy, set, release. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "cli/cli.h"
+#include "cli/vf_spec.h"
+#include "cli/vm_dir.h"
+
+static int exit_code(int err)
+{
+	return err ? CLI_FAILED : CLI_OK;
+}
+
+/* ---- list ---- */
+
+static const struct cli_column columns[] = {
+	{"VF", "name", CLI_SHOW_PLAIN},
+	{"ADDRESS", "address", CLI_SHOW_PLAIN},
+	{"STATE", "state", CLI_SHOW_PLAIN},
+	{"VM", "owner", CLI_SHOW_PLAIN},
+	{"DRIVER", "driver", CLI_SHOW_PLAIN},
+	{"MAC", "mac", CLI_SHOW_PLAIN},
+	{"VLAN", "vlan", CLI_SHOW_PLAIN},
+	{"QOS", "qos", CLI_SHOW_PLAIN},
+	{"SPOOF", "spoof_check", CLI_SHOW_ON},
+	{"TRUST", "trust", CLI_SHOW_ON},
+	{"MAX-RATE", "max_rate", CLI_SHOW_PLAIN},
+	{"GROUP", "iommu_group", CLI_SHOW_PLAIN},
+	{0},
+};
+
+static const char *state_name(enum sriov_vf_state state)
+{
+	static const char *const names[] = {
+		[SRIOV_VF_FREE] = "free",
+		[SRIOV_VF_HELD] = "held",
+		[SRIOV_VF_ORPHANED] = "orphaned",
+		[SRIOV_VF_FOREIGN] = "foreign",
+	};
+
+	return names[state];
+}
+
+static json_t *encode(const struct sriov_vf *vf)
+{
+	json_t *row = vf_spec_encode(&vf->attrs);
+	char bdf[BDF_TEXT], pf_bdf[BDF_TEXT], name[64];
+
+	snprintf(name, sizeof(name), "%s/%u", vf->pf, vf->index);
+	json_object_set_new(row, "name", json_string(name));
+	json_object_set_new(row, "pf", json_string(vf->pf));
+	json_object_set_new(row, "pf_address", json_string(bdf_format(vf->pf_bdf, pf_bdf)));
+	json_object_set_new(row, "index", json_integer(vf->index));
+	json_object_set_new(row, "address", json_string(bdf_format(vf->bdf, bdf)));
+	json_object_set_new(row, "state", json_string(state_name(vf->state)));
+	if (vf->owner[0])
+		json_object_set_new(row, "owner", json_string(vf->owner));
+	if (vf->pid > 0)
+		json_object_set_new(row, "pid", json_integer(vf->pid));
+	json_object_set_new(row, "driver", json_string(vf->driver));
+	if (vf->ifname[0])
+		json_object_set_new(row, "interface", json_string(vf->ifname));
+	if (vf->iommu_group >= 0)
+		json_object_set_new(row, "iommu_group", json_integer(vf->iommu_group));
+	return row;
+}
+
+static int append_vfs(struct sriov *sriov, const struct sriov_pf *pf, json_t *rows, bool *orphans)
+{
+	struct sriov_vf *vfs = NULL;
+	size_t count;
+	int err = sriov_vf_list(sriov, pf, &vfs, &count);
+
+	for (size_t i = 0; !err && i < count; i++) {
+		json_array_append_new(rows, encode(&vfs[i]));
+		*orphans |= vfs[i].state == SRIOV_VF_ORPHANED;
+	}
+	free(vfs);
+	return err;
+}
+
+static int append_all(struct sriov *sriov, json_t *rows, bool *orphans)
+{
+	struct sriov_pf *pfs = NULL;
+	size_t count;
+	int err = sriov_pf_list(sriov, &pfs, &count);
+
+	for (size_t i = 0; !err && i < count; i++)
+		err = append_vfs(sriov, &pfs[i], rows, orphans);
+	free(pfs);
+	return err;
+}
+
+int cmd_vf_list(struct cli *cli, const struct cli_args *args)
+{
+	struct sriov *sriov = cli_sriov(cli);
+	json_t *rows = json_array();
+	struct sriov_pf pf;
+	bool orphans = false;
+	int err;
+
+	if (!sriov)
+		err = -EIO;
+	else if (!args->operand)
+		err = append_all(sriov, rows, &orphans);
+	else if (!(err = sriov_pf_find(sriov, args->operand, &pf)))
+		err = append_vfs(sriov, &pf, rows, &orphans);
+	if (!err && cli->json)
+		cli_print_json(stdout, rows);
+	else if (!err)
+		cli_print_table(stdout, columns, rows);
+	if (!err && orphans && !cli->json)
+		puts("\norphaned: the VM is gone without giving it back; "
+		     "`sluice vf release PF/N` does, or the next start of that VM");
+	json_decref(rows);
+	return exit_code(err);
+}
+
+/* ---- create, destroy ---- */
+
+/* For --dry-run: the VF that keeps the count from being changed, if any. */
+static int check_unused(struct sriov *sriov, const struct sriov_pf *pf)
+{
+	struct sriov_vf *vfs = NULL;
+	size_t count;
+	int err = sriov_vf_list(sriov, pf, &vfs, &count);
+
+	for (size_t i = 0; !err && i < count; i++)
+		if (vfs[i].state != SRIOV_VF_FREE)
+			err = log_fail(-EBUSY, vfs[i].pf, "its VFs stay: %s/%u is %s%s%s",
+				       vfs[i].pf, vfs[i].index, state_name(vfs[i].state),
+				       vfs[i].owner[0] ? " by vm " : "", vfs[i].owner);
+	free(vfs);
+	return err;
+}
+
+static const char *pf_name(const struct sriov_pf *pf, char bdf[BDF_TEXT])
+{
+	return pf->ifname[0] ? pf->ifname : bdf_format(pf->bdf, bdf);
+}
+
+static int plan_count(struct sriov *sriov, const struct sriov_pf *pf, unsigned count)
+{
+	char bdf[BDF_TEXT];
+	const char *name = pf_name(pf, bdf);
+
+	if (count > pf->total_vfs)
+		return log_fail(-ERANGE, name, "%u VFs not possible: the device has at most %u",
+				count, pf->total_vfs);
+	if (count == pf->num_vfs) {
+		printf("%s: has %u VFs already; nothing to do\n", name, count);
+		return 0;
+	}
+	int err = pf->num_vfs ? check_unused(sriov, pf) : 0;
+	if (!err && pf->num_vfs)
+		printf("%s: would remove its %u VFs\n", name, pf->num_vfs);
+	if (!err && count)
+		printf("%s: would create %u VFs\n", name, count);
+	return err;
+}
+
+/* What the commands that change something say when they have done it. */
+static void report(const struct cli *cli, const char *name, json_t *result, const char *text)
+{
+	json_object_set_new(result, "name", json_string(name));
+	if (cli->json)
+		cli_print_json(stdout, result);
+	else
+		printf("%s: %s\n", name, text);
+	json_decref(result);
+}
+
+int cmd_vf_create(struct cli *cli, const struct cli_args *args)
+{
+	unsigned count = (unsigned)cli_number(args, "--count", 0);
+	struct sriov *sriov = cli_sriov(cli);
+	char bdf[BDF_TEXT], text[64];
+	struct sriov_pf pf;
+
+	if (!sriov || sriov_pf_find(sriov, args->operand, &pf))
+		return CLI_FAILED;
+	if (cli->dry_run)
+		return exit_code(plan_count(sriov, &pf, count));
+	if (sriov_vfs_create(sriov, &pf, count, cli_has(args, "--probe")))
+		return CLI_FAILED;
+	snprintf(text, sizeof(text), "%u VFs; see sluice vf list", count);
+	report(cli, pf_name(&pf, bdf), json_pack("{s:i}", "vfs", (int)count), text);
+	return CLI_OK;
+}
+
+int cmd_vf_destroy(struct cli *cli, const struct cli_args *args)
+{
+	struct sriov *sriov = cli_sriov(cli);
+	struct sriov_pf pf;
+	char bdf[BDF_TEXT];
+
+	if (!sriov || sriov_pf_find(sriov, args->operand, &pf))
+		return CLI_FAILED;
+	if (cli->dry_run)
+		return exit_code(plan_count(sriov, &pf, 0));
+	if (sriov_vfs_destroy(sriov, &pf))
+		return CLI_FAILED;
+	report(cli, pf_name(&pf, bdf), json_pack("{s:i}", "vfs", 0), "no VFs");
+	return CLI_OK;
+}
+
+/* ---- set, release ---- */
+
+static int read_attrs(const struct cli_args *args, struct sriov_attrs *attrs)
+{
+	static const char *const names[] = {"--mac",   "--vlan",     "--spoof-check",
+					    "--trust", "--max-rate", "--min-rate"};
+	char why[VF_SPEC_WHY];
+
+	*attrs = (struct sriov_attrs){0};
+	for (size_t i = 0; i < 6; i++) {
+		const char *value = cli_text(args, names[i], NULL);
+		if (value && vf_spec_set(attrs, names[i] + 2, value, why))
+			return log_fail(-EINVAL, "vf set", "%s", why);
+	}
+	if (!attrs->set)
+		return log_fail(-EINVAL, "vf set", "nothing to set; for example: %s",
+				args->command->examples[0]);
+	return 0;
+}
+
+/* The kernel takes both rates in one message; the one not named stays. */
+static void keep_other_rate(const struct cli_args *args, const struct sriov_vf *vf,
+			    struct sriov_attrs *attrs)
+{
+	if (!(attrs->set & vf->attrs.set & SRIOV_RATE))
+		return;
+	if (!cli_has(args, "--max-rate"))
+		attrs->max_rate = vf->attrs.max_rate;
+	if (!cli_has(args, "--min-rate"))
+		attrs->min_rate = vf->attrs.min_rate;
+}
+
+int cmd_vf_set(struct cli *cli, const struct cli_args *args)
+{
+	struct sriov_attrs attrs;
+	struct sriov *sriov;
+	struct sriov_vf vf;
+	char name[64];
+
+	if (read_attrs(args, &attrs))
+		return CLI_USAGE;
+	sriov = cli_sriov(cli);
+	if (!sriov || sriov_vf_find(sriov, args->operand, &vf))
+		return CLI_FAILED;
+	keep_other_rate(args, &vf, &attrs);
+	snprintf(name, sizeof(name), "vf %s/%u", vf.pf, vf.index);
+	if (!cli->dry_run && sriov_vf_set(sriov, &vf, &attrs))
+		return CLI_FAILED;
+	report(cli, name, vf_spec_encode(&attrs), cli->dry_run ? "would be set" : "set");
+	return CLI_OK;
+}
+
+/* An address may be that of a whole device, which no VF lookup would find. */
+static int find_held(struct sriov *sriov, const char *text, struct bdf *out)
+{
+	struct sriov_vf vf;
+
+	if (!strchr(text, '/') && bdf_parse(text, out) == 0)
+		return 0;
+	int err = sriov_vf_find(sriov, text, &vf);
+	if (!err)
+		*out = vf.bdf;
+	return err;
+}
+
+static int find_claim(struct sriov *sriov, struct bdf bdf, struct sriov_claim *out)
+{
+	struct sriov_claim *claims = NULL;
+	size_t count;
+	int err = sriov_claims(sriov, &claims, &count);
+
+	*out = (struct sriov_claim){.bdf = bdf};
+	for (size_t i = 0; !err && i < count; i++)
+		if (bdf_equal(claims[i].bdf, bdf))
+			*out = claims[i];
+	free(claims);
+	return err;
+}
+
+/* The traces of a dead VM go with the last thing that it held. */
+static void forget_owner(struct cli *cli, const char *owner)
+{
+	struct sriov_claim *claims = NULL;
+	size_t count;
+
+	if (sriov_owner_alive(cli->sriov, owner) || sriov_claims(cli->sriov, &claims, &count))
+		return;
+	bool more = false;
+	for (size_t i = 0; i < count; i++)
+		more |= !strcmp(claims[i].owner, owner);
+	free(claims);
+	if (!more && vm_known(cli, owner))
+		vm_dir_remove(cli, owner);
+}
+
+int cmd_vf_release(struct cli *cli, const struct cli_args *args)
+{
+	struct sriov *sriov = cli_sriov(cli);
+	struct sriov_claim claim;
+	struct bdf bdf;
+	char text[192];
+
+	if (!sriov || find_held(sriov, args->operand, &bdf) || find_claim(sriov, bdf, &claim))
+		return CLI_FAILED;
+	if (!claim.owner[0]) {
+		report(cli, args->operand, json_pack("{s:b}", "released", 0),
+		       "not held by any VM; nothing to do");
+		return CLI_OK;
+	}
+	if (cli->dry_run && !claim.orphaned)
+		return exit_code(log_fail(-EBUSY, args->operand,
+					  "not released: vm %s lives and has it", claim.owner));
+	if (!cli->dry_run && sriov_release(sriov, bdf, NULL))
+		return CLI_FAILED;
+	if (!cli->dry_run)
+		forget_owner(cli, claim.owner);
+	snprintf(text, sizeof(text), "%s from vm %s, driver %s",
+		 cli->dry_run ? "would be taken back" : "taken back", claim.owner,
+		 claim.previous_driver[0] ? claim.previous_driver : "none, as before");
+	report(cli, args->operand,
+	       json_pack("{s:b,s:s,s:s}", "released", !cli->dry_run, "vm", claim.owner, "driver",
+			 claim.previous_driver),
+	       text);
+	return CLI_OK;
+}

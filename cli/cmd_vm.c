@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vm run: everything is read and checked first; then, in this order, the VM's name is locked, what
+ * dead VMs left behind is taken back, devices are claimed, and the VMM is started. Whatever fails,
+ * the steps before it are undone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "cli/cli.h"
+#include "cli/vm_dir.h"
+#include "cli/vm_request.h"
+#include "cli/vm_spawn.h"
+#include "cli/vm_supervise.h"
+
+/* ---- checking ---- */
+
+/* Nothing here changes anything. */
+static int check(struct cli *cli, struct vm_request *r, struct vmm_config *config)
+{
+	int err = vm_request_name(cli, r);
+
+	if (!err)
+		err = vm_open_files(r, config);
+	if (!err)
+		err = vm_request_check_memory(cli, r);
+	if (!err)
+		err = vm_request_find(cli, r);
+	return err;
+}
+
+static const char *pick_name(const struct vm_pick *pick, char name[96])
+{
+	char bdf[BDF_TEXT];
+
+	bdf_format(pick->bdf, bdf);
+	if (pick->is_vf)
+		snprintf(name, 96, "vf %s/%u (%s)", pick->vf.pf, pick->vf.index, bdf);
+	else
+		snprintf(name, 96, "device %s", bdf);
+	return name;
+}
+
+static int describe(const struct cli *cli, const struct vm_request *r)
+{
+	char ram[PARSE_SIZE_TEXT], name[96];
+	json_t *devices = json_array();
+
+	for (size_t i = 0; i < r->pick_count; i++)
+		json_array_append_new(devices, json_string(pick_name(&r->picks[i], name)));
+	json_t *plan =
+		json_pack("{s:s,s:i,s:I,s:s,s:o}", "name", r->name, "cpus", (int)r->cpus, "ram",
+			  (json_int_t)r->ram, "kernel", r->kernel, "devices", devices);
+	if (cli->json)
+		cli_print_json(stdout, plan);
+	else
+		printf("%s: would start with %u CPUs, %s, kernel %s\n", r->subject, r->cpus,
+		       format_size(r->ram, ram), r->kernel);
+	for (size_t i = 0; i < r->pick_count && !cli->json; i++)
+		printf("%s: would be given %s\n", r->subject, pick_name(&r->picks[i], name));
+	json_decref(plan);
+	return CLI_OK;
+}
+
+/* ---- starting ---- */
+
+/* What a VM of this name, or the former owner of a VF we are to take, left behind. */
+static int take_back(struct cli *cli, const struct vm_request *r)
+{
+	struct sriov *sriov = cli_sriov(cli);
+	int err = sriov ? sriov_release_all(sriov, r->name) : -EIO;
+
+	for (size_t i = 0; i < r->pick_count && !err; i++)
+		if (r->picks[i].is_vf && r->picks[i].vf.state == SRIOV_VF_ORPHANED)
+			err = sriov_release(sriov, r->picks[i].bdf, NULL);
+	return err;
+}
+
+static int claim(struct cli *cli, const struct vm_request *r)
+{
+	struct sriov *sriov = cli_sriov(cli);
+	int err = 0;
+
+	for (size_t i = 0; i < r->pick_count && !err; i++) {
+		const struct vm_pick *pick = &r->picks[i];
+		struct sriov_vf now; /* taking back may have changed it */
+		char name[64];
+		if (!pick->is_vf) {
+			err = sriov_claim_device(sriov, pick->bdf, r->name);
+			continue;
+		}
+		snprintf(name, sizeof(name), "%s/%u", pick->vf.pf, pick->vf.index);
+		err = sriov_vf_find(sriov, name, &now);
+		if (!err)
+			err = sriov_claim_vf(sriov, &now, &pick->spec.attrs, r->name);
+	}
+	return err;
+}
+
+/* From the lock to the running process. On failure nothing is left. */
+static int bring_up(struct cli *cli, const struct vm_request *r, struct vmm_config *config,
+		    int *lock, struct vm_process *process)
+{
+	struct sriov *sriov = cli_sriov(cli);
+
+	*lock = sriov ? sriov_owner_lock(sriov, r->name) : -EIO;
+	if (*lock < 0)
+		return *lock;
+	int err = take_back(cli, r);
+	if (!err)
+		err = claim(cli, r);
+	if (!err)
+		err = vm_spawn(cli, r, config, *lock, process);
+	if (err) {
+		vm_give_back(cli, r->name);
+		io_close(lock);
+	}
+	return err;
+}
+
+static int run(struct cli *cli, struct vm_request *r, int ready_fd)
+{
+	struct vm_process process;
+	struct vmm_config config;
+	int lock = -1, signals = -1;
+
+	vmm_config_init(&config);
+	int err = check(cli, r, &config);
+	if (!err && cli->dry_run)
+		describe(cli, r);
+	else if (!err)
+		err = vm_supervise_prepare(r, &signals);
+	if (!err && !cli->dry_run)
+		err = bring_up(cli, r, &config, &lock, &process);
+	vm_config_close(&config);
+	vmm_config_finish(&config);
+	int status = err ? CLI_FAILED : CLI_OK;
+	if (!err && !cli->dry_run)
+		status = vm_supervise(cli, r, &process, signals, ready_fd);
+	io_close(&lock);
+	return status;
+}
+
+/* The supervisor is a child from the start, so that the VMM is its child, and the ledger's
+ * connection and the lock are its own. The command waits until it reports that the VM runs. */
+static int run_detached(struct cli *cli, struct vm_request *r)
+{
+	int ready[2], status = 0;
+	char byte;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return log_fail(CLI_FAILED, r->subject, "no pipe: %m");
+	pid_t pid = fork();
+	if (pid < 0) {
+		io_close(&ready[0]);
+		io_close(&ready[1]);
+		return log_fail(CLI_FAILED, r->subject, "no process made: %m");
+	}
+	if (pid == 0) {
+		io_close(&ready[0]);
+		return run(cli, r, ready[1]);
+	}
+	io_close(&ready[1]);
+	signal(SIGINT, SIG_IGN); /* the child has it too, and cleans up */
+	bool running = io_read_full(ready[0], &byte, 1) == 0;
+	io_close(&ready[0]);
+	if (running)
+		return CLI_OK;
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : CLI_FAILED;
+}
+
+int cmd_vm_run(struct cli *cli, const struct cli_args *args)
+{
+	struct vm_request request;
+
+	if (vm_request_parse(args, &request))
+		return CLI_USAGE;
+	if (request.detach && !cli->dry_run)
+		return run_detached(cli, &request);
+	return run(cli, &request, -1);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vm stat: what a running VM costs.
+ *
+ * The VMM tells what only it knows (exits, regions, routes); the kernel tells the rest: interrupts
+ * of passed-through devices go from the host's interrupt straight into the guest, so only
+ * /proc/interrupts counts them, and only /proc/PID/smaps can tell the VMM's own memory from the
+ * guest's.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/parse.h"
+#include "base/util.h"
+#include "cli/cli.h"
+#include "cli/proc.h"
+#include "cli/vm_dir.h"
+
+#define RAM_BLOCKS_MAX 64
+
+/* ---- gathering ---- */
+
+static json_t *integer(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static FILE *open_proc(json_int_t pid, const char *file)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%lld/%s", (long long)pid, file);
+	return fopen(path, "re");
+}
+
+static void set_kib(json_t *memory, const char *key, uint64_t bytes)
+{
+	json_object_set_new(memory, key, integer(bytes / KIB));
+}
+
+/* "memory": {"text", "ram_kib", "present_kib", "private_kib", "pinned_kib", "locked_kib"} */
+static void add_memory(json_t *stat)
+{
+	json_int_t pid = json_integer_value(json_object_get(stat, "pid"));
+	const json_t *blocks = json_object_get(stat, "ram");
+	struct proc_area ram[RAM_BLOCKS_MAX];
+	struct proc_memory pss;
+	uint64_t bytes, guest = 0;
+	size_t count = MIN(json_array_size(blocks), (size_t)RAM_BLOCKS_MAX);
+	json_t *memory = json_pack("{s:O}", "text", json_object_get(stat, "memory"));
+	FILE *in = open_proc(pid, "smaps");
+
+	for (size_t i = 0; i < count; i++) {
+		const json_t *block = json_array_get(blocks, i);
+		ram[i].start = (uint64_t)json_integer_value(json_object_get(block, "hva"));
+		ram[i].size = (uint64_t)json_integer_value(json_object_get(block, "size"));
+		guest += ram[i].size;
+	}
+	set_kib(memory, "ram_kib", guest);
+	if (in) {
+		proc_smaps(in, ram, count, &pss);
+		fclose(in);
+		set_kib(memory, "private_kib", pss.pss);
+		set_kib(memory, "present_kib", pss.ram_pss);
+	}
+	in = open_proc(pid, "status");
+	if (in && !proc_status(in, "VmPin", &bytes))
+		set_kib(memory, "pinned_kib", bytes);
+	if (in)
+		rewind(in);
+	if (in && !proc_status(in, "VmLck", &bytes))
+		set_kib(memory, "locked_kib", bytes);
+	if (in)
+		fclose(in);
+	json_object_set_new(stat, "memory", memory);
+}
+
+/* The names that vfio-pci gives its interrupts (drivers/vfio/pci/vfio_pci_intrs.c). */
+static int read_interrupt(const char *mode, unsigned vector, const char *bdf, uint64_t *count,
+			  char chip[64])
+{
+	FILE *in = fopen("/proc/interrupts", "re");
+	char action[64];
+
+	if (!in)
+		return -errno;
+	if (!strcmp(mode, "intx"))
+		snprintf(action, sizeof(action), "vfio-intx(%.16s)", bdf);
+	else
+		snprintf(action, sizeof(action), "vfio-%s[%u](%.16s)",
+			 strcmp(mode, "msi") ? "msix" : "msi", vector, bdf);
+	int err = proc_interrupt(in, action, count, chip, 64);
+	fclose(in);
+	return err;
+}
+
+static void add_interrupts(json_t *device)
+{
+	const char *mode = json_string_value(json_object_get(device, "mode"));
+	const char *bdf = json_string_value(json_object_get(device, "bdf"));
+	json_t *vectors = json_object_get(device, "vectors");
+	uint64_t count, total = 0;
+	char chip[64];
+
+	for (size_t i = 0; mode && bdf && i < json_array_size(vectors); i++) {
+		json_t *vector = json_array_get(vectors, i);
+		json_int_t n = json_integer_value(json_object_get(vector, "vector"));
+		if (read_interrupt(mode, (unsigned)n, bdf, &count, chip))
+			continue;
+		json_object_set_new(vector, "interrupts", integer(count));
+		json_object_set_new(vector, "chip", json_string(chip));
+		total += count;
+	}
+	if (mode && bdf && !strcmp(mode, "intx") && !read_interrupt(mode, 0, bdf, &count, chip))
+		total = count;
+	json_object_set_new(device, "interrupts", integer(total));
+}
+
+/* ---- showing ---- */
+
+static const struct cli_column exit_columns[] = {
+	{"EXIT", "exit", CLI_SHOW_PLAIN},
+	{"COUNT", "count", CLI_SHOW_PLAIN},
+	{"PER CPU", "cpus", CLI_SHOW_PLAIN},
+	{0},
+};
+
+static const struct cli_column region_columns[] = {
+	{"REGION", "name", CLI_SHOW_PLAIN},   {"SPACE", "space", CLI_SHOW_PLAIN},
+	{"BASE", "base", CLI_SHOW_HEX},	      {"READS", "reads", CLI_SHOW_PLAIN},
+	{"WRITES", "writes", CLI_SHOW_PLAIN}, {0},
+};
+
+static const struct cli_column number_columns[] = {
+	{"NUMBER", "name", CLI_SHOW_PLAIN},
+	{"VALUE", "value", CLI_SHOW_PLAIN},
+	{0},
+};
+
+static const struct cli_column vector_columns[] = {
+	{"VECTOR", "vector", CLI_SHOW_PLAIN},  {"INTERRUPTS", "interrupts", CLI_SHOW_PLAIN},
+	{"HOST CHIP", "chip", CLI_SHOW_PLAIN}, {"ROUTE", "route", CLI_SHOW_PLAIN},
+	{"MASKED", "masked", CLI_SHOW_PLAIN},  {0},
+};
+
+static const struct cli_column bar_columns[] = {
+	{"BAR", "bar", CLI_SHOW_PLAIN},
+	{"GUEST ADDRESS", "gpa", CLI_SHOW_HEX},
+	{"SIZE", "size", CLI_SHOW_SIZE},
+	{"DIRECT", "mapped", CLI_SHOW_PLAIN},
+	{0},
+};
+
+static void show_exits(const json_t *stat)
+{
+	json_t *rows = json_array(), *count, *exits = json_object_get(stat, "exits");
+	const json_t *cpus = json_object_get(stat, "cpus");
+	const char *reason;
+
+	json_object_foreach(exits, reason, count)
+	{
+		json_t *each = json_array();
+		for (size_t i = 0; i < json_array_size(cpus); i++)
+			json_array_append(
+				each,
+				json_object_get(json_object_get(json_array_get(cpus, i), "exits"),
+						reason));
+		if (json_integer_value(count) > 0)
+			json_array_append_new(rows, json_pack("{s:s,s:O,s:O}", "exit", reason,
+							      "count", count, "cpus", each));
+		json_decref(each);
+	}
+	json_array_append_new(rows, json_pack("{s:s,s:O}", "exit", "total", "count",
+					      json_object_get(stat, "total")));
+	puts("exits to sluice-vmm, by reason");
+	cli_print_table(stdout, exit_columns, rows);
+	json_decref(rows);
+}
+
+static void show_regions(const json_t *stat)
+{
+	const json_t *regions = json_object_get(stat, "regions");
+	json_t *used = json_array();
+
+	for (size_t i = 0; i < json_array_size(regions); i++) {
+		json_t *region = json_array_get(regions, i);
+		if (json_integer_value(json_object_get(region, "reads")) ||
+		    json_integer_value(json_object_get(region, "writes")))
+			json_array_append(used, region);
+	}
+	puts("\nexits by device region");
+	cli_print_table(stdout, region_columns, used);
+	json_decref(used);
+}
+
+static void add_numbers(json_t *sum, const json_t *numbers)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)numbers, name, value)
+		json_object_set_new(sum, name,
+				    json_integer(json_integer_value(value) +
+						 json_integer_value(json_object_get(sum, name))));
+}
+
+/* The VM's numbers and the sum of its CPUs', without zeros. */
+static void show_engine(const json_t *stat)
+{
+	const json_t *cpus = json_object_get(stat, "cpus");
+	json_t *sum = json_object(), *rows = json_array(), *value;
+	const char *name;
+
+	add_numbers(sum, json_object_get(stat, "engine"));
+	for (size_t i = 0; i < json_array_size(cpus); i++)
+		add_numbers(sum, json_object_get(json_array_get(cpus, i), "engine"));
+	json_object_foreach(sum, name, value) if (json_integer_value(value))
+		json_array_append_new(rows, json_pack("{s:s,s:O}", "name", name, "value", value));
+	printf("\nengine: %s\n", json_string_value(json_object_get(stat, "engine_name")));
+	cli_print_table(stdout, number_columns, rows);
+	json_decref(sum);
+	json_decref(rows);
+}
+
+static void show_devices(const json_t *stat)
+{
+	const json_t *devices = json_object_get(stat, "devices");
+
+	for (size_t i = 0; i < json_array_size(devices); i++) {
+		const json_t *device = json_array_get(devices, i);
+		printf("\n%s: guest %s, interrupts %s (%lld), config reads %lld, writes %lld, "
+		       "table writes %lld\n",
+		       json_string_value(json_object_get(device, "name")),
+		       json_string_value(json_object_get(device, "guest")),
+		       json_string_value(json_object_get(device, "mode")),
+		       json_integer_value(json_object_get(device, "interrupts")),
+		       json_integer_value(json_object_get(device, "config_reads")),
+		       json_integer_value(json_object_get(device, "config_writes")),
+		       json_integer_value(json_object_get(device, "table_writes")));
+		if (json_array_size(json_object_get(device, "vectors")))
+			cli_print_table(stdout, vector_columns, json_object_get(device, "vectors"));
+		cli_print_table(stdout, bar_columns, json_object_get(device, "bars"));
+	}
+}
+
+static uint64_t kib_of(const json_t *memory, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(memory, key)) * KIB;
+}
+
+static void show_memory(const json_t *stat)
+{
+	const json_t *memory = json_object_get(stat, "memory");
+	char present[PARSE_SIZE_TEXT], locked[PARSE_SIZE_TEXT], private[PARSE_SIZE_TEXT];
+
+	format_size(kib_of(memory, "present_kib"), present);
+	format_size(kib_of(memory, "pinned_kib") + kib_of(memory, "locked_kib"), locked);
+	format_size(kib_of(memory, "private_kib"), private);
+	printf("\nguest RAM: %s; %s present, %s locked\n",
+	       json_string_value(json_object_get(memory, "text")), present, locked);
+	printf("private memory of sluice-vmm (PSS without guest RAM): %s\n", private);
+}
+
+int cmd_vm_stat(struct cli *cli, const struct cli_args *args)
+{
+	json_t *stat = vm_call(cli, args->operand, "stat");
+
+	if (!stat)
+		return CLI_FAILED;
+	add_memory(stat);
+	for (size_t i = 0; i < json_array_size(json_object_get(stat, "devices")); i++)
+		add_interrupts(json_array_get(json_object_get(stat, "devices"), i));
+	if (cli->json) {
+		cli_print_json(stdout, stat);
+	} else {
+		show_exits(stat);
+		show_regions(stat);
+		show_engine(stat);
+		show_devices(stat);
+		show_memory(stat);
+	}
+	json_decref(stat);
+	return CLI_OK;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* commands: the grammar of sluice, one row per command. See args.h. */
+#include "cli/cli.h"
+
+#include "hv-core/hv.h"
+
+#include "base/util.h"
+
+const struct cli_noun cli_nouns[] = {
+	{"host", "the machine: virtualization, IOMMU, memory"},
+	{"pf", "physical functions: devices that can be divided"},
+	{"vf", "virtual functions: the parts of a PF that VMs get"},
+	{"iommu", "IOMMU groups: what can be handed out apart from the rest"},
+	{"vm", "virtual machines"},
+	{"completion", "completion of commands in a shell"},
+	{0},
+};
+
+const struct cli_option cli_common[] = {
+	{.name = "--json", .help = "print JSON instead of text"},
+	{.name = "--dry-run", .help = "check everything, say what would be done, change nothing"},
+	{.name = "--help", .help = "explain the command, with examples"},
+	{0},
+};
+
+#define EXAMPLES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static const struct cli_option vf_create_options[] = {
+	{.name = "--count",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 65535,
+	 .required = true,
+	 .help = "how many VFs the PF shall have"},
+	{.name = "--probe", .help = "let the host's own drivers take the new VFs"},
+	{0},
+};
+
+static const struct cli_option vf_set_options[] = {
+	{.name = "--mac",
+	 .value = "MAC",
+	 .kind = CLI_TEXT,
+	 .help = "station address, such as 02:00:00:00:00:01"},
+	{.name = "--vlan",
+	 .value = "ID[,qos=Q]",
+	 .kind = CLI_TEXT,
+	 .help = "VLAN 1 to 4094 with priority 0 to 7; 0 for none"},
+	{.name = "--spoof-check",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "drop frames that the VF sends with another source address"},
+	{.name = "--trust",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "let the VF change its address and turn on promiscuous mode"},
+	{.name = "--max-rate",
+	 .value = "MBIT",
+	 .kind = CLI_NUMBER,
+	 .max = UINT32_MAX,
+	 .help = "highest transmit rate in Mb/s; 0 for no limit"},
+	{.name = "--min-rate",
+	 .value = "MBIT",
+	 .kind = CLI_NUMBER,
+	 .max = UINT32_MAX,
+	 .help = "guaranteed transmit rate in Mb/s; 0 for none"},
+	{0},
+};
+
+static const struct cli_option vm_run_options[] = {
+	{.name = "--kernel",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .required = true,
+	 .help = "Linux bzImage, or ELF with a PVH entry"},
+	{.name = "--initrd", .value = "FILE", .kind = CLI_FILE, .help = "initial RAM disk"},
+	{.name = "--append",
+	 .value = "TEXT",
+	 .kind = CLI_TEXT,
+	 .help = "kernel command line (console=ttyS0 for output)"},
+	{.name = "--cpus",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = HV_MAX_CPUS,
+	 .help = "virtual CPUs (1)"},
+	{.name = "--memory",
+	 .value = "SIZE[,pages=4k|thp|2m|1g]",
+	 .kind = CLI_TEXT,
+	 .help = "guest RAM, and the pages that hold it (512M,pages=thp)"},
+	{.name = "--pin",
+	 .value = "VCPU:CPU,...",
+	 .kind = CLI_TEXT,
+	 .help = "keep virtual CPUs on CPUs of the host, such as 0:2,1:3"},
+	{.name = "--vf",
+	 .value = "PF[/N][:KEY=VALUE,...]",
+	 .kind = CLI_VF,
+	 .repeat = true,
+	 .help = "give the VM a VF (the first free one without /N), with settings mac, vlan, qos, "
+		 "spoof-check, trust, max-rate, min-rate"},
+	{.name = "--device",
+	 .value = "ADDRESS",
+	 .kind = CLI_BDF,
+	 .repeat = true,
+	 .help = "give the VM a whole PCI function"},
+	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
+	{.name = "--on-reboot",
+	 .value = "restart|exit",
+	 .kind = CLI_WORD,
+	 .words = "restart|exit",
+	 .help = "what a reboot of the guest does (restart)"},
+	{.name = "--no-kaslr", .help = "load the kernel where it was linked"},
+	{0},
+};
+
+static const struct cli_option vm_stop_options[] = {
+	{.name = "--force", .help = "stop it where it stands, without asking the guest"},
+	{.name = "--timeout",
+	 .value = "S",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 86400,
+	 .help = "seconds to wait for the guest (60)"},
+	{0},
+};
+
+const struct cli_command cli_commands[] = {
+	{.noun = "host",
+	 .verb = "show",
+	 .run = cmd_host_show,
+	 .summary = "what this machine offers to virtual machines",
+	 .about =
+		 "Shows the CPU and its virtualization, /dev/kvm, the IOMMU and its interrupt remapping, "
+		 "memory and huge pages, the VFIO modules, and how many PFs there are.",
+	 .examples = EXAMPLES("sluice host show", "sluice host show --json")},
+	{.noun = "pf",
+	 .verb = "list",
+	 .run = cmd_pf_list,
+	 .summary = "the devices that can be divided",
+	 .about = "Lists every PCI function with the SR-IOV capability.",
+	 .examples = EXAMPLES("sluice pf list")},
+	{.noun = "vf",
+	 .verb = "list",
+	 .run = cmd_vf_list,
+	 .operand = "PF",
+	 .operand_kind = CLI_PF,
+	 .operand_optional = true,
+	 .summary = "the VFs there are, their settings and owners",
+	 .about =
+		 "Lists the VFs of one PF, or of all. A VF is free, held by a VM that runs, orphaned "
+		 "(its VM is gone without giving it back: see vf release), or foreign (used by "
+		 "something that is not sluice; it is shown and never touched).",
+	 .examples = EXAMPLES("sluice vf list", "sluice vf list ens1f0 --json")},
+	{.noun = "vf",
+	 .verb = "create",
+	 .run = cmd_vf_create,
+	 .changes = true,
+	 .operand = "PF",
+	 .operand_kind = CLI_PF,
+	 .options = vf_create_options,
+	 .summary = "make a PF have N VFs",
+	 .about = "The number of VFs can only be changed while nobody uses one of them.",
+	 .examples = EXAMPLES("sluice vf create ens1f0 --count 4",
+			      "sluice vf create 0000:01:00.0 --count 4 --dry-run")},
+	{.noun = "vf",
+	 .verb = "destroy",
+	 .run = cmd_vf_destroy,
+	 .changes = true,
+	 .operand = "PF",
+	 .operand_kind = CLI_PF,
+	 .summary = "take all VFs of a PF away",
+	 .about = "Refused while one of them is in use.",
+	 .examples = EXAMPLES("sluice vf destroy ens1f0")},
+	{.noun = "vf",
+	 .verb = "set",
+	 .run = cmd_vf_set,
+	 .changes = true,
+	 .operand = "PF/N",
+	 .operand_kind = CLI_VF,
+	 .options = vf_set_options,
+	 .summary = "change the settings of a VF",
+	 .about = "What the device's driver cannot do is refused with the driver's own words, and "
+		  "what had been set before it is put back.",
+	 .examples = EXAMPLES("sluice vf set ens1f0/2 --mac 02:00:00:00:00:02 --vlan 100,qos=3",
+			      "sluice vf set ens1f0/2 --spoof-check off --trust on")},
+	{.noun = "vf",
+	 .verb = "release",
+	 .run = cmd_vf_release,
+	 .changes = true,
+	 .operand = "PF/N",
+	 .operand_kind = CLI_VF,
+	 .summary = "take a VF back from a VM that is gone",
+	 .about =
+		 "Gives an orphaned VF, or a whole device named by its address, its driver and settings back. "
+		 "Refused while its VM lives.",
+	 .examples = EXAMPLES("sluice vf release ens1f0/2", "sluice vf release 0000:02:00.0")},
+	{.noun = "iommu",
+	 .verb = "show",
+	 .run = cmd_iommu_show,
+	 .operand = "ADDRESS",
+	 .operand_kind = CLI_BDF,
+	 .operand_optional = true,
+	 .summary = "IOMMU groups, their members and drivers",
+	 .about =
+		 "A group goes to a VM as a whole, and only when no member of it is held by a host "
+		 "driver. With the address of a device, shows its group alone.",
+	 .examples = EXAMPLES("sluice iommu show", "sluice iommu show 0000:01:10.0")},
+	{.noun = "vm",
+	 .verb = "run",
+	 .run = cmd_vm_run,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_TEXT,
+	 .operand_optional = true,
+	 .options = vm_run_options,
+	 .summary = "start a virtual machine",
+	 .about =
+		 "Without --detach the guest's serial line is on this terminal. Ctrl-C presses the "
+		 "guest's power button, a second Ctrl-C stops it where it stands. Ctrl-] is a prefix: "
+		 "followed by c it sends Ctrl-C to the guest, by q it stops the guest at once, and "
+		 "typed twice it sends itself. The exit status is 0 when the guest powered itself "
+		 "off, and 1 otherwise.\n\n"
+		 "VFs and devices are prepared for the VM, and given back with their former drivers "
+		 "and settings when it ends.",
+	 .examples = EXAMPLES("sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
+			      "console=ttyS0 --vf ens1f0",
+			      "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
+			      "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach")},
+	{.noun = "vm",
+	 .verb = "list",
+	 .run = cmd_vm_list,
+	 .summary = "the VMs that run, and what is left of those that died",
+	 .about =
+		 "A VM is running; starting; orphaned, when it died and its devices were not given "
+		 "back; or ended, with the way it ended, while its log is kept because it did not "
+		 "end well (vm stop forgets it).",
+	 .examples = EXAMPLES("sluice vm list", "sluice vm list --json")},
+	{.noun = "vm",
+	 .verb = "show",
+	 .run = cmd_vm_show,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "how a VM was started, its devices and DMA mappings",
+	 .about = "Shows the VM's configuration, its IOMMU groups and what its devices may reach.",
+	 .examples = EXAMPLES("sluice vm show web")},
+	{.noun = "vm",
+	 .verb = "stat",
+	 .run = cmd_vm_stat,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "exits, interrupts and memory of a running VM",
+	 .about =
+		 "Counts since the VM's start (or its last reset): exits by reason and by device, the "
+		 "engine's own numbers, interrupts per vector of each device it was given, and the memory that "
+		 "the VM's process uses beside the guest's RAM.",
+	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json")},
+	{.noun = "vm",
+	 .verb = "maps",
+	 .run = cmd_vm_maps,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "what a VM's devices may reach through the IOMMU",
+	 .about =
+		 "Lists the DMA mappings: the I/O address, which is the guest's own physical address, "
+		 "the size, and what lies there.",
+	 .examples = EXAMPLES("sluice vm maps web")},
+	{.noun = "vm",
+	 .verb = "stop",
+	 .run = cmd_vm_stop,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .options = vm_stop_options,
+	 .summary = "ask a VM to power off, or make it",
+	 .about = "Presses the guest's power button and waits until the VM is gone and its devices "
+		  "are back. Of a VM that died, gives back what it held and removes its traces.",
+	 .examples = EXAMPLES("sluice vm stop web", "sluice vm stop web --force")},
+	{.noun = "vm",
+	 .verb = "console",
+	 .run = cmd_vm_console,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "the serial line of a running VM",
+	 .about =
+		 "Shows the last 64 KiB of the guest's output and what follows, and types into it. "
+		 "Ctrl-] leaves; the VM runs on.",
+	 .examples = EXAMPLES("sluice vm console web")},
+	{.noun = "completion",
+	 .verb = "bash",
+	 .run = cmd_completion_bash,
+	 .summary = "a completion script for bash",
+	 .about = "Prints the script; load it with source, or install it.",
+	 .examples = EXAMPLES("source <(sluice completion bash)")},
+	{0},
+};

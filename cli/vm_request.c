@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vm_request: see vm_request.h. */
+#include "cli/vm_request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "base/util.h"
+#include "cli/proc.h"
+#include "cli/vm_dir.h"
+#include "iommu/iommu.h"
+
+#define RAM_MIN	      (16 * MIB)
+#define RAM_MAX	      (16 * 1024 * GIB)
+#define HOST_CPUS_MAX 8192
+
+/* ---- the text ---- */
+
+static uint64_t page_size(enum hv_pages pages)
+{
+	return pages == HV_PAGES_2M ? 2 * MIB : pages == HV_PAGES_1G ? GIB : 4 * KIB;
+}
+
+int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, char why[VF_SPEC_WHY])
+{
+	size_t len = strcspn(text, ",");
+	char size[32];
+
+	snprintf(size, sizeof(size), "%.*s", (int)MIN(len, sizeof(size)), text);
+	if (parse_size(size, RAM_MIN, RAM_MAX, ram)) {
+		snprintf(why, VF_SPEC_WHY,
+			 "memory '%.40s': not a size such as 512M, from 16M to 16T", text);
+		return -EINVAL;
+	}
+	if (text[len] &&
+	    (strncmp(text + len, ",pages=", 7) != 0 || vmm_pages_parse(text + len + 7, pages))) {
+		snprintf(why, VF_SPEC_WHY,
+			 "memory '%.40s': only ,pages=4k|thp|2m|1g may follow the size", text);
+		return -EINVAL;
+	}
+	if (!IS_ALIGNED(*ram, page_size(*pages))) {
+		snprintf(why, VF_SPEC_WHY, "memory '%.40s': not a multiple of its %s pages", text,
+			 vmm_pages_name(*pages));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int vm_request_pin(const char *text, unsigned cpus, int *pin, char why[VF_SPEC_WHY])
+{
+	while (*text) {
+		size_t len = strcspn(text, ",");
+		unsigned vcpu, cpu;
+		int end = 0;
+		if (sscanf(text, "%4u:%4u%n", &vcpu, &cpu, &end) != 2 || (size_t)end != len) {
+			snprintf(why, VF_SPEC_WHY, "pin '%.40s': not of the form VCPU:CPU,…", text);
+			return -EINVAL;
+		}
+		if (vcpu >= cpus || cpu >= HOST_CPUS_MAX || pin[vcpu] >= 0) {
+			snprintf(why, VF_SPEC_WHY, "pin '%.*s': virtual CPU %s", (int)len, text,
+				 vcpu >= cpus ? "past the last"
+					      : "named twice, or no such host CPU");
+			return -EINVAL;
+		}
+		pin[vcpu] = (int)cpu;
+		text += len + (text[len] == ',');
+	}
+	return 0;
+}
+
+static int parse_machine(const struct cli_args *args, struct vm_request *r, char *why)
+{
+	int err = vm_request_memory(cli_text(args, "--memory", "512M"), &r->ram, &r->pages, why);
+
+	r->cpus = (unsigned)cli_number(args, "--cpus", 1);
+	for (size_t i = 0; i < HV_MAX_CPUS; i++)
+		r->pin[i] = -1;
+	if (!err && cli_has(args, "--pin"))
+		err = vm_request_pin(cli_text(args, "--pin", ""), r->cpus, r->pin, why);
+	return err;
+}
+
+static int parse_picks(const struct cli_args *args, struct vm_request *r, char *why)
+{
+	const struct cli_given *given = NULL;
+
+	while ((given = cli_next(args, "--vf", given)) && r->pick_count < VMM_DEVICES_MAX) {
+		struct vm_pick *pick = &r->picks[r->pick_count++];
+		pick->is_vf = true;
+		int err = vf_spec_parse(given->text, &pick->spec, why);
+		if (err)
+			return err;
+	}
+	const struct cli_given *device = NULL;
+	while (!given && (device = cli_next(args, "--device", device)) &&
+	       r->pick_count < VMM_DEVICES_MAX) {
+		struct vm_pick *pick = &r->picks[r->pick_count++];
+		bdf_parse(device->text, &pick->bdf); /* checked when the option was read */
+	}
+	if (!given && !device)
+		return 0;
+	snprintf(why, VF_SPEC_WHY, "more than %d devices for one VM", VMM_DEVICES_MAX);
+	return -EINVAL;
+}
+
+static void set_name(struct vm_request *r, const char *name)
+{
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	snprintf(r->subject, sizeof(r->subject), "vm %s", r->name);
+}
+
+int vm_request_parse(const struct cli_args *args, struct vm_request *r)
+{
+	char why[VF_SPEC_WHY];
+
+	*r = (struct vm_request){.pages = HV_PAGES_THP, .subject = "vm run"};
+	r->kernel = cli_text(args, "--kernel", NULL);
+	r->initrd = cli_text(args, "--initrd", NULL);
+	r->cmdline = cli_text(args, "--append", "");
+	r->kaslr = !cli_has(args, "--no-kaslr");
+	r->restart = strcmp(cli_text(args, "--on-reboot", "restart"), "restart") == 0;
+	r->detach = cli_has(args, "--detach");
+	if (args->operand && !vmm_name_valid(args->operand))
+		return log_fail(
+			-EINVAL, "vm run",
+			"'%s' is no name for a VM: up to %d letters, digits, '.', '_', '-', "
+			"starting with a letter or digit",
+			args->operand, VMM_NAME_MAX - 1);
+	if (args->operand)
+		set_name(r, args->operand);
+	int err = parse_machine(args, r, why);
+	if (!err)
+		err = parse_picks(args, r, why);
+	return err ? log_fail(err, r->subject, "%s", why) : 0;
+}
+
+int vm_request_name(const struct cli *cli, struct vm_request *r)
+{
+	for (unsigned i = 1; !r->name[0] && i < 10000; i++) {
+		char name[VMM_NAME_MAX];
+		snprintf(name, sizeof(name), "vm-%u", i);
+		if (!vm_known(cli, name))
+			set_name(r, name);
+	}
+	return r->name[0] ? 0
+			  : log_fail(-EEXIST, "vm run", "no name is left; name the VM yourself");
+}
+
+/* ---- memory ---- */
+
+static int check_huge(const struct sysfs *fs, const struct vm_request *r)
+{
+	unsigned long long kib = page_size(r->pages) / KIB;
+	uint64_t pages = r->ram / page_size(r->pages), free_pages;
+
+	if (sysfs_read_u64(fs, &free_pages, "kernel/mm/hugepages/hugepages-%llukB/free_hugepages",
+			   kib))
+		return log_fail(-ENOMEM, r->subject, "the host has no pages of %s; use pages=thp",
+				vmm_pages_name(r->pages));
+	if (free_pages >= pages)
+		return 0;
+	return log_fail(-ENOMEM, r->subject,
+			"needs %llu huge pages of %s, %llu are free; reserve them: echo %llu > "
+			"/sys/kernel/mm/hugepages/hugepages-%llukB/nr_hugepages",
+			(unsigned long long)pages, vmm_pages_name(r->pages),
+			(unsigned long long)free_pages, (unsigned long long)pages, kib);
+}
+
+int vm_request_check_memory(struct cli *cli, const struct vm_request *r)
+{
+	char wanted[PARSE_SIZE_TEXT], there[PARSE_SIZE_TEXT];
+	const struct sysfs *fs = cli_sysfs(cli);
+	uint64_t available = UINT64_MAX;
+
+	if (!fs)
+		return -EIO;
+	if (r->pages == HV_PAGES_2M || r->pages == HV_PAGES_1G)
+		return check_huge(fs, r);
+	FILE *in = fopen("/proc/meminfo", "re");
+	if (in) {
+		proc_meminfo(in, "MemAvailable", &available);
+		fclose(in);
+	}
+	if (r->ram <= available)
+		return 0;
+	return log_fail(
+		-ENOMEM, r->subject,
+		"needs %s of memory, %s are available; stop something or pass a smaller --memory",
+		format_size(r->ram, wanted), format_size(available, there));
+}
+
+/* ---- VFs and devices ---- */
+
+static bool picked(const struct vm_request *r, size_t before, struct bdf bdf)
+{
+	for (size_t i = 0; i < before; i++)
+		if (bdf_equal(r->picks[i].bdf, bdf))
+			return true;
+	return false;
+}
+
+/* The first VF of the PF that nobody has, and that was not picked already. */
+static int find_free(struct sriov *sriov, const struct vm_request *r, size_t index,
+		     const struct sriov_pf *pf, struct sriov_vf *out)
+{
+	char name[BDF_TEXT];
+	struct sriov_vf *vfs = NULL;
+	size_t count, i;
+	int err = sriov_vf_list(sriov, pf, &vfs, &count);
+
+	if (err)
+		return err;
+	for (i = 0; i < count; i++)
+		if (vfs[i].state == SRIOV_VF_FREE && !picked(r, index, vfs[i].bdf))
+			break;
+	const char *subject = pf->ifname[0] ? pf->ifname : bdf_format(pf->bdf, name);
+	if (i < count)
+		*out = vfs[i];
+	else if (count)
+		err = log_fail(-EBUSY, r->subject,
+			       "all %zu VFs of %s are in use; see sluice vf list %s", count,
+			       subject, subject);
+	else
+		err = log_fail(-ENODEV, r->subject,
+			       "%s has no VFs; make some: sluice vf create %s --count %u", subject,
+			       subject, MIN(4u, pf->total_vfs));
+	free(vfs);
+	return err;
+}
+
+/* Whether `text` names a PF; silently, since it may be a VF's address. */
+static bool names_pf(struct sriov *sriov, const char *text, struct sriov_pf *out)
+{
+	struct sriov_pf *pfs = NULL;
+	size_t count = 0;
+	struct bdf bdf;
+	bool found = false, is_bdf = bdf_parse(text, &bdf) == 0;
+
+	if (sriov_pf_list(sriov, &pfs, &count))
+		return false;
+	for (size_t i = 0; i < count && !found; i++) {
+		found = !strcmp(pfs[i].ifname, text) || (is_bdf && bdf_equal(pfs[i].bdf, bdf));
+		if (found)
+			*out = pfs[i];
+	}
+	free(pfs);
+	return found;
+}
+
+static int find_vf(struct sriov *sriov, struct vm_request *r, size_t index)
+{
+	struct vm_pick *pick = &r->picks[index];
+	struct bdf address;
+	struct sriov_pf pf;
+	int err;
+
+	if (!strchr(pick->spec.vf, '/') && names_pf(sriov, pick->spec.vf, &pf))
+		err = find_free(sriov, r, index, &pf, &pick->vf);
+	else if (strchr(pick->spec.vf, '/') || bdf_parse(pick->spec.vf, &address) == 0)
+		err = sriov_vf_find(sriov, pick->spec.vf, &pick->vf);
+	else
+		err = sriov_pf_find(sriov, pick->spec.vf, &pf)
+			      ?: -ENODEV; /* says which PFs there are */
+	if (err)
+		return err;
+	pick->bdf = pick->vf.bdf;
+	if (pick->vf.state == SRIOV_VF_HELD)
+		return log_fail(-EBUSY, r->subject,
+				"%s/%u is held by vm %s (pid %d); stop it or take another",
+				pick->vf.pf, pick->vf.index, pick->vf.owner, (int)pick->vf.pid);
+	if (pick->vf.state == SRIOV_VF_FOREIGN)
+		return log_fail(
+			-EBUSY, r->subject,
+			"%s/%u is in use by something that is not sluice (pid %d, driver %s)",
+			pick->vf.pf, pick->vf.index, (int)pick->vf.pid, pick->vf.driver);
+	return 0;
+}
+
+/* That there is such a device, and an IOMMU to keep it in bounds. */
+static int check_group(const struct sysfs *fs, struct bdf bdf)
+{
+	struct iommu_group *group = NULL;
+	int err = iommu_group_read(fs, bdf, &group);
+
+	free(group);
+	return err;
+}
+
+int vm_request_find(struct cli *cli, struct vm_request *r)
+{
+	struct sriov *sriov = r->pick_count ? cli_sriov(cli) : NULL;
+	const struct sysfs *fs = cli_sysfs(cli);
+	int err = fs && (sriov || !r->pick_count) ? 0 : -EIO;
+	char bdf[BDF_TEXT];
+
+	for (size_t i = 0; i < r->pick_count && !err; i++) {
+		struct vm_pick *pick = &r->picks[i];
+		if (pick->is_vf)
+			err = find_vf(sriov, r, i);
+		if (!err && picked(r, i, pick->bdf))
+			err = log_fail(-EINVAL, r->subject, "%s is named twice",
+				       bdf_format(pick->bdf, bdf));
+		if (!err)
+			err = check_group(fs, pick->bdf);
+	}
+	return err;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vm_request: what `vm run` was asked for, read from the command line and checked against the
+ * machine, before anything is changed.
+ */
+#ifndef CLI_VM_REQUEST_H
+#define CLI_VM_REQUEST_H
+
+#include "cli/cli.h"
+#include "cli/vf_spec.h"
+#include "cli/vmm_config.h"
+
+/* One function for the VM: a VF with settings, or a whole device. */
+struct vm_pick {
+	bool is_vf;
+	struct vf_spec spec; /* as typed */
+	struct sriov_vf vf;  /* as found */
+	struct bdf bdf;
+};
+
+struct vm_request {
+	char name[VMM_NAME_MAX]; /* "" until one is chosen */
+	char subject[VMM_NAME_MAX + 4];
+	unsigned cpus;
+	int pin[HV_MAX_CPUS];
+	uint64_t ram;
+	enum hv_pages pages;
+	bool kaslr, restart, detach;
+	const char *kernel, *initrd, *cmdline; /* borrowed from the command line */
+	struct vm_pick picks[VMM_DEVICES_MAX];
+	size_t pick_count;
+};
+
+/* The text alone. Failures (-EINVAL) are mistakes in usage. */
+int vm_request_parse(const struct cli_args *args, struct vm_request *request);
+/* Chooses a name when none was given. */
+int vm_request_name(const struct cli *cli, struct vm_request *request);
+/* Memory and huge pages enough? */
+int vm_request_check_memory(struct cli *cli, const struct vm_request *request);
+/* Finds each VF and device that was named, and refuses what another VM has. A VF that a dead VM
+ * left behind is acceptable: it is taken back before the start. */
+int vm_request_find(struct cli *cli, struct vm_request *request);
+
+/* "1G,pages=2m" */
+int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, char why[VF_SPEC_WHY]);
+/* "0:2,1:3"; pin has `cpus` entries, filled with -1 before. */
+int vm_request_pin(const char *text, unsigned cpus, int *pin, char why[VF_SPEC_WHY]);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vm_spawn: see vm_spawn.h. */
+#include "cli/vm_spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/rpc.h"
+#include "base/util.h"
+#include "cli/console.h"
+#include "cli/vm_dir.h"
+#include "iommu/iommu.h"
+
+/* ---- opening ---- */
+
+static int open_image(const struct vm_request *r, const char *what, const char *path,
+		      struct vmm_file *file)
+{
+	struct stat st;
+
+	file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (file->fd < 0)
+		return log_fail(-errno, r->subject, "%s %s not opened: %m", what, path);
+	if (fstat(file->fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+		return log_fail(-EINVAL, r->subject, "%s %s is not a file, or empty", what, path);
+	file->name = strdup(path);
+	return file->name ? 0 : -ENOMEM;
+}
+
+static int open_kvm(const struct vm_request *r, struct vmm_config *config)
+{
+	config->engine_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (config->engine_fd >= 0)
+		return 0;
+	return log_fail(-errno, r->subject, "/dev/kvm not opened: %m; %s",
+			errno == EACCES ? "run as root or join the group kvm"
+					: "turn virtualization on in the firmware and load "
+					  "kvm_intel or kvm_amd");
+}
+
+int vm_open_files(const struct vm_request *r, struct vmm_config *config)
+{
+	int err = open_image(r, "kernel", r->kernel, &config->kernel);
+
+	if (!err && r->initrd)
+		err = open_image(r, "initrd", r->initrd, &config->initrd);
+	return err ? err : open_kvm(r, config);
+}
+
+static int add_group(const struct vm_request *r, int id, struct vmm_config *config)
+{
+	char path[32];
+
+	for (size_t i = 0; i < config->group_count; i++)
+		if (config->groups[i].id == id)
+			return 0;
+	struct vmm_group *group = &config->groups[config->group_count++];
+	snprintf(path, sizeof(path), "/dev/vfio/%d", id);
+	*group = (struct vmm_group){.id = id, .fd = open(path, O_RDWR | O_CLOEXEC)};
+	return group->fd >= 0 ? 0 : log_fail(-errno, r->subject, "%s not opened: %m", path);
+}
+
+static int add_device(struct cli *cli, const struct vm_request *r, const struct vm_pick *pick,
+		      struct vmm_config *config)
+{
+	struct vmm_device *device = &config->devices[config->device_count++];
+	struct iommu_group *group = NULL;
+	char bdf[BDF_TEXT], name[96];
+	int err = iommu_group_read(cli_sysfs(cli), pick->bdf, &group);
+
+	bdf_format(pick->bdf, bdf);
+	if (pick->is_vf)
+		snprintf(name, sizeof(name), "vf %s/%u (%s)", pick->vf.pf, pick->vf.index, bdf);
+	else
+		snprintf(name, sizeof(name), "device %s", bdf);
+	*device = (struct vmm_device){.bdf = pick->bdf, .name = strdup(name)};
+	if (!err) {
+		device->group = group->id;
+		err = add_group(r, group->id, config);
+	}
+	free(group);
+	return err;
+}
+
+static int open_vfio(struct cli *cli, const struct vm_request *r, struct vmm_config *config)
+{
+	int err = 0;
+
+	if (!r->pick_count)
+		return 0;
+	config->container_fd = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	if (config->container_fd < 0)
+		return log_fail(-errno, r->subject, "/dev/vfio/vfio not opened: %m; load vfio_pci");
+	for (size_t i = 0; i < r->pick_count && !err; i++)
+		err = add_device(cli, r, &r->picks[i], config);
+	return err;
+}
+
+static int open_socket(struct cli *cli, const struct vm_request *r, const char *file, int *fd)
+{
+	char path[CLI_PATH];
+	int err = vm_path(cli, r->name, file, path);
+
+	if (err)
+		return err;
+	*fd = rpc_listen(path);
+	return *fd >= 0 ? 0 : log_fail(*fd, path, "no socket made: %s", strerror(-*fd));
+}
+
+/* Unpacked kernels; without the folder every start unpacks its own. */
+static int open_cache(const struct cli *cli)
+{
+	char path[CLI_PATH];
+
+	if (snprintf(path, sizeof(path), "%s/kernels", cli->state_dir) >= CLI_PATH)
+		return -1;
+	if ((mkdir(cli->state_dir, 0755) < 0 && errno != EEXIST) ||
+	    (mkdir(path, 0700) < 0 && errno != EEXIST))
+		return -1;
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_config *config)
+{
+	config->name = strdup(r->name);
+	config->cmdline = strdup(r->cmdline);
+	config->cpus = r->cpus;
+	memcpy(config->pin, r->pin, sizeof(config->pin));
+	config->ram = r->ram;
+	config->pages = r->pages;
+	config->kaslr = r->kaslr;
+	config->restart = r->restart;
+	config->cache_fd = open_cache(cli);
+	int err = config->name && config->cmdline ? open_vfio(cli, r, config) : -ENOMEM;
+	if (!err)
+		err = open_socket(cli, r, VM_CTL, &config->ctl_fd);
+	return err ? err : open_socket(cli, r, VM_CONSOLE, &config->console_fd);
+}
+
+/* Every descriptor in `config`, one after the other; NULL behind the last. */
+static int *each_fd(struct vmm_config *config, size_t i)
+{
+	int *const single[] = {&config->kernel.fd,    &config->initrd.fd, &config->engine_fd,
+			       &config->container_fd, &config->ctl_fd,	  &config->console_fd,
+			       &config->report_fd,    &config->lock_fd,	  &config->cache_fd};
+
+	if (i < ARRAY_SIZE(single))
+		return single[i];
+	i -= ARRAY_SIZE(single);
+	return i < config->group_count ? &config->groups[i].fd : NULL;
+}
+
+void vm_config_close(struct vmm_config *config)
+{
+	int *fd;
+
+	for (size_t i = 0; (fd = each_fd(config, i)); i++)
+		io_close(fd);
+}
+
+/* ---- starting ---- */
+
+static int write_config(struct cli *cli, const struct vm_request *r,
+			const struct vmm_config *config, int *fd)
+{
+	json_t *json = vmm_config_encode(config);
+	int err;
+
+	*fd = memfd_create("sluice-vmm-config", MFD_CLOEXEC);
+	if (!json)
+		err = log_fail(-EINVAL, r->subject, "a file name or the command line is not UTF-8");
+	else if (*fd < 0 || json_dumpfd(json, *fd, JSON_COMPACT) < 0)
+		err = log_fail(-EIO, r->subject, "configuration not written: %m");
+	else
+		err = vm_write_json(cli, r->name, VM_CONFIG, json);
+	json_decref(json);
+	if (err)
+		io_close(fd);
+	return err;
+}
+
+/* $SLUICE_VMM; else the program beside this one, or where it is installed; else from PATH. */
+static void find_vmm(char path[PATH_MAX])
+{
+	static const char *const places[] = {"sluice-vmm", "../libexec/sluice/sluice-vmm"};
+	const char *wanted = getenv("SLUICE_VMM");
+	char self[PATH_MAX - 64];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
+
+	if (wanted && *wanted) {
+		snprintf(path, PATH_MAX, "%s", wanted);
+		return;
+	}
+	for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
+		snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - self), self, places[i]);
+		if (access(path, X_OK) == 0)
+			return;
+	}
+	strcpy(path, "sluice-vmm");
+}
+
+/* In the child. Only returns when the program could not be started. */
+static void become_vmm(struct vmm_config *config, int config_fd, int log_fd)
+{
+	int *fd, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	char path[PATH_MAX], number[16];
+	sigset_t none;
+
+	setsid(); /* keys typed at the terminal are no signals for it */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	dup2(null, STDIN_FILENO);
+	dup2(log_fd, STDOUT_FILENO);
+	dup2(log_fd, STDERR_FILENO);
+	syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
+	io_set_cloexec(config_fd, 0);
+	for (size_t i = 0; (fd = each_fd(config, i)); i++)
+		if (*fd >= 0)
+			io_set_cloexec(*fd, 0);
+	find_vmm(path);
+	snprintf(number, sizeof(number), "%d", config_fd);
+	execlp(path, "sluice-vmm", number, (char *)NULL);
+	log_error(path, "not started: %m; set SLUICE_VMM to where sluice-vmm is");
+}
+
+static int start(struct cli *cli, const struct vm_request *r, struct vmm_config *config,
+		 struct vm_process *out)
+{
+	int report[2], config_fd = -1;
+	char log[CLI_PATH];
+	int err = vm_path(cli, r->name, VM_LOG, log);
+
+	if (err)
+		return err;
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return log_fail(-errno, r->subject, "no pipe: %m");
+	config->report_fd = report[1];
+	int log_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	if (log_fd < 0)
+		err = log_fail(-errno, log, "not opened: %m");
+	if (!err)
+		err = write_config(cli, r, config, &config_fd);
+	if (!err) {
+		out->pid = fork();
+		if (out->pid == 0) {
+			become_vmm(config, config_fd, log_fd);
+			_exit(127);
+		}
+		out->pidfd = out->pid > 0 ? (int)syscall(SYS_pidfd_open, out->pid, 0) : -1;
+		out->report = report[0];
+		io_set_nonblock(report[0], 1);
+		if (out->pidfd < 0)
+			err = log_fail(-errno, r->subject, "no process made: %m");
+	}
+	if (err)
+		io_close(&report[0]);
+	io_close(&config_fd);
+	io_close(&log_fd);
+	return err;
+}
+
+static int connect_console(struct cli *cli, const struct vm_request *r, int *fd)
+{
+	char path[CLI_PATH];
+	int err = vm_path(cli, r->name, VM_CONSOLE, path);
+
+	if (err)
+		return err;
+	*fd = console_connect(path);
+	return *fd >= 0 ? 0 : log_fail(*fd, path, "not connected: %s", strerror(-*fd));
+}
+
+int vm_spawn(struct cli *cli, const struct vm_request *r, struct vmm_config *config, int lock,
+	     struct vm_process *out)
+{
+	*out = (struct vm_process){.pid = -1, .pidfd = -1, .report = -1, .console = -1};
+	config->lock_fd = fcntl(lock, F_DUPFD_CLOEXEC, 3); /* the same lock, a number to close */
+	int err = config->lock_fd < 0 ? log_fail(-errno, r->subject, "lock not passed on: %m")
+				      : fill_config(cli, r, config);
+	if (!err && !r->detach)
+		err = connect_console(cli, r, &out->console);
+	if (!err)
+		err = start(cli, r, config, out);
+	if (err)
+		io_close(&out->console);
+	vm_config_close(config);
+	return err;
+}

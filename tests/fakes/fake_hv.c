@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fake_hv: see fake_hv.h. */
+#include "tests/fakes/fake_hv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+
+struct hv_vm *fake_hv_create(void)
+{
+	struct hv_vm *vm = calloc(1, sizeof(*vm));
+
+	if (!vm)
+		abort();
+	for (unsigned i = 0; i < FAKE_ROUTES; i++)
+		vm->route[i].eventfd = -1;
+	vm->block = (struct hv_ram_block){.size = sizeof(vm->ram), .hva = vm->ram, .fd = -1};
+	return vm;
+}
+
+void fake_hv_destroy(struct hv_vm *vm)
+{
+	free(vm);
+}
+
+const char *hv_vm_name(const struct hv_vm *vm)
+{
+	(void)vm;
+	return "test";
+}
+
+void hv_vm_end(struct hv_vm *vm, enum hv_end end)
+{
+	if (vm->end == HV_END_NONE)
+		vm->end = end;
+}
+
+void hv_device_lock(struct hv_vm *vm)
+{
+	if (vm->locked++)
+		abort(); /* it is not recursive */
+}
+
+void hv_device_unlock(struct hv_vm *vm)
+{
+	vm->locked--;
+}
+
+void hv_mem_layout(const struct hv_vm *vm, struct hv_mem_layout *out)
+{
+	(void)vm;
+	*out = (struct hv_mem_layout){
+		.low_ram = {0, 4095},
+		.high_ram = {1, 0},
+		.pci32 = {0xc0000000, 0xdfffffff},
+		.ecam = {0xe0000000, 0xefffffff},
+		.pci64 = {0x1000000000, 0x1fffffffff},
+	};
+}
+
+size_t hv_mem_blocks(const struct hv_vm *vm, const struct hv_ram_block **out)
+{
+	*out = &vm->block;
+	return 1;
+}
+
+static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+	return range_overlaps((struct range){a, a + a_size - 1}, (struct range){b, b + b_size - 1});
+}
+
+int hv_mem_map_device(struct hv_vm *vm, uint64_t gpa, uint64_t size, void *hva, bool read_only,
+		      unsigned *slot)
+{
+	(void)read_only;
+	if (((gpa | size | (uintptr_t)hva) & 4095) || !size)
+		return -EINVAL;
+	if (vm->refuse_gpa && gpa == vm->refuse_gpa)
+		return -EEXIST;
+	for (unsigned i = 0; i < FAKE_SLOTS; i++)
+		if (vm->slot[i].used && overlap(vm->slot[i].gpa, vm->slot[i].size, gpa, size))
+			return -EEXIST;
+	for (unsigned i = 0; i < FAKE_SLOTS; i++) {
+		if (vm->slot[i].used)
+			continue;
+		vm->slot[i].used = true;
+		vm->slot[i].gpa = gpa;
+		vm->slot[i].size = size;
+		vm->slot[i].hva = hva;
+		*slot = i;
+		fake_log_add(&vm->log, "map %llx", (unsigned long long)gpa);
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+void hv_mem_unmap_device(struct hv_vm *vm, unsigned slot)
+{
+	if (!vm->slot[slot].used)
+		abort();
+	vm->slot[slot].used = false;
+	fake_log_add(&vm->log, "unmap %llx", (unsigned long long)vm->slot[slot].gpa);
+}
+
+int hv_bus_add(struct hv_vm *vm, enum hv_space space, const char *name, uint64_t base,
+	       uint64_t size, const struct hv_region_ops *ops, void *opaque, struct hv_region **out)
+{
+	struct hv_region *place = NULL;
+
+	(void)name;
+	for (unsigned i = 0; i < FAKE_REGIONS; i++) {
+		struct hv_region *r = &vm->region[i];
+
+		if (r->used && r->space == space && overlap(r->base, r->size, base, size))
+			return -EEXIST;
+		if (!r->used)
+			place = r;
+	}
+	if (!place)
+		return -ENOSPC;
+	*place = (struct hv_region){true, space, base, size, ops, opaque};
+	*out = place;
+	return 0;
+}
+
+void hv_bus_remove(struct hv_vm *vm, struct hv_region *region)
+{
+	(void)vm;
+	if (!region->used)
+		abort();
+	region->used = false;
+}
+
+int hv_irq_set(struct hv_vm *vm, unsigned gsi, bool level)
+{
+	if (level && !vm->level[gsi])
+		vm->edges[gsi]++;
+	vm->level[gsi] = level;
+	return 0;
+}
+
+int hv_irq_on_eoi(struct hv_vm *vm, unsigned gsi, void (*fn)(void *opaque), void *opaque)
+{
+	vm->eoi[gsi] = fn;
+	vm->eoi_opaque[gsi] = opaque;
+	return 0;
+}
+
+void fake_hv_eoi(struct hv_vm *vm, unsigned gsi)
+{
+	hv_device_lock(vm);
+	vm->eoi[gsi](vm->eoi_opaque[gsi]);
+	hv_device_unlock(vm);
+}
+
+int hv_route_alloc(struct hv_vm *vm)
+{
+	for (int i = HV_IOAPIC_PINS; i < FAKE_ROUTES; i++)
+		if (!vm->route[i].used) {
+			vm->route[i].used = true;
+			return i;
+		}
+	return -ENOSPC;
+}
+
+void hv_route_set(struct hv_vm *vm, int route, const struct hv_msi *msi)
+{
+	if (vm->route[route].eventfd >= 0)
+		abort(); /* a route changes under its irqfd */
+	vm->route[route].msi = *msi;
+	vm->route[route].set = true;
+	vm->dirty = true;
+	fake_log_add(&vm->log, "route %d %x", route, msi->data);
+}
+
+int hv_route_commit(struct hv_vm *vm)
+{
+	vm->dirty = false;
+	fake_log_add(&vm->log, "commit");
+	return 0;
+}
+
+void hv_route_free(struct hv_vm *vm, int route)
+{
+	if (!vm->route[route].used || vm->route[route].eventfd >= 0)
+		abort();
+	vm->route[route].used = vm->route[route].set = false;
+	vm->dirty = true;
+}
+
+int hv_irqfd_attach(struct hv_vm *vm, int route, int eventfd)
+{
+	if (!vm->route[route].set || vm->dirty || vm->route[route].eventfd >= 0)
+		abort(); /* an irqfd without its route */
+	vm->route[route].eventfd = eventfd;
+	fake_log_add(&vm->log, "attach %d", route);
+	return 0;
+}
+
+void hv_irqfd_detach(struct hv_vm *vm, int route, int eventfd)
+{
+	if (vm->route[route].eventfd != eventfd)
+		abort();
+	vm->route[route].eventfd = -1;
+	fake_log_add(&vm->log, "detach %d", route);
+}
+
+/* ---- the IOMMU ---- */
+
+int iommu_map(struct iommu_domain *domain, uint64_t iova, uint64_t size, void *hva, unsigned prot)
+{
+	(void)hva;
+	(void)prot;
+	if (domain->refuse)
+		return -EFAULT;
+	for (unsigned i = 0; i < FAKE_SLOTS; i++) {
+		if (domain->map[i].used)
+			continue;
+		domain->map[i].used = true;
+		domain->map[i].iova = iova;
+		domain->map[i].size = size;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+int iommu_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t size)
+{
+	for (unsigned i = 0; i < FAKE_SLOTS; i++)
+		if (domain->map[i].used && domain->map[i].iova == iova &&
+		    domain->map[i].size == size) {
+			domain->map[i].used = false;
+			return 0;
+		}
+	abort(); /* not what was mapped */
+}
+
+/* ---- the guest's side ---- */
+
+static uint8_t *direct(const struct hv_vm *vm, uint64_t gpa)
+{
+	for (unsigned i = 0; i < FAKE_SLOTS; i++)
+		if (vm->slot[i].used && gpa - vm->slot[i].gpa < vm->slot[i].size)
+			return vm->slot[i].hva + (gpa - vm->slot[i].gpa);
+	return NULL;
+}
+
+bool fake_hv_is_mapped(const struct hv_vm *vm, uint64_t gpa)
+{
+	return direct(vm, gpa) != NULL;
+}
+
+static struct hv_region *find(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len)
+{
+	for (unsigned i = 0; i < FAKE_REGIONS; i++) {
+		struct hv_region *r = &vm->region[i];
+
+		if (r->used && r->space == space && addr >= r->base &&
+		    addr + len <= r->base + r->size)
+			return r;
+	}
+	return NULL;
+}
+
+uint64_t fake_hv_read(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len)
+{
+	uint64_t value = ~UINT64_C(0);
+	uint8_t *hva = space == HV_MMIO ? direct(vm, addr) : NULL;
+	struct hv_region *r = find(vm, space, addr, len);
+
+	if (hva) {
+		memcpy(&value, hva, len);
+	} else if (r) {
+		hv_device_lock(vm);
+		r->ops->read(r->opaque, addr - r->base, &value, len);
+		hv_device_unlock(vm);
+	}
+	return len == 8 ? value : value & ((UINT64_C(1) << (8 * len)) - 1);
+}
+
+void fake_hv_write(struct hv_vm *vm, enum hv_space space, uint64_t addr, uint64_t value,
+		   unsigned len)
+{
+	uint8_t *hva = space == HV_MMIO ? direct(vm, addr) : NULL;
+	struct hv_region *r = find(vm, space, addr, len);
+
+	if (hva) {
+		memcpy(hva, &value, len);
+	} else if (r) {
+		hv_device_lock(vm);
+		r->ops->write(r->opaque, addr - r->base, &value, len);
+		hv_device_unlock(vm);
+	}
+}

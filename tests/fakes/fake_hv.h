@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * fake_hv: hv_vm without a guest: buses that a test drives, and a record of everything asked.
+ *
+ * It also stands in for an IOMMU domain, since the two change together. Ranges that overlap are
+ * refused as the real ones refuse them.
+ */
+#ifndef TESTS_FAKES_FAKE_HV_H
+#define TESTS_FAKES_FAKE_HV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hv-core/hv.h"
+#include "iommu/iommu.h"
+#include "tests/fakes/fake_log.h"
+
+#define FAKE_REGIONS 64
+#define FAKE_SLOTS   32
+#define FAKE_ROUTES  4096
+
+struct hv_region {
+	bool used;
+	enum hv_space space;
+	uint64_t base, size;
+	const struct hv_region_ops *ops;
+	void *opaque;
+};
+
+struct hv_vm {
+	struct fake_log log;
+	struct hv_region region[FAKE_REGIONS];
+	struct {
+		bool used;
+		uint64_t gpa, size;
+		uint8_t *hva;
+	} slot[FAKE_SLOTS];
+	struct {
+		bool used, set;
+		int eventfd; /* attached; -1 */
+		struct hv_msi msi;
+	} route[FAKE_ROUTES];
+	bool dirty; /* a route changed and was not committed */
+	bool level[HV_IOAPIC_PINS];
+	unsigned edges[HV_IOAPIC_PINS];
+	void (*eoi[HV_IOAPIC_PINS])(void *opaque);
+	void *eoi_opaque[HV_IOAPIC_PINS];
+	enum hv_end end;
+	int locked;
+	uint64_t refuse_gpa; /* hv_mem_map_device fails there */
+	uint8_t ram[4096];
+	struct hv_ram_block block;
+};
+
+struct iommu_domain {
+	struct fake_log *log;
+	struct {
+		bool used;
+		uint64_t iova, size;
+	} map[FAKE_SLOTS];
+	bool refuse;
+};
+
+struct hv_vm *fake_hv_create(void);
+void fake_hv_destroy(struct hv_vm *vm);
+/* What a guest's access does: all ones where nobody answers. Memory mapped into the guest is read
+ * and written without a region's help. */
+uint64_t fake_hv_read(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len);
+void fake_hv_write(struct hv_vm *vm, enum hv_space space, uint64_t addr, uint64_t value,
+		   unsigned len);
+bool fake_hv_is_mapped(const struct hv_vm *vm, uint64_t gpa); /* without an exit */
+void fake_hv_eoi(struct hv_vm *vm, unsigned gsi);
+
+#endif
