@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# lab: --topology shared-group --timeout 300
+# lab: --topology shared-group --timeout 600
 #
 # Whatever a person gets wrong is answered with one line (what, why, what to do), status 1 or 2, and
 # nothing has changed.
@@ -52,11 +52,12 @@ refused 1 "group.*$(sed -n 2p <<<"$shared" | cut -d: -f2-)|group" "group shared 
 
 # A PF that has lost its driver.
 bdf=$(basename "$(readlink "/sys/class/net/$pf/device")")
-sluice vf destroy "$pf"
+check "VFs are destroyed" sluice vf destroy "$pf"
 echo "$bdf" >/sys/bus/pci/drivers/igb/unbind
 refused 1 "driver" "PF with no driver" sluice vf create "$bdf" --count 1
 echo "$bdf" >/sys/bus/pci/drivers/igb/bind
 
+known_state=
 mv /dev/kvm /dev/kvm.away
 refused 1 "/dev/kvm" "no /dev/kvm" run "${k[@]}"
 mv /dev/kvm.away /dev/kvm
