@@ -33,13 +33,35 @@ static int write_acpi(struct hv_boot *boot)
 	err = hv_acpi_build(&input, HV_BOOT_ACPI, &tables, &size);
 	if (err < 0)
 		return err;
-	if (size > HV_BOOT_ACPI_END - HV_BOOT_ACPI)
+	if (size > HV_BOOT_RESET - HV_BOOT_ACPI)
 		err = log_fail(-EFBIG, hv_vm_name(boot->vm),
 			       "ACPI tables of %zu bytes do not fit; use fewer devices", size);
 	else
 		err = hv_mem_write(boot->vm, HV_BOOT_ACPI, tables, size);
 	free(tables);
 	return err;
+}
+
+/*
+ * Where a PC's firmware begins after a reset, and where Linux jumps in real mode to restart a
+ * machine whose ACPI is hardware-reduced: it prefers EFI's service to the reset register there,
+ * finds no EFI, and takes the BIOS for next best. The stub writes the reset register.
+ */
+static int write_reset_vector(struct hv_boot *boot)
+{
+	const struct hv_acpi_config *acpi = boot->config->acpi;
+	/* mov dx, port; mov al, value; out dx, al; hlt; jmp to the hlt */
+	const uint8_t stub[] = {0xba,
+				(uint8_t)acpi->reset_port,
+				(uint8_t)(acpi->reset_port >> 8),
+				0xb0,
+				acpi->reset_value,
+				0xee,
+				0xf4,
+				0xeb,
+				0xfd};
+
+	return hv_mem_write(boot->vm, HV_BOOT_RESET, stub, sizeof(stub));
 }
 
 /* Returns how many bytes of the file's start there are. */
@@ -88,5 +110,7 @@ int hv_boot(struct hv_vm *vm, const struct hv_boot_config *config)
 
 	hv_mem_layout(vm, &boot.layout);
 	err = load(&boot);
-	return err < 0 ? err : write_acpi(&boot);
+	if (err == 0)
+		err = write_acpi(&boot);
+	return err < 0 ? err : write_reset_vector(&boot);
 }

@@ -179,6 +179,8 @@ static void starts_an_unpacked_kernel(void **state)
 	assert_int_equal(params(r)->hdr.loadflags & KASLR_FLAG, 0);
 	assert_int_equal(params(r)->acpi_rsdp_addr, HV_BOOT_ACPI);
 	assert_memory_equal(guest(r, HV_BOOT_ACPI), "RSD PTR ", 8);
+	/* mov dx, 0x604; mov al, 0x42; out dx, al */
+	assert_memory_equal(guest(r, HV_BOOT_RESET), "\xba\x04\x06\xb0\x42\xee", 6);
 	assert_string_equal(guest(r, params(r)->hdr.cmd_line_ptr), "console=ttyS0");
 }
 
@@ -502,6 +504,7 @@ static int setup(void **state)
 	if (r->block.fd < 0 || ftruncate(r->block.fd, (off_t)RAM) < 0)
 		return -1;
 	r->block.hva = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_SHARED, r->block.fd, 0);
+	r->acpi = (struct hv_acpi_config){.reset_port = 0x604, .reset_value = 0x42};
 	r->config = (struct hv_boot_config){
 		.kernel_fd = -1,
 		.kernel_name = "kernel",
