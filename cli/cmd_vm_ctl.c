@@ -403,19 +403,23 @@ static int session_signals(struct session *session)
 static int join_console(struct session *session, const char *path)
 {
 	struct console_config config = {.loop = session->loop,
-					.path = path,
+					.sock = console_connect(path),
 					.in = STDIN_FILENO,
 					.out = STDOUT_FILENO,
 					.key = console_key_typed,
 					.closed = session_closed,
 					.opaque = session};
 	struct console *console = NULL;
-	int err = session_signals(session);
 
+	if (config.sock < 0)
+		return config.sock;
+	int err = session_signals(session);
 	terminal_raw(&session->terminal, STDIN_FILENO);
 	if (session->terminal.raw)
 		fputs("Ctrl-] leaves\n", stderr);
-	if (!err)
+	if (err)
+		io_close(&config.sock);
+	else
 		err = console_open(&config, &console);
 	if (!err)
 		err = loop_run(session->loop);

@@ -91,11 +91,11 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_TEXT,
 	 .help = "guest RAM, and the pages that hold it (512M,pages=thp)"},
 	{.name = "--pin",
-	 .value = "VCPU:CPU,…",
+	 .value = "VCPU:CPU,...",
 	 .kind = CLI_TEXT,
 	 .help = "keep virtual CPUs on CPUs of the host, such as 0:2,1:3"},
 	{.name = "--vf",
-	 .value = "PF[/N][:KEY=VALUE,…]",
+	 .value = "PF[/N][:KEY=VALUE,...]",
 	 .kind = CLI_VF,
 	 .repeat = true,
 	 .help = "give the VM a VF (the first free one without /N), with settings mac, vlan, qos, "

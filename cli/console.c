@@ -117,7 +117,7 @@ static void sock_event(void *opaque, uint32_t events)
 	update(console);
 }
 
-static int connect_to(const char *path, int *out)
+int console_connect(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -132,22 +132,24 @@ static int connect_to(const char *path, int *out)
 		io_close(&fd);
 		return err;
 	}
-	*out = fd;
-	return 0;
+	return fd;
 }
 
 int console_open(const struct console_config *config, struct console **out)
 {
 	struct console *console = calloc(1, sizeof(*console));
 
-	if (!console)
+	if (!console) {
+		int sock = config->sock;
+		io_close(&sock);
 		return -ENOMEM;
-	*console = (struct console){
-		.config = *config, .sock = -1, .in_open = config->in >= 0, .out_open = true};
-	int err = connect_to(config->path, &console->sock);
-	if (!err)
-		err = loop_add(config->loop, console->sock, EPOLLIN, sock_event, console,
-			       &console->sock_source);
+	}
+	*console = (struct console){.config = *config,
+				    .sock = config->sock,
+				    .in_open = config->in >= 0,
+				    .out_open = true};
+	int err = loop_add(config->loop, console->sock, EPOLLIN, sock_event, console,
+			   &console->sock_source);
 	if (!err && console->in_open) {
 		err = loop_add(config->loop, config->in, EPOLLIN, in_event, console,
 			       &console->in_source);

@@ -18,14 +18,17 @@ typedef bool (*console_key)(void *opaque, uint8_t byte);
 
 struct console_config {
 	struct loop *loop;
-	const char *path;	      /* of console.sock */
+	int sock;		      /* from console_connect; taken over, also on failure */
 	int in, out;		      /* stay the caller's */
 	console_key key;	      /* NULL: everything passes */
 	void (*closed)(void *opaque); /* the VM's side is gone; may be NULL */
 	void *opaque;
 };
 
-/* Connects. Negative errno, not logged. */
+/* A descriptor, or a negative errno that is not logged. */
+int console_connect(const char *path);
+
+/* -ENOMEM and what epoll has to say; not logged. */
 int console_open(const struct console_config *config, struct console **out);
 /* Types one byte, past `key`. */
 void console_type(struct console *console, uint8_t byte);

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/rpc.h"
 #include "base/util.h"
+#include "cli/console.h"
 #include "cli/vm_dir.h"
 #include "iommu/iommu.h"
 
@@ -270,15 +271,30 @@ static int start(struct cli *cli, const struct vm_request *r, struct vmm_config 
 	return err;
 }
 
+static int connect_console(struct cli *cli, const struct vm_request *r, int *fd)
+{
+	char path[CLI_PATH];
+	int err = vm_path(cli, r->name, VM_CONSOLE, path);
+
+	if (err)
+		return err;
+	*fd = console_connect(path);
+	return *fd >= 0 ? 0 : log_fail(*fd, path, "not connected: %s", strerror(-*fd));
+}
+
 int vm_spawn(struct cli *cli, const struct vm_request *r, struct vmm_config *config, int lock,
 	     struct vm_process *out)
 {
-	*out = (struct vm_process){.pid = -1, .pidfd = -1, .report = -1};
+	*out = (struct vm_process){.pid = -1, .pidfd = -1, .report = -1, .console = -1};
 	config->lock_fd = fcntl(lock, F_DUPFD_CLOEXEC, 3); /* the same lock, a number to close */
 	int err = config->lock_fd < 0 ? log_fail(-errno, r->subject, "lock not passed on: %m")
 				      : fill_config(cli, r, config);
+	if (!err && !r->detach)
+		err = connect_console(cli, r, &out->console);
 	if (!err)
 		err = start(cli, r, config, out);
+	if (err)
+		io_close(&out->console);
 	vm_config_close(config);
 	return err;
 }

@@ -14,8 +14,9 @@
 
 struct vm_process {
 	pid_t pid;
-	int pidfd;  /* readable when it has ended */
-	int report; /* vmm_report.h, non-blocking */
+	int pidfd;   /* readable when it has ended */
+	int report;  /* vmm_report.h, non-blocking */
+	int console; /* already connected: not a byte of the guest's is missed; -1 when detached */
 };
 
 /* What can fail for reasons outside of sluice, and changes nothing: kernel, initrd, /dev/kvm. They

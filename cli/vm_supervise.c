@@ -364,7 +364,8 @@ static int conclude(struct supervisor *s)
 
 	while (read_report(s))
 		;
-	console_drain(s->console);
+	if (s->console)
+		console_drain(s->console);
 	terminal_restore(&s->terminal);
 	clear_progress(s);
 	vm_show_log(s->cli, s->request->name, &s->log_shown);
@@ -397,13 +398,15 @@ int vm_supervise_prepare(const struct vm_request *request, int *signal_fd)
 
 static int open_console(struct supervisor *s)
 {
-	struct console_config config = {
-		.loop = s->loop, .in = STDIN_FILENO, .out = STDOUT_FILENO, .key = key, .opaque = s};
-	char path[CLI_PATH];
-	int err = vm_path(s->cli, s->request->name, VM_CONSOLE, path);
+	struct console_config config = {.loop = s->loop,
+					.sock = s->process.console,
+					.in = STDIN_FILENO,
+					.out = STDOUT_FILENO,
+					.key = key,
+					.opaque = s};
 
-	config.path = path;
-	return err ? err : console_open(&config, &s->console);
+	s->process.console = -1; /* taken over */
+	return console_open(&config, &s->console);
 }
 
 static int watch(struct supervisor *s)
@@ -418,7 +421,7 @@ static int watch(struct supervisor *s)
 	if (!err)
 		err = loop_add(s->loop, s->process.report, EPOLLIN, report_event, s,
 			       &s->report_source);
-	if (!err && s->ready < 0) {
+	if (!err && s->process.console >= 0) {
 		terminal_raw(&s->terminal, STDIN_FILENO);
 		err = open_console(s);
 	}
@@ -448,6 +451,7 @@ int vm_supervise(struct cli *cli, const struct vm_request *request, struct vm_pr
 	loop_destroy(s.loop);
 	io_close(&s.process.pidfd);
 	io_close(&s.process.report);
+	io_close(&s.process.console);
 	io_close(&s.signals);
 	io_close(&s.ready);
 	return status;

@@ -192,21 +192,20 @@ static void client_event(void *opaque, uint32_t events)
 
 /* ---- all of them ---- */
 
-static void listener_event(void *opaque, uint32_t events)
+/* Returns false when nobody waits. */
+static bool accept_client(struct vmm_console *console)
 {
-	struct vmm_console *console = opaque;
 	struct client *client = console->clients;
 	int fd = accept4(console->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	(void)events;
 	if (fd < 0)
-		return;
+		return false;
 	while (client < console->clients + VMM_CONSOLE_CLIENTS && client->console)
 		client++;
 	if (client == console->clients + VMM_CONSOLE_CLIENTS ||
 	    loop_add(console->loop, fd, EPOLLIN, client_event, client, &client->source)) {
 		io_close(&fd);
-		return;
+		return true;
 	}
 	client->console = console;
 	client->fd = fd;
@@ -215,6 +214,13 @@ static void listener_event(void *opaque, uint32_t events)
 	client->seen = console->total > VMM_CONSOLE_RING ? console->total - VMM_CONSOLE_RING : 0;
 	pthread_mutex_unlock(&console->lock);
 	client_pump(client);
+	return true;
+}
+
+static void listener_event(void *opaque, uint32_t events)
+{
+	(void)events;
+	accept_client(opaque);
 }
 
 static void timer_event(void *opaque, uint32_t events)
@@ -271,6 +277,9 @@ void vmm_console_drain(struct vmm_console *console, unsigned ms)
 	struct pollfd waits[VMM_CONSOLE_CLIENTS];
 	int64_t deadline = now_ms() + ms;
 
+	/* A guest may be over before the loop has met those who connected meanwhile. */
+	while (accept_client(console))
+		;
 	for (;;) {
 		unsigned behind = drain_once(console, waits);
 		int64_t left = deadline - now_ms();

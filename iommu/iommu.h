@@ -26,10 +26,10 @@
 /* ---- groups ---- */
 
 enum iommu_member_state {
-	IOMMU_MEMBER_FREE,    /* no driver */
-	IOMMU_MEMBER_VFIO,    /* vfio-pci or a variant, pci-stub: fine */
-	IOMMU_MEMBER_BRIDGE,  /* a PCIe port of pcieport: fine */
-	IOMMU_MEMBER_HOST,    /* a host driver holds it: the group is not viable */
+	IOMMU_MEMBER_FREE,   /* no driver */
+	IOMMU_MEMBER_VFIO,   /* vfio-pci or a variant, pci-stub: fine */
+	IOMMU_MEMBER_BRIDGE, /* a PCIe port of pcieport: fine */
+	IOMMU_MEMBER_HOST,   /* a host driver holds it: the group is not viable */
 };
 
 struct iommu_member {
@@ -39,7 +39,7 @@ struct iommu_member {
 };
 
 struct iommu_group {
-	int id; /* changes across reboots: never store it */
+	int id;	       /* changes across reboots: never store it */
 	char type[16]; /* "DMA", "DMA-FQ", "identity", … */
 	size_t count;
 	struct iommu_member members[]; /* sorted by address */
@@ -65,7 +65,7 @@ int iommu_group_reserved(const struct sysfs *fs, int group, struct iommu_reserve
 
 struct iommu_domain;
 
-#define IOMMU_READ 1u
+#define IOMMU_READ  1u
 #define IOMMU_WRITE 2u
 
 /* `container_fd`: an open /dev/vfio/vfio; stays the caller's. -EOPNOTSUPP without type1v2. The
@@ -85,7 +85,8 @@ int iommu_map(struct iommu_domain *domain, uint64_t iova, uint64_t size, void *h
 int iommu_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t size);
 
 struct iommu_info {
-	const struct range *usable; /* sorted I/O addresses that may be mapped; owned by the domain */
+	const struct range
+		*usable; /* sorted I/O addresses that may be mapped; owned by the domain */
 	size_t usable_count;
 	uint64_t page_sizes; /* bit n: pages of 2^n */
 	uint32_t maps_left;  /* VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL; UINT32_MAX where not told */

@@ -11,9 +11,9 @@
 
 LAB_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 LAB_DIR=$LAB_ROOT/lab
-LAB_CACHE=${LAB_CACHE:-$LAB_ROOT/build/lab/cache}
-LAB_LOGS=${LAB_LOGS:-$LAB_ROOT/build/lab/logs}
-LAB_RUN=${LAB_RUN:-$LAB_ROOT/build/lab/run}
+LAB_CACHE=$(realpath -ms "${LAB_CACHE:-$LAB_ROOT/build/lab/cache}")
+LAB_LOGS=$(realpath -ms "${LAB_LOGS:-$LAB_ROOT/build/lab/logs}")
+LAB_RUN=$(realpath -ms "${LAB_RUN:-$LAB_ROOT/build/lab/run}")
 
 # Exit statuses that are not the script's own.
 LAB_EXIT_USAGE=2
@@ -46,9 +46,21 @@ missing_packages() {
 check_tools() {
 	local missing
 	missing=$(PATH=$PATH:/usr/sbin:/sbin missing_packages apt-get:apt busybox:busybox-static \
-		cpio:cpio depmod:kmod flock:util-linux setpriv:util-linux xz:xz-utils \
+		cpio:cpio depmod:kmod flock:util-linux setpriv:util-linux xz:xz-utils zstd:zstd \
 		dpkg-deb:dpkg)
 	[ -z "$missing" ] || die "missing packages:$missing; run: make deps (or: apt-get install$missing)"
+}
+
+# Paths end up in the emulators' own configuration languages, which quote little; and the
+# emulated host has its own /dev, /proc, /run and /sys, which hide the machine's.
+check_paths() {
+	local path
+	for path in "$LAB_CACHE" "$LAB_LOGS" "$LAB_RUN"; do
+		[[ $path =~ ^[A-Za-z0-9/._+@-]+$ ]] ||
+			die "$path: has characters the emulators cannot take; move it with LAB_CACHE, LAB_LOGS, LAB_RUN"
+		[[ ! $path =~ ^/(dev|proc|run|sys)/ ]] ||
+			die "$path: the emulated host cannot see it; move it with LAB_CACHE, LAB_LOGS, LAB_RUN"
+	done
 }
 
 # The version of the kernel in the cache, as in /lib/modules/VERSION.

@@ -11,7 +11,7 @@
 #
 # Layout of the cache, each piece published by one rename, so that readers never meet half of it:
 #   apt/     private apt state
-#   kernel/  version, bzImage, lib/modules/VERSION
+#   kernel/  version, bzImage, vmlinux, lib/modules/VERSION
 #   qemu/    root of the unpacked packages
 #   bochs/   the same, for rig 2
 
@@ -29,9 +29,11 @@ LAB_QEMU_AT_LEAST=10.1
 debian_mirror() {
 	local codename
 	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	# All of it is read, not only up to the first match: apt-get minds a reader that leaves.
 	apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
 		awk -v codename="$codename" '
-			$2 == "main" && ($1 == codename || $1 == "stable") { print $3; exit }'
+			$2 == "main" && ($1 == codename || $1 ~ /^(old)?stable$/) && !uri { uri = $3 }
+			END { print uri }'
 }
 
 # apt_lab COMMAND…: an apt tool that knows only the cache.
@@ -113,7 +115,7 @@ fetch_qemu() {
 	rm -rf "$new"
 	mkdir -p "$new"
 	unpack_closure "$new" -t "$LAB_RELEASE-backports" qemu-system-x86 ipxe-qemu seabios
-	version=$(run_from_tree "$new" qemu-system-x86_64 --version | awk '{ print $4; exit }')
+	version=$(run_from_tree "$new" qemu-system-x86_64 --version | awk 'NR == 1 { print $4 }')
 	dpkg --compare-versions "$version" ge "$LAB_QEMU_AT_LEAST" ||
 		die "fetch: QEMU $version is too old: VFs of its igb get no traffic; need $LAB_QEMU_AT_LEAST"
 	publish qemu $LAB_FORMAT_QEMU "$new"
@@ -161,8 +163,11 @@ fetch_kernel() {
 	piece_ready kernel $LAB_FORMAT_KERNEL && return
 	apt_prepare
 	# The metapackage names the real one; only the series that the lab was tried with counts.
-	package=$(apt_lab apt-cache show linux-image-amd64 |
-		grep -o "linux-image-${LAB_KERNEL_SERIES//./\\.}[^ ]*-amd64" | head -n1)
+	package=$(apt_lab apt-cache show linux-image-amd64 | awk -v series="$LAB_KERNEL_SERIES." '
+		match($0, "linux-image-" series "[^ ]*-amd64") && !name {
+			name = substr($0, RSTART, RLENGTH)
+		}
+		END { print name }')
 	[ -n "$package" ] || die "fetch: no Linux $LAB_KERNEL_SERIES in $LAB_RELEASE"
 	version=${package#linux-image-}
 	say "fetch: Linux $version (108 MB)"
@@ -183,25 +188,55 @@ fetch_kernel() {
 	say "fetch: Linux $version ready"
 }
 
-# fetch_rig RIG…: whatever these rigs need. The lock makes a second fetch wait for the first; a
-# lab that runs never takes it.
+# The same kernel as an ELF file, for monitors that start it through its PVH entry. It is the
+# payload of the bzImage, which its setup header locates (Linux boot protocol 2.08 and later).
+extract_vmlinux() {
+	local kernel=$LAB_CACHE/kernel setup offset length
+	[ ! -e "$kernel/vmlinux" ] || return 0
+	setup=$(od -An -tu1 -j 0x1f1 -N 1 "$kernel/bzImage")
+	read -r offset length < <(od -An -tu4 -j 0x248 -N 8 "$kernel/bzImage")
+	# The last 4 bytes of the payload are its unpacked size, not part of the stream.
+	dd if="$kernel/bzImage" of="$kernel/payload" bs=1M status=none \
+		iflag=skip_bytes,count_bytes skip=$(((setup + 1) * 512 + offset)) count=$((length - 4))
+	zstd -qdc "$kernel/payload" >"$kernel/vmlinux.new" 2>/dev/null ||
+		xz -dc "$kernel/payload" >"$kernel/vmlinux.new" ||
+		die "fetch: $kernel/bzImage: its payload is neither zstd nor xz"
+	rm "$kernel/payload"
+	mv "$kernel/vmlinux.new" "$kernel/vmlinux"
+}
+
+# rig_ready RIG: nothing is left to fetch for it. Takes no lock, so that labs start freely.
+rig_ready() {
+	piece_ready kernel $LAB_FORMAT_KERNEL && [ -e "$LAB_CACHE/kernel/vmlinux" ] || return
+	case $1 in
+	1) piece_ready qemu $LAB_FORMAT_QEMU ;;
+	2) piece_ready bochs $LAB_FORMAT_BOCHS ;;
+	esac
+}
+
+# fetch_rig RIG…: whatever these rigs need. The lock makes a second fetch wait for the first.
 fetch_rig() {
-	local rig
+	local rig lock missing=()
 	check_tools
-	mkdir -p "$LAB_CACHE"
-	exec {LAB_FETCH_LOCK}>"$LAB_CACHE/.lock"
-	flock -n "$LAB_FETCH_LOCK" || {
-		say "fetch: waiting for another fetch into $LAB_CACHE"
-		flock "$LAB_FETCH_LOCK"
-	}
 	for rig in "$@"; do
+		rig_ready "$rig" || missing+=("$rig")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	mkdir -p "$LAB_CACHE"
+	exec {lock}>"$LAB_CACHE/.lock"
+	flock -n "$lock" || {
+		say "fetch: waiting for another fetch into $LAB_CACHE"
+		flock "$lock"
+	}
+	for rig in "${missing[@]}"; do
 		fetch_kernel
+		extract_vmlinux
 		case $rig in
 		1) fetch_qemu ;;
 		2) fetch_bochs ;;
 		esac
 	done
-	exec {LAB_FETCH_LOCK}>&-
+	exec {lock}>&-
 }
 
 # run_from_tree ROOT COMMAND [ARG…]: a program of an unpacked tree, with that tree's libraries.

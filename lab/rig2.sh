@@ -50,7 +50,7 @@ rig2_initrd() {
 		[ ! -f "$file" ] || rig2_pack "$dir" "$(realpath -s "$file")"
 	done
 	if [ "$WITH_GUEST" = yes ]; then
-		cp "$LAB_CACHE/kernel/bzImage" "$dir/run/lab/bzImage"
+		cp "$LAB_CACHE"/kernel/{bzImage,vmlinux} "$dir/run/lab/"
 	else
 		rm -f "$dir/run/lab/guest.cpio"
 	fi
@@ -61,7 +61,7 @@ rig2_initrd() {
 
 # The image GRUB starts from is in the cache; it reads this file.
 rig2_cd() {
-	local args="console=ttyS0,115200 quiet loglevel=5 panic=-1 tsc=reliable clocksource=tsc"
+	local args="console=ttyS0,115200 loglevel=5 panic=-1 tsc=reliable clocksource=tsc"
 	cp "$LAB_CACHE/bochs/core.img" "$RUN/cd/core.img"
 	ln "$LAB_CACHE/kernel/bzImage" "$RUN/cd/bzImage" 2>/dev/null ||
 		cp "$LAB_CACHE/kernel/bzImage" "$RUN/cd/bzImage"

@@ -9,6 +9,10 @@ set -uo pipefail
 
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 lab=$here/lab
+# shellcheck source=lab/common.sh
+. "$here/common.sh"
+# shellcheck source=lab/rig1.sh
+. "$here/rig1.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/lab-selftest.XXXXXX")
 export LAB_LOGS=$work/logs LAB_RUN=$work/run
 trap 'rm -rf "$work"' EXIT
@@ -59,6 +63,13 @@ test_usage() {
 		expect_status 0 "$lab" --help
 }
 
+test_paths() {
+	LAB_CACHE=/run/cache expect_status 1 "$lab" run /bin/true &&
+		expect "the path is named" grep -q '^lab: /run/cache: ' "$work/output" &&
+		LAB_RUN="$work/a b" expect_status 1 "$lab" run /bin/true &&
+		expect "nothing was made" [ ! -e "$work/a b" ]
+}
+
 test_topology_list() {
 	local file
 	"$lab" topology list >"$work/output"
@@ -97,6 +108,39 @@ test_guest_initrd_unknown_module() {
 		expect "it is named" grep -q nonsense "$work/output"
 }
 
+# The small guest alone, at level 1: q35 with an ACPI power button, which is pressed once it waits.
+run_guest() {
+	rig1_command
+	mkfifo "$work/monitor"
+	timeout 200 "${QEMU[@]}" -nodefaults -display none -no-reboot -accel tcg -machine q35 \
+		-cpu max -m 512M -kernel "$LAB_CACHE/kernel/bzImage" -initrd "$work/plain.cpio" \
+		-append "console=ttyS0 quiet panic=-1 no_timer_check $*" -device pvpanic \
+		-serial "file:$work/serial" -monitor stdio <>"$work/monitor" >/dev/null 2>&1 &
+	until grep -q 'SLUICE-GUEST: waiting' "$work/serial" 2>/dev/null || ! kill -0 $! 2>/dev/null; do
+		sleep 0.2
+	done
+	echo system_powerdown 1<>"$work/monitor"
+	wait $!
+	tr -d '\r' <"$work/serial" >"$work/output"
+	rm "$work/monitor" "$work/serial"
+}
+
+test_guest_power_button() {
+	local line
+	"$here/guest-initrd" "$work/plain.cpio" && run_guest guest.wait
+	for line in "cpus 1" waiting power-button "end poweroff"; do
+		expect "the guest says: $line" has_line "SLUICE-GUEST: $line" || return 1
+	done
+	expect "up comes first" \
+		[ "$(grep -n SLUICE-GUEST "$work/output" | head -n 1 | grep -c ': up [0-9.]*$')" = 1 ]
+}
+
+test_guest_panic() {
+	"$here/guest-initrd" "$work/plain.cpio" && run_guest guest.end=panic
+	expect "it says so" has_line "SLUICE-GUEST: end panic" &&
+		expect "it panics" grep -q 'Kernel panic' "$work/output"
+}
+
 test_boot_facts() {
 	cd "$work" || return 1
 	run_lab --keep-out "$work/kept" >"$work/output" 2>"$work/errors" <<-'EOF'
@@ -104,6 +148,7 @@ test_boot_facts() {
 		echo "directory $PWD"
 		echo "environment $LAB $LAB_RIG $LAB_CPUS"
 		[ -r "$LAB_KERNEL" ] && [ -r "$LAB_INITRD" ] && [ -d "$LAB_MODULES" ] && echo files
+		[ "$(head -c 4 "$LAB_VMLINUX" | tail -c 3)" = ELF ] && echo vmlinux
 		[ -c /dev/kvm ] && echo kvm
 		[ "$(ls /sys/kernel/iommu_groups | wc -l)" -gt 5 ] && echo groups
 		grep -q 'IR-' /proc/interrupts && echo remapped
@@ -121,7 +166,7 @@ test_boot_facts() {
 	expect "status 7 comes back" [ $? -eq 7 ] || { sed 's/^/#   /' "$work/errors"; return 1; }
 	grep uptime "$work/output" | sed 's/^/# /'
 	local line
-	for line in "directory $work" "environment 1 1 2" files kvm groups remapped "link 1" vtd \
+	for line in "directory $work" "environment 1 1 2" files vmlinux kvm groups remapped "link 1" vtd \
 		"vfs 7" modprobe "canary here: changed" error; do
 		expect "the host says: $line" has_line "$line" || return 1
 	done
@@ -253,7 +298,7 @@ test_rig2() {
 	expect "nothing is left" no_emulator_left
 }
 
-quick="usage topology_list topology_mistake guest_initrd guest_initrd_unknown_module"
+quick="usage paths topology_list topology_mistake guest_initrd guest_initrd_unknown_module"
 all=$(declare -F | sed -n 's/^declare -f test_//p')
 case ${1:-} in
 --quick) chosen=$quick ;;

@@ -80,7 +80,7 @@ static int unbind(const struct sriov *ctx, const char *dev)
 /* Makes the kernel look for a driver; `driver` must be the one found. */
 static int probe(const struct sriov *ctx, const char *dev, const char *driver)
 {
-	char now[SRIOV_DRIVER];
+	char now[SRIOV_DRIVER] = "";
 	int err = slow_write(ctx, dev, "bus/pci/drivers_probe");
 
 	if (err)
@@ -98,7 +98,7 @@ static int probe(const struct sriov *ctx, const char *dev, const char *driver)
 /* From whatever it has to `driver`, by the override. */
 static int move(const struct sriov *ctx, const char *dev, const char *driver)
 {
-	char now[SRIOV_DRIVER];
+	char now[SRIOV_DRIVER] = "";
 	int err = write_override(ctx, dev, driver);
 
 	if (!err)

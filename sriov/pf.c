@@ -56,10 +56,15 @@ int pf_read(const struct sriov *ctx, struct bdf bdf, struct sriov_pf *out)
 	out->iommu_group = context_group(ctx, dev);
 	if (!sysfs_read(&ctx->fs, text, sizeof(text), "bus/pci/devices/%s/numa_node", dev))
 		out->numa_node = (int)strtol(text, NULL, 10);
-	pci_lookup_name(ctx->names, out->device, sizeof(out->device),
-			PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE, out->vendor, out->device_id);
 	read_interface(ctx, dev, out);
 	return 0;
+}
+
+/* Apart from the rest, because libpci reads its whole table at the first question. */
+static void name_device(const struct sriov *ctx, struct sriov_pf *pf)
+{
+	pci_lookup_name(ctx->names, pf->device, sizeof(pf->device),
+			PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE, pf->vendor, pf->device_id);
 }
 
 const char *pf_name(const struct sriov_pf *pf, char text[SRIOV_NAME])
@@ -111,7 +116,7 @@ static int by_address(const void *a, const void *b)
 	return bdf_compare(((const struct sriov_pf *)a)->bdf, ((const struct sriov_pf *)b)->bdf);
 }
 
-int sriov_pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count)
+static int list_pfs(struct sriov *ctx, struct sriov_pf **out, size_t *count)
 {
 	struct listing l = {.ctx = ctx};
 	int err = sysfs_list(&ctx->fs, add_pf, &l, "bus/pci/devices");
@@ -127,6 +132,15 @@ int sriov_pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count)
 	*out = l.list;
 	*count = l.count;
 	return 0;
+}
+
+int sriov_pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count)
+{
+	int err = list_pfs(ctx, out, count);
+
+	for (size_t i = 0; !err && i < *count; i++)
+		name_device(ctx, &(*out)[i]);
+	return err;
 }
 
 /* "ens1f0 (0000:01:00.0), ..." */
@@ -146,14 +160,14 @@ static void list_names(const struct sriov_pf *list, size_t count, char *text, si
 	}
 }
 
-int sriov_pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out)
+int pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out)
 {
 	struct sriov_pf *list;
 	size_t count;
 	struct bdf bdf;
 	char names[512];
 	bool by_bdf = !bdf_parse(name, &bdf);
-	int err = sriov_pf_list(ctx, &list, &count);
+	int err = list_pfs(ctx, &list, &count);
 
 	if (err)
 		return err;
@@ -168,4 +182,13 @@ int sriov_pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out)
 	free(list);
 	return log_fail(-ENODEV, name, "no such PF: %s%s",
 			count ? "this host has " : "no device of this host can make VFs", names);
+}
+
+int sriov_pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out)
+{
+	int err = pf_find(ctx, name, out);
+
+	if (!err)
+		name_device(ctx, out);
+	return err;
 }

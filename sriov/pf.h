@@ -5,8 +5,10 @@
 
 #include "sriov/context.h"
 
-/* The PF at `bdf`; -ENODEV when it cannot make VFs. Nothing is logged. */
+/* The PF at `bdf`, without `device`; -ENODEV when it cannot make VFs. Nothing is logged. */
 int pf_read(const struct sriov *ctx, struct bdf bdf, struct sriov_pf *out);
+/* sriov_pf_find() without `device`. */
+int pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out);
 /* Its interface, or else its address. */
 const char *pf_name(const struct sriov_pf *pf, char text[SRIOV_NAME]);
 /* Where `virtfnN` points to. */

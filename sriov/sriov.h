@@ -5,8 +5,8 @@
  * A PF is a whole PCI function of the host that can put VFs beside itself (PCIe 6.0, section 9).
  * VFs are created all at once, by count; each gets its settings (MAC, VLAN, …) through the PF's
  * network interface (rtnetlink), is bound to a driver, and is handed to one owner at a time. Who
- * owns what is kept in the *ledger*, a SQLite database that outlives processes: a VF without an entry is
- * free or foreign; an entry whose VM is gone is *orphaned* and can be released.
+ * owns what is kept in the *ledger*, a SQLite database that outlives processes: a VF without an
+ * entry is free or foreign; an entry whose VM is gone is *orphaned* and can be released.
  *
  * A VF is called by its PF's interface and its index: "ens1f0/2", or with the PF's address
  * "0000:01:00.0/2".
@@ -36,7 +36,7 @@ struct sriov_config {
 int sriov_open(const struct sriov_config *config, struct sriov **out);
 void sriov_close(struct sriov *ctx);
 
-#define SRIOV_NAME 32 /* interface name (IFNAMSIZ 16) or address */
+#define SRIOV_NAME   32 /* interface name (IFNAMSIZ 16) or address */
 #define SRIOV_DRIVER 64
 
 /* ---- what there is ---- */
@@ -55,8 +55,8 @@ struct sriov_pf {
 };
 
 enum sriov_vf_state {
-	SRIOV_VF_FREE,     /* nobody's */
-	SRIOV_VF_HELD,     /* by a VM that lives */
+	SRIOV_VF_FREE,	   /* nobody's */
+	SRIOV_VF_HELD,	   /* by a VM that lives */
 	SRIOV_VF_ORPHANED, /* by a VM that is gone: release it */
 	SRIOV_VF_FOREIGN,  /* bound to vfio or opened by a process, but not by us */
 };
@@ -64,17 +64,17 @@ enum sriov_vf_state {
 /* Settings of a VF; `set` says which fields are meant (or, when read, known). */
 enum sriov_attr {
 	SRIOV_MAC = 1u << 0,
-	SRIOV_VLAN = 1u << 1,   /* vlan with qos; vlan 0: none */
+	SRIOV_VLAN = 1u << 1, /* vlan with qos; vlan 0: none */
 	SRIOV_SPOOF = 1u << 2,
 	SRIOV_TRUST = 1u << 3,
-	SRIOV_RATE = 1u << 4,   /* Mb/s; 0: no limit */
+	SRIOV_RATE = 1u << 4, /* Mb/s; 0: no limit */
 };
 
 struct sriov_attrs {
 	unsigned set;
 	uint8_t mac[6];
-	uint16_t vlan;  /* 0..4094 */
-	uint8_t qos;    /* 0..7 */
+	uint16_t vlan; /* 0..4094 */
+	uint8_t qos;   /* 0..7 */
 	bool spoof_check, trust;
 	uint32_t min_rate, max_rate;
 };
@@ -90,12 +90,13 @@ struct sriov_vf {
 	struct sriov_attrs attrs;
 	enum sriov_vf_state state;
 	char owner[64]; /* VM name, when HELD or ORPHANED */
-	pid_t pid;      /* of the owner or of the foreign process; 0 unknown */
+	pid_t pid;	/* of the owner or of the foreign process; 0 unknown */
 };
 
 /* Allocated arrays, sorted by address. */
 int sriov_pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count);
-int sriov_vf_list(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_vf **out, size_t *count);
+int sriov_vf_list(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_vf **out,
+		  size_t *count);
 
 /* By interface name or address. -ENODEV names the PFs there are. */
 int sriov_pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out);
@@ -107,7 +108,8 @@ int sriov_vf_find(struct sriov *ctx, const char *name, struct sriov_vf *out);
 /* Makes the PF have exactly `count` VFs. The same count again is 0. Going from one nonzero count to
  * another passes through 0, so it is refused (-EBUSY, naming the holder) while any VF is held,
  * orphaned or foreign. -ERANGE beyond total_vfs; -ENOENT: the PF has no driver that can. VFs are
- * made without probing drivers when `probe` is false. Read back; fewer than asked is -EIO and undone. */
+ * made without probing drivers when `probe` is false. Read back; fewer than asked is -EIO and
+ * undone. */
 int sriov_vfs_create(struct sriov *ctx, const struct sriov_pf *pf, unsigned count, bool probe);
 int sriov_vfs_destroy(struct sriov *ctx, const struct sriov_pf *pf);
 
@@ -128,18 +130,18 @@ int sriov_rebind(struct sriov *ctx, struct bdf bdf, const char *driver);
 /* ---- handing out ---- */
 
 /*
- * Takes a function for VM `owner`, ready for VFIO: ledger entry first, then the IOMMU group is checked,
- * attributes are set (VFs), vfio-pci bound. If anything fails, everything is as before. A kill -9
- * at any point leaves an entry from which sriov_release finds back.
- * -EBUSY: held by another VM; -EPERM: the group's blocker is named; -ENOENT: no IOMMU.
+ * Takes a function for VM `owner`, ready for VFIO: ledger entry first, then the IOMMU group is
+ * checked, attributes are set (VFs), vfio-pci bound. If anything fails, everything is as before. A
+ * kill -9 at any point leaves an entry from which sriov_release finds back. -EBUSY: held by another
+ * VM; -EPERM: the group's blocker is named; -ENOENT: no IOMMU.
  */
 int sriov_claim_vf(struct sriov *ctx, const struct sriov_vf *vf, const struct sriov_attrs *attrs,
 		   const char *owner);
 /* The same for a function that is no VF. */
 int sriov_claim_device(struct sriov *ctx, struct bdf bdf, const char *owner);
 
-/* Gives a function back: previous driver, previous attributes, entry removed. 0 when it was not held. -EBUSY
- * while its VM lives, unless `owner` is that VM's name (its supervisor ends it). */
+/* Gives a function back: previous driver, previous attributes, entry removed. 0 when it was not
+ * held. -EBUSY while its VM lives, unless `owner` is that VM's name (its supervisor ends it). */
 int sriov_release(struct sriov *ctx, struct bdf bdf, const char *owner);
 /* Everything that VM `owner` held. */
 int sriov_release_all(struct sriov *ctx, const char *owner);
@@ -155,8 +157,8 @@ int sriov_claims(struct sriov *ctx, struct sriov_claim **out, size_t *count);
 
 /* ---- lives ---- */
 
-/* A VM lives as long as somebody holds the lock on RUN_DIR/vm/NAME/lock. Takes it: the descriptor, to
- * be inherited by the VM's processes; -EEXIST when the VM lives already. */
+/* A VM lives as long as somebody holds the lock on RUN_DIR/vm/NAME/lock. Takes it: the descriptor,
+ * to be inherited by the VM's processes; -EEXIST when the VM lives already. */
 int sriov_owner_lock(struct sriov *ctx, const char *name);
 bool sriov_owner_alive(struct sriov *ctx, const char *name);
 

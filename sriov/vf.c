@@ -160,13 +160,13 @@ static int split_name(struct sriov *ctx, const char *name, struct sriov_pf *pf, 
 		if (sysfs_link_name(&ctx->fs, text, sizeof(text), "bus/pci/devices/%s/physfn",
 				    bdf_format(*bdf, dev)))
 			return log_fail(-ENODEV, name, "no such VF");
-		return sriov_pf_find(ctx, text, pf);
+		return pf_find(ctx, text, pf);
 	}
 	if ((size_t)(slash - name) >= sizeof(text))
 		return log_fail(-ENODEV, name, "no such PF");
 	memcpy(text, name, (size_t)(slash - name));
 	text[slash - name] = '\0';
-	int err = sriov_pf_find(ctx, text, pf);
+	int err = pf_find(ctx, text, pf);
 	if (err)
 		return err;
 	err = parse_u32(slash + 1, 0, UINT16_MAX, &number);

@@ -1,124 +1,55 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Unit tests: one line per program, tests/<name>.c. NAME_LIBS names the folders it links (in link
-# order), NAME_EXTRA libraries, NAME_LDFLAGS e.g. -Wl,--wrap=ioctl, NAME_OBJS single objects.
+# Unit tests: one program per tests/FOLDER/NAME_test.c. Of NAME_test, _LIBS names the folders it links (in
+# link order), _EXTRA libraries, _LDFLAGS flags such as --wrap, _OBJS single objects (fakes).
+
+# unit_tests FOLDER, NAMES, LIBS: adds tests/FOLDER/NAME_test for every name.
+define unit_tests
+UNIT_TESTS += $(2:%=$(1)/%_test)
+$(foreach t,$(2),$(eval $(t)_test_LIBS := $(3)))
+endef
 UNIT_TESTS :=
 
-UNIT_TESTS += base/parse_test
-parse_test_LIBS := base
-
-UNIT_TESTS += base/bdf_test
-bdf_test_LIBS := base
-
-UNIT_TESTS += base/range_test
-range_test_LIBS := base
-
-UNIT_TESTS += base/loop_test
-loop_test_LIBS := base
-
-UNIT_TESTS += base/bitmap_test
-bitmap_test_LIBS := base
-
-UNIT_TESTS += base/io_test
-io_test_LIBS := base
-
-UNIT_TESTS += base/sysfs_test
-sysfs_test_LIBS := base
-
-# vdev: against a fake hv_vm, and a VFIO device made of a memfd.
-VDEV_TESTS := pci_config_test pci_bridge_test pci_bar_test vfio_config_test vfio_irq_test \
-	vfio_pci_test serial_test power_test
-UNIT_TESTS += $(VDEV_TESTS:%=vdev/%)
-define vdev_test
-$(1)_LIBS := vdev base
-$(1)_OBJS := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
-$(1)_LDFLAGS := -Wl,--wrap=ioctl
-endef
-$(foreach t,$(VDEV_TESTS),$(eval $(call vdev_test,$(t))))
-UNIT_TESTS += kvm/tiny_test
-tiny_test_LIBS := hv-core base
-
-UNIT_TESTS += hv-core/elf_test
-elf_test_LIBS := hv-core base
-
-UNIT_TESTS += hv-core/bzimage_test
-bzimage_test_LIBS := hv-core base
-
-UNIT_TESTS += hv-core/vmlinux_test
-vmlinux_test_LIBS := hv-core base
-
-UNIT_TESTS += hv-core/kcache_test
-kcache_test_LIBS := hv-core base
-
-UNIT_TESTS += hv-core/unpack_test
-unpack_test_LIBS := hv-core base
-unpack_test_EXTRA := -lzstd -llzma -llz4 -lz
-
-UNIT_TESTS += hv-core/cpuid_test
-cpuid_test_LIBS := hv-core base
-
-UNIT_TESTS += hv-core/acpi_test
-acpi_test_LIBS := hv-core base
-
-UNIT_TESTS += hv-core/boot_test
-boot_test_LIBS := hv-core base
-boot_test_EXTRA := -lz
-UNIT_TESTS += base/rpc_test
-rpc_test_LIBS := base
+$(eval $(call unit_tests,base,parse bdf range loop bitmap io sysfs rpc,base))
 rpc_test_EXTRA := -ljansson -lpthread
 
-UNIT_TESTS += iommu/group_test
-group_test_LIBS := iommu base
-group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
+# hv-core: on an engine without hardware where one is needed at all.
+$(eval $(call unit_tests,hv-core,acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout \
+	unpack vm vmlinux,hv-core base))
+boot_test_EXTRA := -lz
+unpack_test_EXTRA := -lzstd -llzma -llz4 -lz
+$(foreach t,boot irq vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
 
-UNIT_TESTS += iommu/domain_test
-domain_test_LIBS := iommu base
+# The engine itself, on this machine's /dev/kvm: a ring of its own.
+$(eval $(call unit_tests,kvm,tiny,hv-core base))
+
+# vdev: against a fake hv_vm, and a VFIO device made of a memfd.
+VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
+$(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
+VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
+$(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))
+$(foreach t,$(VDEV_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
+
+$(eval $(call unit_tests,iommu,group domain lock,iommu base))
+group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
 
-UNIT_TESTS += iommu/lock_test
-lock_test_LIBS := iommu base
-
-UNIT_TESTS += hv-core/bus_test
-bus_test_LIBS := hv-core base
-
-UNIT_TESTS += hv-core/ioapic_test
-ioapic_test_LIBS := hv-core base
-
-UNIT_TESTS += hv-core/irq_test
-irq_test_LIBS := hv-core base
-irq_test_OBJS := $(O)/tests/fakes/fake_engine.o
-
-UNIT_TESTS += hv-core/mem_layout_test
-mem_layout_test_LIBS := hv-core base
-
-UNIT_TESTS += hv-core/vm_test
-vm_test_LIBS := hv-core base
-vm_test_OBJS := $(O)/tests/fakes/fake_engine.o
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
-sriov_FAKES := $(O)/tests/sriov/host.o $(O)/tests/fakes/fake_kernel.o $(O)/tests/fakes/fake_sysfs.o
-sriov_WRAPS := -Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step
-sriov_EXTRA := -lpci -lnl-route-3 -lnl-3 -lsqlite3
-
-define sriov_unit
-UNIT_TESTS += sriov/$(1)
-$(1)_OBJS := $(sriov_FAKES)
-$(1)_LIBS := sriov iommu base
-$(1)_LDFLAGS := $(sriov_WRAPS)
-$(1)_EXTRA := $(sriov_EXTRA)
-endef
-$(foreach t,pf_test attrs_test bind_test claim_test,$(eval $(call sriov_unit,$(t))))
-
-UNIT_TESTS += sriov/ledger_test
-ledger_test_LIBS := sriov base
+SRIOV_TESTS := pf attrs bind claim
+$(eval $(call unit_tests,sriov,$(SRIOV_TESTS) ledger holder netlink,sriov iommu base))
+SRIOV_FAKES := $(O)/tests/sriov/host.o $(O)/tests/fakes/fake_kernel.o $(O)/tests/fakes/fake_sysfs.o
+$(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_OBJS := $(SRIOV_FAKES)))
+$(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_LDFLAGS := \
+	-Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step))
+$(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_EXTRA := -lpci -lnl-route-3 -lnl-3 -lsqlite3))
 ledger_test_EXTRA := -lsqlite3
-
-UNIT_TESTS += sriov/holder_test
-holder_test_LIBS := sriov base
 holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
-
-UNIT_TESTS += sriov/netlink_test
-netlink_test_LIBS := sriov base
 netlink_test_EXTRA := -lnl-3
 
-UNIT_TESTS += hv-core/mem_back_test
-mem_back_test_LIBS := hv-core base
+# cli: all of sluice but its main; what a test does not call is linked and never run.
+CLI_TESTS := args output proc vf_spec vmm_config vmm_console
+CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
+$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov iommu base))
+$(foreach t,args output proc vf_spec,$(eval $(t)_test_OBJS = $$(CLI_REST)))
+$(foreach t,vmm_config vmm_console,$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
+$(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))

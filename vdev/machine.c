@@ -5,11 +5,8 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/io.h"
 #include "base/log.h"
-#include "base/util.h"
 #include "vdev/pci.h"
 #include "vdev/power.h"
 #include "vdev/pvpanic.h"

@@ -102,7 +102,7 @@ void vdev_vfio_bar_unmap(struct vdev_function *fn, unsigned index);
 bool vdev_vfio_bar_direct(const struct vdev_vfio *dev, unsigned index);
 
 /* vfio_irq.c */
-int vdev_vfio_irq_info(struct vdev_vfio *dev);
+void vdev_vfio_irq_info(struct vdev_vfio *dev);
 int vdev_vfio_irq_watch(struct vdev_vfio *dev); /* error and request interrupts */
 /* Follows the registers: mode, masks, messages. */
 void vdev_vfio_irq_update(struct vdev_vfio *dev);

@@ -384,9 +384,8 @@ static void on_request(void *opaque, uint32_t events)
 	hv_device_unlock(dev->vm);
 }
 
-int vdev_vfio_irq_info(struct vdev_vfio *dev)
+void vdev_vfio_irq_info(struct vdev_vfio *dev)
 {
-	dev->intx.fd = dev->error.fd = dev->request.fd = -1;
 	for (unsigned i = 0; i < VFIO_PCI_NUM_IRQS; i++) {
 		struct vfio_irq_info info = {.argsz = sizeof(info), .index = i};
 
@@ -397,7 +396,6 @@ int vdev_vfio_irq_info(struct vdev_vfio *dev)
 		if (info.flags & VFIO_IRQ_INFO_EVENTFD)
 			dev->irq_count[i] = info.count;
 	}
-	return 0;
 }
 
 int vdev_vfio_irq_watch(struct vdev_vfio *dev)

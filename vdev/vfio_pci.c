@@ -42,9 +42,8 @@ static int describe(struct vdev_vfio *dev)
 		log_warn(dev->name,
 			 "has no reset of its own: the guest sees the state its last user "
 			 "left, and leaves its own behind");
-	int err = vdev_vfio_region_info(dev, VFIO_PCI_CONFIG_REGION_INDEX, &dev->config);
-
-	return err < 0 ? err : vdev_vfio_irq_info(dev);
+	vdev_vfio_irq_info(dev);
+	return vdev_vfio_region_info(dev, VFIO_PCI_CONFIG_REGION_INDEX, &dev->config);
 }
 
 static int set_up(struct vdev_vfio *dev)

@@ -15,7 +15,7 @@
 #include "iommu/iommu.h"
 #include "tests/fakes/fake_log.h"
 
-#define FAKE_REGIONS 32
+#define FAKE_REGIONS 64
 #define FAKE_SLOTS   32
 #define FAKE_ROUTES  4096
 

@@ -33,7 +33,10 @@ struct info {
 	uint32_t pad;
 	struct vfio_iommu_type1_info_dma_avail avail;
 	uint32_t pad2;
-	struct vfio_iommu_type1_info_cap_iova_range ranges;
+	_Alignas(8) struct { /* vfio_iommu_type1_info_cap_iova_range with two ranges */
+		struct vfio_info_cap_header header;
+		uint32_t nr_iovas, reserved;
+	} ranges;
 	struct vfio_iova_range range[2];
 };
 

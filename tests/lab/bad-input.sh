@@ -10,7 +10,7 @@ pf=$(pf)
 check "VFs are made" sluice vf create "$pf" --count 2
 k=(--kernel "$LAB_KERNEL")
 run() { # OPTION...: a VM that must not start
-	sluice vm run bad --memory 64M "$@"
+	timeout 60 sluice vm run bad --memory 64M "$@"
 }
 
 refused 1 "nosuch0.*$pf" "unknown PF" sluice vf create nosuch0 --count 1

@@ -26,6 +26,7 @@ static void test_pf(void **state)
 	assert_int_equal(count, 1);
 	assert_string_equal(list[0].ifname, FAKE_IF);
 	assert_string_equal(list[0].driver, "igb");
+	assert_true(list[0].device[0]); /* in words, or in numbers where there is no table */
 	assert_int_equal(list[0].total_vfs, 7);
 	assert_int_equal(list[0].num_vfs, 0);
 	assert_int_equal(list[0].numa_node, -1);

@@ -53,7 +53,7 @@ static void test_capabilities(void **state)
 static void test_extended_capabilities(void **state)
 {
 	struct rig *rig = *state;
-	unsigned at = 0x100, ids[8], count = 0;
+	unsigned at = 0x100, ids[8] = {0}, count = 0;
 
 	while (at && count < 8) {
 		uint32_t header = rig_read(rig, at, 4);

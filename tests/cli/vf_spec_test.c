@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vf_spec, and the other small languages of `vm run`: memory and pins. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "cli/vf_spec.h"
+#include "cli/vm_request.h"
+
+static void test_good(void **state)
+{
+	char why[VF_SPEC_WHY];
+	struct vf_spec spec;
+
+	(void)state;
+	assert_int_equal(vf_spec_parse("ens1f0", &spec, why), 0);
+	assert_string_equal(spec.vf, "ens1f0");
+	assert_int_equal(spec.attrs.set, 0);
+	assert_int_equal(vf_spec_parse("0000:01:00.0/3", &spec, why), 0);
+	assert_string_equal(spec.vf, "0000:01:00.0/3");
+	assert_int_equal(vf_spec_parse("0000:01:00.0/3:mac=02:00:00:00:00:0a,vlan=100,qos=3,"
+				       "spoof=off,trust=on,max-rate=1000,min-rate=10",
+				       &spec, why),
+			 0);
+	assert_string_equal(spec.vf, "0000:01:00.0/3");
+	assert_int_equal(spec.attrs.set,
+			 SRIOV_MAC | SRIOV_VLAN | SRIOV_SPOOF | SRIOV_TRUST | SRIOV_RATE);
+	assert_int_equal(spec.attrs.mac[5], 10);
+	assert_int_equal(spec.attrs.vlan, 100);
+	assert_int_equal(spec.attrs.qos, 3);
+	assert_false(spec.attrs.spoof_check);
+	assert_true(spec.attrs.trust);
+	assert_int_equal(spec.attrs.max_rate, 1000);
+	assert_int_equal(spec.attrs.min_rate, 10);
+}
+
+static void test_bad(void **state)
+{
+	static const struct {
+		const char *text, *why;
+	} bad[] = {
+		{"", "not of the form"},
+		{":mac=02:00:00:00:00:01", "not of the form"},
+		{"e/0:mac=02:00:00", "mac"},
+		{"e/0:mac=01:00:5e:00:00:01", "multicast"},
+		{"e/0:mac=00:00:00:00:00:00", "nor zero"},
+		{"e/0:mac=02:00:00:00:00:0g", "mac"},
+		{"e/0:vlan=4095", "vlan"},
+		{"e/0:vlan=ten", "vlan"},
+		{"e/0:vlan=-1", "vlan"},
+		{"e/0:vlan=", "vlan"},
+		{"e/0:vlan=1,qos=8", "qos"},
+		{"e/0:qos=3", "needs a vlan"},
+		{"e/0:spoof=maybe", "spoof-check"},
+		{"e/0:trust=1", "trust"},
+		{"e/0:max-rate=fast", "rate"},
+		{"e/0:colour=red", "colour"},
+		{"e/0:mac=02:00:00:00:00:01,vlan", "not KEY=VALUE"},
+		{"e/0:mac=02:00:00:00:00:01,,", "not KEY=VALUE"},
+		{"a-name-that-is-far-too-long-for-any-interface-or-address-of-a-device/0", "form"},
+		{"e/0:mac=0123456789012345678901234567890123456789012345678901234567890123",
+		 "too long"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		char why[VF_SPEC_WHY] = "";
+		struct vf_spec spec;
+		assert_int_equal(vf_spec_parse(bad[i].text, &spec, why), -EINVAL);
+		if (!strstr(why, bad[i].why))
+			fail_msg("%s: %s", bad[i].text, why);
+	}
+}
+
+static void test_vlan_option(void **state)
+{
+	struct sriov_attrs attrs = {0};
+	char why[VF_SPEC_WHY];
+
+	(void)state;
+	assert_int_equal(vf_spec_set(&attrs, "vlan", "100,qos=5", why), 0);
+	assert_int_equal(attrs.vlan, 100);
+	assert_int_equal(attrs.qos, 5);
+	assert_int_equal(vf_spec_set(&attrs, "vlan", "100,prio=5", why), -EINVAL);
+}
+
+static void test_encode(void **state)
+{
+	struct sriov_attrs attrs = {.set = SRIOV_MAC | SRIOV_TRUST, .mac = {2, 0, 0, 0, 0, 1}};
+	json_t *json = vf_spec_encode(&attrs);
+
+	(void)state;
+	assert_int_equal(json_object_size(json), 2);
+	assert_string_equal(json_string_value(json_object_get(json, "mac")), "02:00:00:00:00:01");
+	assert_true(json_is_false(json_object_get(json, "trust")));
+	json_decref(json);
+}
+
+static void test_memory(void **state)
+{
+	static const char *const bad[] = {"",
+					  "12Q",
+					  "1K",
+					  "17T",
+					  "64M,",
+					  "64M,pages=3m",
+					  "64M,pages=2m,",
+					  "63M,pages=2m",
+					  "512M,pages=1g",
+					  "-1G",
+					  "1G,huge"};
+	enum hv_pages pages = HV_PAGES_THP;
+	char why[VF_SPEC_WHY];
+	uint64_t ram;
+
+	(void)state;
+	assert_int_equal(vm_request_memory("512M", &ram, &pages, why), 0);
+	assert_int_equal(ram, 512 * MIB);
+	assert_int_equal(pages, HV_PAGES_THP);
+	assert_int_equal(vm_request_memory("2G,pages=1g", &ram, &pages, why), 0);
+	assert_int_equal(pages, HV_PAGES_1G);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		why[0] = '\0';
+		assert_int_equal(vm_request_memory(bad[i], &ram, &pages, why), -EINVAL);
+		assert_non_null(strstr(why, "memory"));
+	}
+}
+
+static void test_pin(void **state)
+{
+	static const char *const bad[] = {"0",	  "0:",	     ":1",     "2:0",  "0:1,0:2",
+					  "0:1 ", "0:1;1:2", "0:9999", "-1:0", "a:b"};
+	char why[VF_SPEC_WHY];
+	int pin[2];
+
+	(void)state;
+	pin[0] = pin[1] = -1;
+	assert_int_equal(vm_request_pin("0:2,1:3", 2, pin, why), 0);
+	assert_int_equal(pin[0], 2);
+	assert_int_equal(pin[1], 3);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		pin[0] = pin[1] = -1;
+		if (vm_request_pin(bad[i], 2, pin, why) != -EINVAL)
+			fail_msg("taken: %s", bad[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good),	    cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_vlan_option), cmocka_unit_test(test_encode),
+		cmocka_unit_test(test_memory),	    cmocka_unit_test(test_pin),
+	};
+
+	return cmocka_run_group_tests_name("vf_spec", tests, NULL, NULL);
+}
