@@ -43,25 +43,26 @@ static int write_acpi(struct hv_boot *boot)
 }
 
 /*
- * Where a PC's firmware begins after a reset, and where Linux jumps in real mode to restart a
- * machine whose ACPI is hardware-reduced: it prefers EFI's service to the reset register there,
- * finds no EFI, and takes the BIOS for next best. The stub writes the reset register.
+ * The reset vector as real mode sees it, f000:fff0. On hardware-reduced ACPI Linux does not try the
+ * reset register: it asks EFI, and where there is none jumps here, as one would into a BIOS
+ * (arch/x86/kernel/reboot.c, efi_reboot_required).
  */
 static int write_reset_vector(struct hv_boot *boot)
 {
 	const struct hv_acpi_config *acpi = boot->config->acpi;
-	/* mov dx, port; mov al, value; out dx, al; hlt; jmp to the hlt */
-	const uint8_t stub[] = {0xba,
-				(uint8_t)acpi->reset_port,
-				(uint8_t)(acpi->reset_port >> 8),
-				0xb0,
-				acpi->reset_value,
-				0xee,
-				0xf4,
-				0xeb,
-				0xfd};
+	const uint8_t code[] = {
+		0xba,
+		(uint8_t)acpi->reset_port,
+		(uint8_t)(acpi->reset_port >> 8), /* mov dx */
+		0xb0,
+		acpi->reset_value, /* mov al */
+		0xee,		   /* out dx, al */
+		0xf4,
+		0xeb,
+		0xfd, /* hlt; jmp -1 */
+	};
 
-	return hv_mem_write(boot->vm, HV_BOOT_RESET, stub, sizeof(stub));
+	return hv_mem_write(boot->vm, HV_BOOT_RESET, code, sizeof(code));
 }
 
 /* Returns how many bytes of the file's start there are. */

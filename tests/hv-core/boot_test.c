@@ -221,6 +221,20 @@ static void reserves_ecam_in_e820(void **state)
 	assert_int_equal(e[3].type, 2);
 }
 
+/* Linux without EFI reboots by jumping to f000:fff0. */
+static void resets_from_the_reset_vector(void **state)
+{
+	/* mov dx, 0x602; mov al, 0x42; out dx, al; 1: hlt; jmp 1b */
+	static const uint8_t code[] = {0xba, 0x02, 0x06, 0xb0, 0x42, 0xee, 0xf4, 0xeb, 0xfd};
+	struct rig *r = *state;
+
+	give_kernel(r, packed_kernel(1));
+	r->acpi.reset_port = 0x602;
+	r->acpi.reset_value = 0x42;
+	assert_int_equal(boot(r), 0);
+	assert_memory_equal(guest(r, 0xffff0), code, sizeof(code));
+}
+
 /* RAM still holds what the last run left there. */
 static void starts_again_in_used_memory(void **state)
 {
@@ -539,6 +553,7 @@ int main(void)
 		TEST(starts_an_unpacked_kernel),
 		TEST(identity_maps_four_gigabytes),
 		TEST(reserves_ecam_in_e820),
+		TEST(resets_from_the_reset_vector),
 		TEST(starts_again_in_used_memory),
 		TEST(holes_stay_holes),
 		TEST(randomizes_when_asked),
