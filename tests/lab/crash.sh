@@ -33,7 +33,7 @@ kill -KILL "$(vmm)"
 check "monitor killed: it is gone" wait_for 10 sh -c '! pgrep -x sluice-vmm'
 check "monitor killed: vf list says orphaned" wait_for 5 sh -c "sluice vf list | grep -q 'orphaned.*web\|web.*orphaned'"
 check "monitor killed: vf release brings it back" sluice vf release "$pf/0"
-check "monitor killed: everything is as before" test "$(host_state)" = "$made"
+unchanged "monitor killed: everything is as before" "$made"
 
 started "everything killed"
 pkill -KILL -x sluice
@@ -41,14 +41,14 @@ pkill -KILL -x sluice-vmm
 check "everything killed: vf list says orphaned" wait_for 5 sh -c "sluice vf list | grep -q orphaned"
 guest web "guest.ip=10.0.2.15/24 guest.ping=10.0.2.2,3" --memory 256M --vf "$pf/0:mac=02:00:00:00:04:01" >"$work/out" 2>&1
 check_text "everything killed: the next start takes it back" "SLUICE-GUEST: ping ok" "$work/out"
-check "everything killed: everything is as before" test "$(host_state)" = "$made"
+unchanged "everything killed: everything is as before" "$made"
 
 started "supervisor killed"
 pkill -KILL -x sluice
 check "supervisor killed: the guest lives on" sh -c "sluice vm list | grep -q 'web.*running'"
 check "supervisor killed: vm stop still ends it" sluice vm stop web
 check "supervisor killed: everything is as before" wait_for 10 sh -c "[ -z \"\$(sluice vm list --json | grep web)\" ]"
-check "supervisor killed: the host is as before" test "$(host_state)" = "$made"
+unchanged "supervisor killed: the host is as before" "$made"
 
 start >"$work/out" 2>&1 &
 job=$!
@@ -57,7 +57,7 @@ pkill -INT -x sluice
 wait $job
 check "Ctrl-C: the guest was asked and went, status 0" test $? = 0
 check_text "Ctrl-C: by its power button" "SLUICE-GUEST: power-button" "$work/out"
-check "Ctrl-C: everything is as before" test "$(host_state)" = "$made"
+unchanged "Ctrl-C: everything is as before" "$made"
 
 # A guest that does not listen: the kernel alone, stopped in its initramfs before acpi events are read.
 guest deaf "guest.wait rdinit=/bin/sleep -- 600" --memory 256M --vf "$pf/0" >"$work/out" 2>&1 &
@@ -69,5 +69,5 @@ check "Ctrl-C twice: once is not enough for a deaf guest" vmm
 pkill -INT -x sluice
 check "Ctrl-C twice: the second forces it" wait_for 10 sh -c '! pgrep -x sluice-vmm'
 wait $job
-check "Ctrl-C twice: everything is as before" test "$(host_state)" = "$made"
+unchanged "Ctrl-C twice: everything is as before" "$made"
 finish

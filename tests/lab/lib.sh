@@ -44,6 +44,18 @@ check_text() {
 	fi
 }
 
+# unchanged DESCRIPTION STATE: the host is as it was when host_state gave STATE.
+unchanged() {
+	local now
+	now=$(host_state)
+	if [ "$now" = "$2" ]; then
+		ok "$1"
+	else
+		not_ok "$1"
+		diff <(echo "$2") <(echo "$now") | sed 's/^/#   /'
+	fi
+}
+
 # refused STATUS REGEX DESCRIPTION COMMAND...: ends with STATUS, says one line that matches, and the
 # host is as it was before. What one refusal has seen afterwards is what the next one starts from.
 refused() {

@@ -24,7 +24,7 @@ for cpus in 1 2 4; do
 		"SLUICE-GUEST: nic .* driver igbvf mac $mac" "$work/out"
 	check_text "$cpus vCPUs: ping through the VF" "SLUICE-GUEST: ping ok 10.0.2.2 .*received 5" "$work/out"
 	check_text "$cpus vCPUs: the end is told" "poweroff" "$work/out"
-	check "$cpus vCPUs: everything is as before the VM" test "$(host_state)" = "$made"
+	unchanged "$cpus vCPUs: everything is as before the VM" "$made"
 done
 
 # Detached, so that both levels can be looked at while the guest runs.
@@ -47,8 +47,8 @@ check "vm stat --json is JSON" jq . "$work/stat.json"
 check "a held VF stops a change of count" test "$(sluice vf create "$pf" --count 3 >/dev/null 2>&1; echo $?)" = 1
 check "a held VF stops its destruction" test "$(sluice vf destroy "$pf" >/dev/null 2>&1; echo $?)" = 1
 check "vm stop ends it" sluice vm stop web
-check "everything is as before the VM" test "$(host_state)" = "$made"
+unchanged "everything is as before the VM" "$made"
 
 check "VFs are destroyed" sluice vf destroy "$pf"
-check "and nothing is left" test "$(host_state)" = "$before"
+unchanged "and nothing is left" "$before"
 finish

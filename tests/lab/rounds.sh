@@ -39,7 +39,7 @@ free_after=$(free_kib)
 echo "# free memory before $free_before KiB, after $free_after KiB; pinned pages $pinned_before, $(pinned)"
 check "all $rounds rounds ran" test $failed = 0
 [ $failed = 0 ] || sed 's/^/#   /' "$work/out"
-check "the host is as before" test "$(host_state)" = "$before"
+unchanged "the host is as before" "$before"
 check "no locked memory is left" test "$(locked)" = "$locked_before"
 check "no page is left pinned" test "$(pinned)" = "$pinned_before"
 # A leaked guest would be 64 MiB, a leaked container some pages; the host's own noise is below this.

@@ -22,5 +22,5 @@ echo "not a kernel" >"$work/text"
 refused 1 "kernel" "what is no kernel is refused, and its VF given back" \
 	sluice vm run third --memory 64M --kernel "$work/text" --vf "$pf/1"
 check "the first is stopped" sluice vm stop left
-check "everything is as before the VMs" test "$(host_state)" = "$made"
+unchanged "everything is as before the VMs" "$made"
 finish
