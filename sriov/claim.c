@@ -17,6 +17,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "iommu/iommu.h"
 #include "sriov/attrs.h"
 #include "sriov/context.h"
@@ -343,17 +344,23 @@ static void stable_mac(const uint8_t permanent[6], unsigned index, uint8_t mac[6
 }
 
 /* rtnetlink shows a MAC that the VF's driver rolled like one that an administrator set; the
- * interface's addr_assign_type tells them apart (1: NET_ADDR_RANDOM). */
-static bool mac_is_random(const struct sriov *ctx, struct bdf bdf)
+ * interface's addr_assign_type tells them apart (1: NET_ADDR_RANDOM). A rolled one is the
+ * interface's own; one that was set meanwhile reaches the interface only when its driver is loaded
+ * again. */
+static bool mac_is_random(const struct sriov *ctx, struct bdf bdf, const uint8_t shown[6])
 {
-	char dev[BDF_TEXT], ifname[SRIOV_NAME];
+	char dev[BDF_TEXT], ifname[SRIOV_NAME], text[32];
 	uint64_t type = 0;
+	uint8_t own[6];
 
 	context_ifname(ctx, bdf_format(bdf, dev), ifname);
-	return ifname[0] &&
-	       !sysfs_read_u64(&ctx->fs, &type, "bus/pci/devices/%s/net/%s/addr_assign_type", dev,
-			       ifname) &&
-	       type == 1;
+	if (!ifname[0] || sysfs_read_u64(&ctx->fs, &type,
+					 "bus/pci/devices/%s/net/%s/addr_assign_type", dev, ifname))
+		return false;
+	bool known = !sysfs_read(&ctx->fs, text, sizeof(text), "bus/pci/devices/%s/net/%s/address",
+				 dev, ifname) &&
+		     !parse_mac(text, own);
+	return type == 1 && !(known && memcmp(own, shown, sizeof(own)) != 0);
 }
 
 /* Fills in what to set and what to put back. */
@@ -366,7 +373,7 @@ static int plan_attrs(const struct sriov *ctx, const struct attrs_target *target
 
 	if (err)
 		return err;
-	if (mac_is_random(ctx, claim->bdf))
+	if (mac_is_random(ctx, claim->bdf, claim->previous.mac))
 		memset(claim->previous.mac, 0, sizeof(claim->previous.mac));
 	if (!(wanted->set & SRIOV_MAC) && !memcmp(claim->previous.mac, zero, sizeof(zero))) {
 		stable_mac(permanent, target->index, wanted->mac);

@@ -13,6 +13,9 @@ check "the same count again is fine" sluice vf create "$pf" --count 2
 check "two VFs exist" test "$(cat "/sys/class/net/$pf/device/sriov_numvfs")" = 2
 vf=$(vf_bdf "$pf" 0)
 made=$(host_state)
+echo "not a kernel" >"$work/text"
+refused 1 "kernel" "not a kernel: the VF that was taken is given back" \
+	sluice vm run bad --memory 64M --kernel "$work/text" --vf "$pf/0"
 
 for cpus in 1 2 4; do
 	mac=02:00:00:00:01:0$cpus
