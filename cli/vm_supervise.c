@@ -23,6 +23,7 @@
 #include "cli/vmm_report.h"
 
 #define FORCE_GRACE_MS 5000 /* from "quit" to SIGKILL */
+#define SAME_WISH_MS   300  /* timeout(1) and init systems signal a process and its group */
 #define PROGRESS_MS    500
 #define KEY_INTERRUPT  0x03 /* Ctrl-C */
 #define KEY_PREFIX     0x1d /* Ctrl-] */
@@ -37,7 +38,8 @@ struct supervisor {
 	bool running; /* the guest has started, at least once */
 	bool killed;  /* by SIGKILL of ours */
 	unsigned wishes;
-	char end[32]; /* of "end WORD"; "" until then */
+	int64_t last_signal; /* milliseconds, CLOCK_MONOTONIC */
+	char end[32];	     /* of "end WORD"; "" until then */
 	char line[VMM_REPORT_LINE];
 	size_t line_len;
 	long log_shown;
@@ -146,14 +148,26 @@ static void wish_to_stop(struct supervisor *s)
 	}
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static void signal_event(void *opaque, uint32_t events)
 {
 	struct supervisor *s = opaque;
 	struct signalfd_siginfo info;
 
 	(void)events;
-	if (read(s->signals, &info, sizeof(info)) == sizeof(info))
+	if (read(s->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	int64_t now = now_ms();
+	if (now - s->last_signal >= SAME_WISH_MS)
 		wish_to_stop(s);
+	s->last_signal = now;
 }
 
 /* Behind Ctrl-]: c, q, or itself. */

@@ -33,13 +33,36 @@ static int write_acpi(struct hv_boot *boot)
 	err = hv_acpi_build(&input, HV_BOOT_ACPI, &tables, &size);
 	if (err < 0)
 		return err;
-	if (size > HV_BOOT_ACPI_END - HV_BOOT_ACPI)
+	if (size > HV_BOOT_RESET - HV_BOOT_ACPI)
 		err = log_fail(-EFBIG, hv_vm_name(boot->vm),
 			       "ACPI tables of %zu bytes do not fit; use fewer devices", size);
 	else
 		err = hv_mem_write(boot->vm, HV_BOOT_ACPI, tables, size);
 	free(tables);
 	return err;
+}
+
+/*
+ * The reset vector as real mode sees it, f000:fff0. On hardware-reduced ACPI Linux does not try the
+ * reset register: it asks EFI, and where there is none jumps here, as one would into a BIOS
+ * (arch/x86/kernel/reboot.c, efi_reboot_required).
+ */
+static int write_reset_vector(struct hv_boot *boot)
+{
+	const struct hv_acpi_config *acpi = boot->config->acpi;
+	const uint8_t code[] = {
+		0xba,
+		(uint8_t)acpi->reset_port,
+		(uint8_t)(acpi->reset_port >> 8), /* mov dx */
+		0xb0,
+		acpi->reset_value, /* mov al */
+		0xee,		   /* out dx, al */
+		0xf4,
+		0xeb,
+		0xfd, /* hlt; jmp -1 */
+	};
+
+	return hv_mem_write(boot->vm, HV_BOOT_RESET, code, sizeof(code));
 }
 
 /* Returns how many bytes of the file's start there are. */
@@ -88,5 +111,7 @@ int hv_boot(struct hv_vm *vm, const struct hv_boot_config *config)
 
 	hv_mem_layout(vm, &boot.layout);
 	err = load(&boot);
-	return err < 0 ? err : write_acpi(&boot);
+	if (err == 0)
+		err = write_acpi(&boot);
+	return err < 0 ? err : write_reset_vector(&boot);
 }

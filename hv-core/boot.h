@@ -10,7 +10,7 @@
  *     0x00500  GDT                    0x09000  page tables (identity, 4 GiB)
  *     0x06000  PVH start info         0x20000  command line
  *     0x07000  boot parameters        0xe0000  ACPI tables, the RSDP first
- *     0x08000  setup data, stack top at its end
+ *     0x08000  setup data, then stack 0xffff0  code that resets the machine
  */
 #ifndef HV_CORE_BOOT_H
 #define HV_CORE_BOOT_H
@@ -27,6 +27,7 @@
 #define HV_BOOT_CMDLINE	    UINT64_C(0x20000)
 #define HV_BOOT_CMDLINE_MAX 65536u
 #define HV_BOOT_ACPI	    UINT64_C(0xe0000)
+#define HV_BOOT_RESET	    UINT64_C(0xffff0)
 #define HV_BOOT_ACPI_END    UINT64_C(0x100000)
 
 /* __BOOT_CS and __BOOT_DS of the Linux boot protocol; PVH leaves the choice to us. */

@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +23,10 @@
 #include "hv-core/xxh64.h"
 
 /* The last byte is the version of the format. */
-#define MAGIC	    UINT64_C(0x534c554943454b01)
+#define MAGIC	    UINT64_C(0x534c554943454b02)
 #define PREFIX	    "kernel-"
 #define CHUNK	    ((size_t)256 << 10) /* stays in a CPU's cache between reading and summing */
+#define READERS	    4u
 #define MAX_EXTENTS (HV_VMLINUX_SPAN / HV_VMLINUX_PAGE)
 #define MAX_RELOCS  (UINT64_C(16) << 20)
 
@@ -171,25 +174,93 @@ int hv_kcache_open(int dir, const struct hv_kcache_key *key, struct hv_kcache *o
 	return 0;
 }
 
+/*
+ * The data is read and summed in chunks by a few threads: most of the time goes into the host's
+ * page faults on guest memory, which scale. Each chunk's sum is seeded with its number and the sums
+ * are added up, so that their order does not matter.
+ */
+struct reading {
+	const struct hv_kcache *entry;
+	uint8_t *memory;
+	uint64_t chunks;
+	atomic_uint_fast64_t next; /* chunk that nobody has taken yet */
+	atomic_uint_fast64_t sum;
+	atomic_int err;
+};
+
+/* [at, at+len) of the image, which is `data` bytes into the file's data. */
+struct chunk {
+	uint64_t at, data;
+	size_t len;
+};
+
+static uint64_t count_chunks(const struct hv_vmlinux *image)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < image->extents; i++)
+		count += (image->extent[i].len + CHUNK - 1) / CHUNK;
+	return count;
+}
+
+static struct chunk find_chunk(const struct hv_vmlinux *image, uint64_t number)
+{
+	struct chunk chunk = {0};
+
+	for (size_t i = 0; i < image->extents; i++) {
+		const struct hv_vmlinux_extent *extent = &image->extent[i];
+		uint64_t count = (extent->len + CHUNK - 1) / CHUNK;
+
+		if (number < count) {
+			chunk.at = extent->at + number * CHUNK;
+			chunk.data += number * CHUNK;
+			chunk.len = MIN(CHUNK, extent->len - number * CHUNK);
+			break;
+		}
+		number -= count;
+		chunk.data += extent->len;
+	}
+	return chunk;
+}
+
+static void *read_chunks(void *opaque)
+{
+	struct reading *r = opaque;
+	uint64_t number;
+
+	while ((number = atomic_fetch_add(&r->next, 1)) < r->chunks && !atomic_load(&r->err)) {
+		struct chunk chunk = find_chunk(&r->entry->image, number);
+		uint8_t *to = r->memory + chunk.at;
+		int err = io_pread_full(r->entry->fd, to, chunk.len,
+					(off_t)(r->entry->data_at + chunk.data));
+
+		if (err < 0)
+			atomic_store(&r->err, err == -EPIPE ? -EBADMSG : err);
+		else
+			atomic_fetch_add(&r->sum, hv_xxh64(to, chunk.len, number));
+	}
+	return NULL;
+}
+
 int hv_kcache_read(const struct hv_kcache *entry, uint8_t *memory)
 {
-	uint64_t sum = 0, at = entry->data_at;
+	struct reading r = {
+		.entry = entry, .memory = memory, .chunks = count_chunks(&entry->image)};
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	pthread_t thread[READERS - 1];
+	unsigned count = 0;
 
-	for (size_t i = 0; i < entry->image.extents; i++) {
-		const struct hv_vmlinux_extent *extent = &entry->image.extent[i];
-
-		for (uint64_t done = 0; done < extent->len; done += CHUNK) {
-			size_t len = MIN(CHUNK, extent->len - done);
-			uint8_t *to = memory + extent->at + done;
-			int err = io_pread_full(entry->fd, to, len, (off_t)at);
-
-			if (err < 0)
-				return err == -EPIPE ? -EBADMSG : err;
-			sum = hv_xxh64(to, len, sum);
-			at += len;
-		}
-	}
-	return sum == entry->data_sum ? 0 : -EBADMSG;
+	/* This thread is one of them; where no other can be had it does all. */
+	while (count < READERS - 1 && count + 1 < (unsigned)MAX(cpus, 1) &&
+	       (uint64_t)count + 1 < r.chunks &&
+	       pthread_create(&thread[count], NULL, read_chunks, &r) == 0)
+		count++;
+	read_chunks(&r);
+	while (count > 0)
+		pthread_join(thread[--count], NULL);
+	if (atomic_load(&r.err))
+		return atomic_load(&r.err);
+	return atomic_load(&r.sum) == entry->data_sum ? 0 : -EBADMSG;
 }
 
 void hv_kcache_close(struct hv_kcache *entry)
@@ -202,13 +273,14 @@ void hv_kcache_close(struct hv_kcache *entry)
 
 static uint64_t sum_data(const struct hv_vmlinux *image)
 {
-	uint64_t sum = 0;
+	uint64_t sum = 0, number = 0;
 
 	for (size_t i = 0; i < image->extents; i++) {
 		const struct hv_vmlinux_extent *extent = &image->extent[i];
 
 		for (uint64_t done = 0; done < extent->len; done += CHUNK)
-			sum = hv_xxh64(extent->data + done, MIN(CHUNK, extent->len - done), sum);
+			sum += hv_xxh64(extent->data + done, MIN(CHUNK, extent->len - done),
+					number++);
 	}
 	return sum;
 }

@@ -9,6 +9,10 @@ set -uo pipefail
 
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 lab=$here/lab
+# shellcheck source=lab/common.sh
+. "$here/common.sh"
+# shellcheck source=lab/rig1.sh
+. "$here/rig1.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/lab-selftest.XXXXXX")
 export LAB_LOGS=$work/logs LAB_RUN=$work/run
 trap 'rm -rf "$work"' EXIT
@@ -102,6 +106,39 @@ test_guest_initrd() {
 test_guest_initrd_unknown_module() {
 	expect_status 1 "$here/guest-initrd" --module nonsense "$work/guest.cpio" &&
 		expect "it is named" grep -q nonsense "$work/output"
+}
+
+# The small guest alone, at level 1: q35 with an ACPI power button, which is pressed once it waits.
+run_guest() {
+	rig1_command
+	mkfifo "$work/monitor"
+	timeout 200 "${QEMU[@]}" -nodefaults -display none -no-reboot -accel tcg -machine q35 \
+		-cpu max -m 512M -kernel "$LAB_CACHE/kernel/bzImage" -initrd "$work/plain.cpio" \
+		-append "console=ttyS0 quiet panic=-1 no_timer_check $*" -device pvpanic \
+		-serial "file:$work/serial" -monitor stdio <>"$work/monitor" >/dev/null 2>&1 &
+	until grep -q 'SLUICE-GUEST: waiting' "$work/serial" 2>/dev/null || ! kill -0 $! 2>/dev/null; do
+		sleep 0.2
+	done
+	echo system_powerdown 1<>"$work/monitor"
+	wait $!
+	tr -d '\r' <"$work/serial" >"$work/output"
+	rm "$work/monitor" "$work/serial"
+}
+
+test_guest_power_button() {
+	local line
+	"$here/guest-initrd" "$work/plain.cpio" && run_guest guest.wait
+	for line in "cpus 1" waiting power-button "end poweroff"; do
+		expect "the guest says: $line" has_line "SLUICE-GUEST: $line" || return 1
+	done
+	expect "up comes first" \
+		[ "$(grep -n SLUICE-GUEST "$work/output" | head -n 1 | grep -c ': up [0-9.]*$')" = 1 ]
+}
+
+test_guest_panic() {
+	"$here/guest-initrd" "$work/plain.cpio" && run_guest guest.end=panic
+	expect "it says so" has_line "SLUICE-GUEST: end panic" &&
+		expect "it panics" grep -q 'Kernel panic' "$work/output"
 }
 
 test_boot_facts() {

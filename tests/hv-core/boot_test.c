@@ -179,6 +179,8 @@ static void starts_an_unpacked_kernel(void **state)
 	assert_int_equal(params(r)->hdr.loadflags & KASLR_FLAG, 0);
 	assert_int_equal(params(r)->acpi_rsdp_addr, HV_BOOT_ACPI);
 	assert_memory_equal(guest(r, HV_BOOT_ACPI), "RSD PTR ", 8);
+	/* mov dx, 0x604; mov al, 0x42; out dx, al */
+	assert_memory_equal(guest(r, HV_BOOT_RESET), "\xba\x04\x06\xb0\x42\xee", 6);
 	assert_string_equal(guest(r, params(r)->hdr.cmd_line_ptr), "console=ttyS0");
 }
 
@@ -217,6 +219,20 @@ static void reserves_ecam_in_e820(void **state)
 	assert_int_equal(e[3].addr, 0xe0000000);
 	assert_int_equal(e[3].size, 0x10000000);
 	assert_int_equal(e[3].type, 2);
+}
+
+/* Linux without EFI reboots by jumping to f000:fff0. */
+static void resets_from_the_reset_vector(void **state)
+{
+	/* mov dx, 0x602; mov al, 0x42; out dx, al; 1: hlt; jmp 1b */
+	static const uint8_t code[] = {0xba, 0x02, 0x06, 0xb0, 0x42, 0xee, 0xf4, 0xeb, 0xfd};
+	struct rig *r = *state;
+
+	give_kernel(r, packed_kernel(1));
+	r->acpi.reset_port = 0x602;
+	r->acpi.reset_value = 0x42;
+	assert_int_equal(boot(r), 0);
+	assert_memory_equal(guest(r, 0xffff0), code, sizeof(code));
 }
 
 /* RAM still holds what the last run left there. */
@@ -502,6 +518,7 @@ static int setup(void **state)
 	if (r->block.fd < 0 || ftruncate(r->block.fd, (off_t)RAM) < 0)
 		return -1;
 	r->block.hva = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_SHARED, r->block.fd, 0);
+	r->acpi = (struct hv_acpi_config){.reset_port = 0x604, .reset_value = 0x42};
 	r->config = (struct hv_boot_config){
 		.kernel_fd = -1,
 		.kernel_name = "kernel",
@@ -536,6 +553,7 @@ int main(void)
 		TEST(starts_an_unpacked_kernel),
 		TEST(identity_maps_four_gigabytes),
 		TEST(reserves_ecam_in_e820),
+		TEST(resets_from_the_reset_vector),
 		TEST(starts_again_in_used_memory),
 		TEST(holes_stay_holes),
 		TEST(randomizes_when_asked),

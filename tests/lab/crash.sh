@@ -10,6 +10,8 @@ pf=$(pf)
 check "VFs are made, with drivers" sluice vf create "$pf" --count 2 --probe
 vf=$(vf_bdf "$pf" 0)
 check "the VF has its driver" wait_for 5 test "$(driver_of "$vf")" = igbvf
+# The kernel makes up a new address for a VF without one whenever that is reset.
+check "it has an address of its own" sluice vf set "$pf/0" --mac 02:00:00:00:04:00
 made=$(host_state)
 start() {
 	guest web "guest.ip=10.0.2.15/24 guest.ping=10.0.2.2,3 guest.wait" --memory 256M \
@@ -60,8 +62,7 @@ check "Ctrl-C: everything is as before" test "$(host_state)" = "$made"
 # A guest that does not listen: the kernel alone, stopped in its initramfs before acpi events are read.
 guest deaf "guest.wait rdinit=/bin/sleep -- 600" --memory 256M --vf "$pf/0" >"$work/out" 2>&1 &
 job=$!
-check "Ctrl-C twice: the guest is up" wait_for 60 vmm
-sleep 8
+check "Ctrl-C twice: the guest is up" wait_for 60 sh -c "sluice vm list | grep -q 'deaf.*running'"
 pkill -INT -x sluice
 sleep 1
 check "Ctrl-C twice: once is not enough for a deaf guest" vmm

@@ -18,6 +18,9 @@ sluice vm list >"$work/list"
 check_text "the first still runs" "left .*running" "$work/list"
 refused 1 "left" "its VF is not given to another VM" guest third "" --memory 256M --vf "$pf/0"
 refused 1 "left" "its name is not given to another VM" guest left "" --memory 256M --vf "$pf/1"
+echo "not a kernel" >"$work/text"
+refused 1 "kernel" "what is no kernel is refused, and its VF given back" \
+	sluice vm run third --memory 64M --kernel "$work/text" --vf "$pf/1"
 check "the first is stopped" sluice vm stop left
 check "everything is as before the VMs" test "$(host_state)" = "$made"
 finish
