@@ -123,7 +123,7 @@ test-asan:
 	@tests/run asan
 
 test-lab test-rig2:
-	@$(MAKE) --no-print-directory staged
+	@$(MAKE) --no-print-directory staged $(if $(filter test-rig2,$@),$(O)/tests/kvm/tiny_test)
 	@lab/lab fetch --rig $(if $(filter test-rig2,$@),2,1)
 	@tests/run $(@:test-%=%)
 
