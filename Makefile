@@ -123,7 +123,7 @@ test-asan:
 	@tests/run asan
 
 test-lab test-rig2:
-	@$(MAKE) --no-print-directory staged
+	@$(MAKE) --no-print-directory staged $(if $(filter test-rig2,$@),$(O)/tests/kvm/tiny_test)
 	@lab/lab fetch --rig $(if $(filter test-rig2,$@),2,1)
 	@tests/run $(@:test-%=%)
 
@@ -174,12 +174,13 @@ uninstall:
 	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 $(compdir)/sluice
 	rm -rf $(libexecdir)
 
+TINY_GUESTS := tiny
+
 # An installed tree inside build/, for the lab: what is tested there is what a user would have.
 staged: $(TINY_GUESTS:%=$(O)/guest/%)
 	@$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(O)/root prefix=/usr >/dev/null
 
 # Tiny guests: flat 32-bit PVH ELFs without a library.
-TINY_GUESTS := tiny
 $(O)/guest/%: tests/guest/%.S
 	$(call say,LD)
 	@mkdir -p $(@D)

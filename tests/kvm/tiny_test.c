@@ -259,7 +259,10 @@ static void *kick_later(void *opaque)
 	return NULL;
 }
 
-/* jmp $: kicked before it runs, and while it does */
+/*
+ * sti; jmp $: kicked before it runs, and while it does. Without the first instruction, Bochs 3.0
+ * would not look at the host's interrupts: on VM entry it does so where the interrupt flag changes.
+ */
 static void test_kick(void **state)
 {
 	struct hv_exit exit = {0};
@@ -267,7 +270,7 @@ static void test_kick(void **state)
 	struct machine m;
 	(void)state;
 
-	MAKE(&m, 0xeb, 0xfe);
+	MAKE(&m, 0xfb, 0xeb, 0xfe);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(kvm->vcpu_kick(m.vcpu), 0);
 		assert_int_equal(kvm->vcpu_run(m.vcpu, &exit), 0);
