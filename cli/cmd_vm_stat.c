@@ -99,8 +99,8 @@ static void add_interrupts(json_t *device)
 	const char *mode = json_string_value(json_object_get(device, "mode"));
 	const char *bdf = json_string_value(json_object_get(device, "bdf"));
 	json_t *vectors = json_object_get(device, "vectors");
-	uint64_t count, total = 0;
-	char chip[64];
+	uint64_t count = 0, total = 0;
+	char chip[64] = "";
 
 	for (size_t i = 0; mode && bdf && i < json_array_size(vectors); i++) {
 		json_t *vector = json_array_get(vectors, i);
