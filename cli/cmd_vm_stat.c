@@ -199,9 +199,11 @@ static void add_numbers(json_t *sum, const json_t *numbers)
 	json_t *value;
 
 	json_object_foreach((json_t *)(uintptr_t)numbers, name, value)
+	{
 		json_object_set_new(sum, name,
 				    json_integer(json_integer_value(value) +
 						 json_integer_value(json_object_get(sum, name))));
+	}
 }
 
 /* The VM's numbers and the sum of its CPUs', without zeros. */

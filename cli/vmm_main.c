@@ -50,7 +50,7 @@ static int read_config(int fd, struct vmm_config *config)
 {
 	char error[128] = "not JSON";
 	json_error_t where;
-	size_t len;
+	size_t len = 0;
 	char *text = NULL;
 
 	int err =
