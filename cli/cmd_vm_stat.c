@@ -99,8 +99,8 @@ static void add_interrupts(json_t *device)
 	const char *mode = json_string_value(json_object_get(device, "mode"));
 	const char *bdf = json_string_value(json_object_get(device, "bdf"));
 	json_t *vectors = json_object_get(device, "vectors");
-	uint64_t count, total = 0;
-	char chip[64];
+	uint64_t count = 0, total = 0;
+	char chip[64] = "";
 
 	for (size_t i = 0; mode && bdf && i < json_array_size(vectors); i++) {
 		json_t *vector = json_array_get(vectors, i);
@@ -199,9 +199,11 @@ static void add_numbers(json_t *sum, const json_t *numbers)
 	json_t *value;
 
 	json_object_foreach((json_t *)(uintptr_t)numbers, name, value)
+	{
 		json_object_set_new(sum, name,
 				    json_integer(json_integer_value(value) +
 						 json_integer_value(json_object_get(sum, name))));
+	}
 }
 
 /* The VM's numbers and the sum of its CPUs', without zeros. */

@@ -89,7 +89,7 @@ static void help_command(FILE *out, const struct cli_command *command)
 
 static void help_noun(FILE *out, const struct cli_noun *noun)
 {
-	const char *example = NULL;
+	const char *example = "";
 
 	fprintf(out, "sluice %s: %s\n\nusage: sluice %s <command> [options]\n\ncommands:\n",
 		noun->name, noun->summary, noun->name);
@@ -97,7 +97,7 @@ static void help_noun(FILE *out, const struct cli_noun *noun)
 		if (strcmp(c->noun, noun->name) != 0)
 			continue;
 		print_entry(out, c->verb, c->summary, 14);
-		example = example ? example : c->examples[0];
+		example = *example ? example : c->examples[0];
 	}
 	fprintf(out,
 		"\nexample:\n  %s\n\n`sluice %s <command> --help` explains a command, with examples.\n",

@@ -96,7 +96,7 @@ void cli_print_table(FILE *out, const struct cli_column *columns, const json_t *
 	char text[CELL_MAX];
 	size_t count = 0;
 
-	for (; columns[count].title && count < COLUMNS_MAX; count++) {
+	for (; count < COLUMNS_MAX && columns[count].title; count++) {
 		width[count] = characters(columns[count].title);
 		right[count] = is_number_column(&columns[count], rows);
 		for (size_t i = 0; i < json_array_size(rows); i++) {

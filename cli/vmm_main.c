@@ -50,8 +50,8 @@ static int read_config(int fd, struct vmm_config *config)
 {
 	char error[128] = "not JSON";
 	json_error_t where;
-	size_t len;
-	char *text;
+	size_t len = 0;
+	char *text = NULL;
 
 	int err =
 		lseek(fd, 0, SEEK_SET) < 0 ? -errno : io_read_file(fd, VMM_CONFIG_MAX, &text, &len);
