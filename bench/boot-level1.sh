@@ -30,7 +30,7 @@ start_qemu-q35() {
 	qemu -machine q35
 }
 start_qemu-microvm() {
-	qemu -machine microvm
+	qemu -machine microvm,pit=off,pic=off,rtc=off
 }
 start_kvmtool() {
 	exec "$LKVM" run --name bench -c "$cpus" -m "$memory" --kernel "$LAB_KERNEL" \
