@@ -334,8 +334,10 @@ void rpc_server_destroy(struct rpc_server *server)
 		return;
 	loop_remove(server->source);
 	server->source = NULL;
-	while (server->clients)
-		client_destroy(server->clients);
+	for (struct client *client = server->clients, *next; client; client = next) {
+		next = client->next;
+		client_destroy(client);
+	}
 	io_close(&server->fd);
 	free(server);
 }

@@ -14,7 +14,7 @@
 
 #include "base/loop.h"
 
-#define RPC_MAX (1u << 20)
+#define RPC_MAX	       (1u << 20)
 #define RPC_ERROR_TEXT 256
 
 /*
@@ -33,8 +33,8 @@ struct rpc_method {
 
 struct rpc_server;
 
-/* `listen_fd` is a listening Unix socket; it is taken over. `methods` ends with a NULL name and must
- * outlive the server. */
+/* `listen_fd` is a listening Unix socket; it is taken over. `methods` ends with a NULL name and
+ * must outlive the server. */
 int rpc_server_create(struct loop *loop, int listen_fd, const struct rpc_method *methods,
 		      void *opaque, struct rpc_server **out);
 void rpc_server_destroy(struct rpc_server *server);

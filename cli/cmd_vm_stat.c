@@ -157,8 +157,7 @@ static void show_exits(const json_t *stat)
 	const json_t *cpus = json_object_get(stat, "cpus");
 	const char *reason;
 
-	json_object_foreach(exits, reason, count)
-	{
+	json_object_foreach (exits, reason, count) {
 		json_t *each = json_array();
 		for (size_t i = 0; i < json_array_size(cpus); i++)
 			json_array_append(
@@ -198,8 +197,7 @@ static void add_numbers(json_t *sum, const json_t *numbers)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)numbers, name, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)numbers, name, value) {
 		json_object_set_new(sum, name,
 				    json_integer(json_integer_value(value) +
 						 json_integer_value(json_object_get(sum, name))));
@@ -216,8 +214,10 @@ static void show_engine(const json_t *stat)
 	add_numbers(sum, json_object_get(stat, "engine"));
 	for (size_t i = 0; i < json_array_size(cpus); i++)
 		add_numbers(sum, json_object_get(json_array_get(cpus, i), "engine"));
-	json_object_foreach(sum, name, value) if (json_integer_value(value))
-		json_array_append_new(rows, json_pack("{s:s,s:O}", "name", name, "value", value));
+	json_object_foreach (sum, name, value)
+		if (json_integer_value(value))
+			json_array_append_new(rows,
+					      json_pack("{s:s,s:O}", "name", name, "value", value));
 	printf("\nengine: %s\n", json_string_value(json_object_get(stat, "engine_name")));
 	cli_print_table(stdout, number_columns, rows);
 	json_decref(sum);

@@ -354,8 +354,7 @@ static int decode_all(json_t *json, struct vmm_config *config, char *error, size
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(json, key, value)
-	{
+	json_object_foreach (json, key, value) {
 		const struct field *field = field_find(key);
 		if (!field && !strcmp(key, "version"))
 			continue;

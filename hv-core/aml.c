@@ -106,10 +106,12 @@ static void insert(struct aml *aml, size_t at, const uint8_t *bytes, size_t len)
 
 void aml_close(struct aml *aml, size_t mark)
 {
-	uint8_t bytes[4];
+	uint8_t bytes[4] = {0};
 
-	if (!aml->failed)
-		insert(aml, mark, bytes, encode_length(aml->len - mark, bytes));
+	if (aml->failed)
+		return;
+	size_t len = encode_length(aml->len - mark, bytes);
+	insert(aml, mark, bytes, len);
 }
 
 static size_t open_op(struct aml *aml, uint8_t op)

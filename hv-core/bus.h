@@ -42,7 +42,7 @@ void hv_bus_finish(struct hv_bus *bus); /* also frees the regions that are left 
 /* One access of 1, 2, 4 or 8 bytes. */
 void hv_bus_read(struct hv_bus *bus, enum hv_space space, uint64_t addr, void *data, unsigned len);
 void hv_bus_write(struct hv_bus *bus, enum hv_space space, uint64_t addr, const void *data,
-                  unsigned len);
+		  unsigned len);
 
 int hv_bus_insert(struct hv_bus *bus, struct hv_region *region); /* -EEXIST, -EINVAL, -ENOMEM */
 void hv_bus_erase(struct hv_bus *bus, struct hv_region *region);

@@ -41,14 +41,14 @@ enum hv_exit_reason {
 	HV_EXIT_IO_WRITE,
 	HV_EXIT_MMIO_READ,
 	HV_EXIT_MMIO_WRITE,
-	HV_EXIT_EOI,         /* end of interrupt of a level-triggered I/O APIC vector */
-	HV_EXIT_HALT,        /* only where the engine does not halt by itself */
+	HV_EXIT_EOI,  /* end of interrupt of a level-triggered I/O APIC vector */
+	HV_EXIT_HALT, /* only where the engine does not halt by itself */
 	HV_EXIT_MSR_READ,
 	HV_EXIT_MSR_WRITE,
-	HV_EXIT_SIGNAL,      /* vcpu_kick */
-	HV_EXIT_SHUTDOWN,    /* triple fault */
+	HV_EXIT_SIGNAL,	  /* vcpu_kick */
+	HV_EXIT_SHUTDOWN, /* triple fault */
 	HV_EXIT_SYSTEM_EVENT,
-	HV_EXIT_FAIL_ENTRY,  /* the hardware refused the guest's state: code */
+	HV_EXIT_FAIL_ENTRY, /* the hardware refused the guest's state: code */
 	HV_EXIT_INTERNAL_ERROR,
 	HV_EXIT_OTHER,
 	HV_EXIT_COUNT
@@ -72,7 +72,8 @@ struct hv_exit {
 			uint64_t data; /* read: filled by the handler */
 			bool *error;   /* set to true to inject #GP */
 		} msr;
-		uint64_t code; /* FAIL_ENTRY, INTERNAL_ERROR, SYSTEM_EVENT, OTHER: the engine's own */
+		uint64_t code; /* FAIL_ENTRY, INTERNAL_ERROR, SYSTEM_EVENT, OTHER: the engine's own
+				*/
 	};
 };
 
@@ -80,8 +81,8 @@ struct hv_exit {
 struct hv_entry_state {
 	enum { HV_ENTRY_LONG, HV_ENTRY_PROTECTED } mode;
 	uint64_t rip, rsp, rsi, rbx; /* rsi: boot_params (long); rbx: start_info (PVH) */
-	uint64_t cr3;                /* HV_ENTRY_LONG: identity page tables */
-	uint64_t gdt_base;           /* GDT in guest memory: null, 64-bit or 32-bit code, data */
+	uint64_t cr3;		     /* HV_ENTRY_LONG: identity page tables */
+	uint64_t gdt_base;	     /* GDT in guest memory: null, 64-bit or 32-bit code, data */
 	uint16_t gdt_limit;
 	uint16_t code_selector, data_selector;
 };
@@ -96,9 +97,9 @@ struct hv_engine_caps {
 	unsigned max_vcpus;
 	unsigned max_memory_slots;
 	unsigned max_routes;
-	bool posted_interrupts;  /* the CPU can deliver a device's interrupt without an exit */
+	bool posted_interrupts; /* the CPU can deliver a device's interrupt without an exit */
 	bool stats;
-	uint32_t tsc_khz;        /* 0: unknown */
+	uint32_t tsc_khz; /* 0: unknown */
 };
 
 /*
@@ -113,7 +114,8 @@ struct hv_engine_ops {
 	void (*caps)(const struct hv_engine *engine, struct hv_engine_caps *out);
 
 	/* What the engine can offer a guest; the array is allocated, the caller frees it. */
-	int (*supported_cpuid)(struct hv_engine *engine, struct hv_cpuid_entry **out, size_t *count);
+	int (*supported_cpuid)(struct hv_engine *engine, struct hv_cpuid_entry **out,
+			       size_t *count);
 
 	/* slot: 0..max_memory_slots-1. Page-aligned gpa, size, hva. */
 	int (*map)(struct hv_engine *engine, unsigned slot, uint64_t gpa, uint64_t size, void *hva,
@@ -130,7 +132,8 @@ struct hv_engine_ops {
 	 * the CPU as firmware would: memory write-back by default (MTRR), fast strings on. */
 	int (*vcpu_set_entry)(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *entry);
 	/* `exit` also carries the answer to the exit before: always the same object. Negative errno
-	 * when the engine cannot run this vCPU any more, e.g. -EFAULT: guest memory is not there. */
+	 * when the engine cannot run this vCPU any more, e.g. -EFAULT: guest memory is not there.
+	 */
 	int (*vcpu_run)(struct hv_engine_vcpu *vcpu, struct hv_exit *exit);
 	/* Makes a running or the next vcpu_run return HV_EXIT_SIGNAL. */
 	int (*vcpu_kick)(struct hv_engine_vcpu *vcpu);
@@ -143,14 +146,15 @@ struct hv_engine_ops {
 	int (*set_routes)(struct hv_engine *engine, const uint32_t *gsi, const struct hv_msi *msi,
 			  size_t count);
 	int (*irqfd)(struct hv_engine *engine, int eventfd, uint32_t gsi, bool attach);
-	int (*ioeventfd)(struct hv_engine *engine, int eventfd, uint64_t addr, unsigned len, bool pio,
-			 bool match, uint64_t value, bool attach);
+	int (*ioeventfd)(struct hv_engine *engine, int eventfd, uint64_t addr, unsigned len,
+			 bool pio, bool match, uint64_t value, bool attach);
 	/* A VFIO group that this VM uses; must come before its devices are opened. */
 	int (*vfio_group)(struct hv_engine *engine, int group_fd, bool add);
 
-	/* Allocated array of VM-wide (vcpu NULL) or per-vCPU numbers. -EOPNOTSUPP when there are none. */
-	int (*stats)(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, struct hv_engine_stat **out,
-		     size_t *count);
+	/* Allocated array of VM-wide (vcpu NULL) or per-vCPU numbers. -EOPNOTSUPP when there are
+	 * none. */
+	int (*stats)(struct hv_engine *engine, struct hv_engine_vcpu *vcpu,
+		     struct hv_engine_stat **out, size_t *count);
 };
 
 extern const struct hv_engine_ops hv_engine_kvm;

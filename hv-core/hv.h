@@ -39,7 +39,7 @@
 
 struct hv_vm;
 
-#define HV_MAX_CPUS 64
+#define HV_MAX_CPUS    64
 #define HV_IOAPIC_PINS 24
 
 /* ---- the machine ---- */
@@ -47,16 +47,16 @@ struct hv_vm;
 enum hv_pages { HV_PAGES_4K, HV_PAGES_THP, HV_PAGES_2M, HV_PAGES_1G };
 
 struct hv_config {
-	const char *name;        /* for messages and thread names */
+	const char *name;		    /* for messages and thread names */
 	const struct hv_engine_ops *engine; /* &hv_engine_kvm */
-	int engine_fd;           /* open /dev/kvm; stays the caller's */
-	unsigned cpus;           /* 1..HV_MAX_CPUS */
-	unsigned sockets;        /* 0 or 1: one; must divide cpus */
-	unsigned threads;        /* threads per core; 0 or 1: one */
-	const int *pin;          /* cpus entries: host CPU, or -1; NULL pins none */
-	uint64_t ram;            /* bytes, a multiple of the page size chosen; at least 16 MiB */
+	int engine_fd;			    /* open /dev/kvm; stays the caller's */
+	unsigned cpus;			    /* 1..HV_MAX_CPUS */
+	unsigned sockets;		    /* 0 or 1: one; must divide cpus */
+	unsigned threads;		    /* threads per core; 0 or 1: one */
+	const int *pin;			    /* cpus entries: host CPU, or -1; NULL pins none */
+	uint64_t ram; /* bytes, a multiple of the page size chosen; at least 16 MiB */
 	enum hv_pages pages;
-	bool share_ram;          /* other processes must be able to map it (vhost-user) */
+	bool share_ram;		  /* other processes must be able to map it (vhost-user) */
 	const struct range *iova; /* where DMA may go, sorted; count 0: everywhere */
 	size_t iova_count;
 };
@@ -75,11 +75,11 @@ const struct hv_engine_ops *hv_vm_engine_ops(const struct hv_vm *vm);
 enum hv_end {
 	HV_END_NONE,
 	HV_END_POWEROFF, /* the guest turned itself off (ACPI S5) */
-	HV_END_RESET,    /* the guest asked for a reset, or triple-faulted where it means that */
-	HV_END_PANIC,    /* the guest's kernel reported a panic (pvpanic) */
-	HV_END_CRASH,    /* triple fault, or a state the hardware refused to run */
-	HV_END_KILLED,   /* ended from outside */
-	HV_END_DEVICE,   /* a device failed in a way that the guest must not survive */
+	HV_END_RESET,	 /* the guest asked for a reset, or triple-faulted where it means that */
+	HV_END_PANIC,	 /* the guest's kernel reported a panic (pvpanic) */
+	HV_END_CRASH,	 /* triple fault, or a state the hardware refused to run */
+	HV_END_KILLED,	 /* ended from outside */
+	HV_END_DEVICE,	 /* a device failed in a way that the guest must not survive */
 };
 
 const char *hv_end_name(enum hv_end end); /* "poweroff", "reset", … */
@@ -101,15 +101,15 @@ struct hv_ram_block {
 	uint64_t gpa;
 	uint64_t size;
 	void *hva;
-	int fd;          /* memfd, or -1 where RAM is private */
+	int fd;		 /* memfd, or -1 where RAM is private */
 	uint64_t offset; /* in fd */
 };
 
 struct hv_mem_layout {
 	struct range low_ram, high_ram; /* high_ram.last < start when there is none */
-	struct range pci32;             /* 32-bit PCI window */
+	struct range pci32;		/* 32-bit PCI window */
 	struct range ecam;
-	struct range pci64;             /* 64-bit PCI window, above RAM, inside CPU and I/O width */
+	struct range pci64; /* 64-bit PCI window, above RAM, inside CPU and I/O width */
 };
 
 void hv_mem_layout(const struct hv_vm *vm, struct hv_mem_layout *out);
@@ -147,15 +147,17 @@ struct hv_region_ops {
 /* Guest accesses to [base, base+size) of `space` go to `ops`. -EEXIST on overlap with another
  * region, -EINVAL for an empty or wrapping one. `name` must outlive the region. An access that
  * crosses a region's end, or meets none, reads all ones and writes nowhere, and is counted. */
-int hv_bus_add(struct hv_vm *vm, enum hv_space space, const char *name, uint64_t base, uint64_t size,
-	       const struct hv_region_ops *ops, void *opaque, struct hv_region **out);
+int hv_bus_add(struct hv_vm *vm, enum hv_space space, const char *name, uint64_t base,
+	       uint64_t size, const struct hv_region_ops *ops, void *opaque,
+	       struct hv_region **out);
 void hv_bus_remove(struct hv_vm *vm, struct hv_region *region);
 
 /* ---- interrupts ---- */
 
 /* I/O APIC input `gsi` (0..HV_IOAPIC_PINS-1). Level: stays asserted until level 0. */
 int hv_irq_set(struct hv_vm *vm, unsigned gsi, bool level);
-/* Called, with the device lock held, when the guest ends a level interrupt of `gsi`. One per gsi. */
+/* Called, with the device lock held, when the guest ends a level interrupt of `gsi`. One per gsi.
+ */
 int hv_irq_on_eoi(struct hv_vm *vm, unsigned gsi, void (*fn)(void *opaque), void *opaque);
 /* I/O APIC pins for devices without a fixed one: rotates over 16..23. */
 unsigned hv_irq_alloc_pin(struct hv_vm *vm);
@@ -180,15 +182,15 @@ void hv_irqfd_detach(struct hv_vm *vm, int route, int eventfd);
 /* What the ACPI tables tell the guest about devices; gathered by vdev. Hardware-reduced ACPI
  * (ACPI 6.5, 4.1): no PM timer, no SCI; events come through a generic event device (5.6.9). */
 struct hv_acpi_config {
-	uint8_t last_bus;           /* PCIe buses 0..last_bus are in ECAM */
-	uint16_t sleep_port;        /* sleep control register; status register follows it */
+	uint8_t last_bus;    /* PCIe buses 0..last_bus are in ECAM */
+	uint16_t sleep_port; /* sleep control register; status register follows it */
 	uint16_t reset_port;
 	uint8_t reset_value;
-	uint16_t event_port;        /* 32-bit read: pending events, cleared by reading */
-	uint8_t event_gsi;          /* edge */
-	uint16_t serial_port;       /* 16550; 0: none */
+	uint16_t event_port;  /* 32-bit read: pending events, cleared by reading */
+	uint8_t event_gsi;    /* edge */
+	uint16_t serial_port; /* 16550; 0: none */
 	uint8_t serial_gsi;
-	uint16_t panic_port;        /* pvpanic (QEMU0001); 0: none */
+	uint16_t panic_port;		 /* pvpanic (QEMU0001); 0: none */
 	const struct hv_acpi_intx *intx; /* _PRT of bus 0 and of each root port */
 	size_t intx_count;
 };
@@ -204,14 +206,14 @@ struct hv_acpi_intx {
 };
 
 struct hv_boot_config {
-	int kernel_fd;           /* bzImage, or ELF with a PVH note; read from offset 0 */
+	int kernel_fd;		 /* bzImage, or ELF with a PVH note; read from offset 0 */
 	const char *kernel_name; /* for messages */
-	int initrd_fd;           /* -1: none */
+	int initrd_fd;		 /* -1: none */
 	const char *initrd_name;
 	const char *cmdline;
 	const struct hv_acpi_config *acpi;
-	int cache_dir;           /* directory fd where unpacked kernels may be kept; -1: keep none */
-	bool kaslr;              /* place an unpacked kernel at a random address */
+	int cache_dir; /* directory fd where unpacked kernels may be kept; -1: keep none */
+	bool kaslr;    /* place an unpacked kernel at a random address */
 };
 
 /* Loads everything and sets the boot CPU's entry. May be called again before a restart.

@@ -23,7 +23,7 @@
 
 struct hv_ioapic_pin {
 	uint64_t entry; /* redirection entry, as the guest reads it */
-	bool level;     /* the input is asserted */
+	bool level;	/* the input is asserted */
 	void (*on_eoi)(void *opaque);
 	void *on_eoi_opaque;
 };
@@ -36,7 +36,7 @@ struct hv_ioapic {
 	void *opaque;
 
 	uint8_t id;
-	uint8_t select;    /* IOREGSEL */
+	uint8_t select;	   /* IOREGSEL */
 	unsigned next_pin; /* of hv_irq_alloc_pin */
 	struct hv_ioapic_pin pin[HV_IOAPIC_PINS];
 };

@@ -21,7 +21,7 @@ struct hv_mem_back {
 	void *map; /* the reservation, for munmap */
 	uint64_t map_size;
 	void *hva; /* aligned to what the page size asks for */
-	int fd;    /* memfd, or -1 */
+	int fd;	   /* memfd, or -1 */
 	uint64_t size;
 	char text[96]; /* hv_mem_describe */
 };
@@ -39,19 +39,19 @@ struct hv_mem {
 
 /* phys_bits: width of a guest physical address. -ENOSPC. */
 int hv_mem_plan(const char *subject, const struct hv_config *config, unsigned phys_bits,
-                struct hv_mem_layout *out);
+		struct hv_mem_layout *out);
 
 uint64_t hv_mem_page_size(enum hv_pages pages);
 /* Whether the host has that much: -ENOMEM with the numbers. Made for being asked before anything
  * else. `sys` and `proc` are handles on /sys and /proc. */
 int hv_mem_check(const char *subject, const struct hv_config *config, const struct sysfs *sys,
-                 const struct sysfs *proc);
+		 const struct sysfs *proc);
 int hv_mem_back(const char *subject, const struct hv_config *config, const struct sysfs *sys,
-                struct hv_mem_back *out);
+		struct hv_mem_back *out);
 void hv_mem_unback(struct hv_mem_back *back);
 
 int hv_mem_create(struct hv_vm *vm, const struct hv_config *config, const struct sysfs *sys,
-                  unsigned phys_bits);
+		  unsigned phys_bits);
 void hv_mem_destroy(struct hv_vm *vm);
 
 #endif

@@ -62,7 +62,7 @@ struct hv_vm {
 /* ---- vcpu.c ---- */
 
 int hv_vcpus_create(struct hv_vm *vm, const int *pin, const struct hv_cpuid_entry *host,
-                    size_t host_count);
+		    size_t host_count);
 void hv_vcpus_destroy(struct hv_vm *vm);
 int hv_vcpus_start(struct hv_vm *vm);
 void hv_vcpus_kick(struct hv_vm *vm);

@@ -135,7 +135,7 @@ static void undo(const struct attrs_target *t, const struct sriov_attrs *before,
 
 static int verify(const struct attrs_target *t, const struct sriov_attrs *wanted)
 {
-	struct sriov_attrs now;
+	struct sriov_attrs now = {0};
 	uint8_t permanent[6];
 	int err = attrs_read(t, &now, permanent);
 
@@ -150,7 +150,7 @@ static int verify(const struct attrs_target *t, const struct sriov_attrs *wanted
 
 int attrs_apply(const struct attrs_target *t, const struct sriov_attrs *wanted)
 {
-	struct sriov_attrs before;
+	struct sriov_attrs before = {0};
 	uint8_t permanent[6];
 	char words[NETLINK_WORDS];
 	unsigned done = 0;

@@ -179,7 +179,7 @@ static int split_name(struct sriov *ctx, const char *name, struct sriov_pf *pf, 
 int sriov_vf_find(struct sriov *ctx, const char *name, struct sriov_vf *out)
 {
 	struct sriov_vf *list;
-	struct sriov_pf pf;
+	struct sriov_pf pf = {0};
 	struct bdf bdf = {0};
 	size_t count;
 	int64_t index = -1;

@@ -202,7 +202,7 @@ static void check_option(const struct cli_command *c, const struct cli_option *o
 	struct parsed line;
 	int n = base_line(c, words);
 
-	if (o->kind == CLI_WORD) {
+	if (o->kind == CLI_WORD && o->words) {
 		char first[32];
 		snprintf(first, sizeof(first), "%.*s", (int)strcspn(o->words, "|"), o->words);
 		words[n++] = strdup(o->name);

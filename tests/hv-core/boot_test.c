@@ -511,6 +511,7 @@ static int setup(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 
+	*state = r;
 	if (!r)
 		return -1;
 	r->block.size = RAM;
@@ -528,7 +529,6 @@ static int setup(void **state)
 		.acpi = &r->acpi,
 		.cache_dir = -1,
 	};
-	*state = r;
 	return r->block.hva == MAP_FAILED ? -1 : 0;
 }
 

@@ -193,6 +193,7 @@ static int setup(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 
+	*state = r;
 	if (!r)
 		return -1;
 	strcpy(r->path, "/tmp/kcache-XXXXXX");
@@ -201,7 +202,6 @@ static int setup(void **state)
 	r->dir = open(r->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ki_elf(r->file);
 	r->key = (struct hv_kcache_key){1, 2, 3, 4, 5};
-	*state = r;
 	return hv_vmlinux_parse(r->file, KI_ELF_LEN + ki_relocs(r->file + KI_ELF_LEN, 1), &r->image,
 				&why);
 }
