@@ -104,7 +104,7 @@ list-unit-tests:
 deps:
 	@packaging/deps.sh build test lint lab
 
-RINGS := unit kvm asan lab lab-asan rig2
+RINGS := unit kvm asan selftest lab lab-asan rig2
 .PHONY: $(RINGS:%=test-%)
 
 test:
@@ -184,7 +184,7 @@ staged: $(TINY_GUESTS:%=$(O)/guest/%)
 $(O)/guest/%: tests/guest/%.S
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -m32 -nostdlib -static -no-pie -Wl,-N,-Ttext=0x100000,-e,start,--build-id=none -Wl,--section-start=.note=0x101000 -o $@ $<
+	$(Q)$(CC) -m32 -nostdlib -static -no-pie -Wl,-N,-Ttext=0x100000,-e,start,--build-id=none,--no-warn-rwx-segments -Wl,--section-start=.note=0x101000 -o $@ $<
 
 .PHONY: clean
 clean:

@@ -15,7 +15,13 @@ say() {
 }
 
 run() { # COMMAND...: shows it, then does it
-	printf '%s$ %s%s\n' "$bold" "${*/$LAB_KERNEL/vmlinuz}" "$plain" | sed "s|$LAB_INITRD|initrd.cpio|"
+	local word line=
+	for word in "$@"; do
+		[[ $word != *' '* ]] || word="'$word'"
+		line+=" $word"
+	done
+	line=${line/$LAB_KERNEL/vmlinuz}
+	printf '%s$%s%s\n' "$bold" "${line/$LAB_INITRD/initrd.cpio}" "$plain"
 	"$@"
 }
 
@@ -75,6 +81,13 @@ jq -rn --slurpfile a "$console.before" --slurpfile b "$console.after" '
 			| {key: ("in KVM: " + .key), value}])
 		| group_by(.key) | map({key: .[0].key, value: (map(.value) | add)}) | from_entries;
 	($a[0] | counters) as $x | ($b[0] | counters) | to_entries[]
+	| {key, value: (.value - ($x[.key] // 0))} | select(.value > 0)
+	| "    \(.key)\t\(.value)"' | expand -t 44
+echo "  Which of Sluice's registers those were:"
+jq -rn --slurpfile a "$console.before" --slurpfile b "$console.after" '
+	def touched: [.regions[] | {key: "\(.space) \(.name)", value: (.reads + .writes)}]
+		| group_by(.key) | map({key: .[0].key, value: (map(.value) | add)}) | from_entries;
+	($a[0] | touched) as $x | ($b[0] | touched) | to_entries[]
 	| {key, value: (.value - ($x[.key] // 0))} | select(.value > 0)
 	| "    \(.key)\t\(.value)"' | expand -t 44
 
