@@ -184,7 +184,7 @@ staged: $(TINY_GUESTS:%=$(O)/guest/%)
 $(O)/guest/%: tests/guest/%.S
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -m32 -nostdlib -static -no-pie -Wl,-N,-Ttext=0x100000,-e,start,--build-id=none -Wl,--section-start=.note=0x101000 -o $@ $<
+	$(Q)$(CC) -m32 -nostdlib -static -no-pie -Wl,-N,--no-warn-rwx-segments,-Ttext=0x100000,-e,start,--build-id=none -Wl,--section-start=.note=0x101000 -o $@ $<
 
 .PHONY: clean
 clean:
