@@ -104,7 +104,7 @@ list-unit-tests:
 deps:
 	@packaging/deps.sh build test lint lab
 
-RINGS := unit kvm asan selftest lab lab-asan rig2
+RINGS := unit kvm asan lab-self lab lab-asan rig2
 .PHONY: $(RINGS:%=test-%)
 
 test:
