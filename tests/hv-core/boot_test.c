@@ -103,6 +103,11 @@ static uint8_t *guest(const struct rig *r, uint64_t gpa)
 	return (uint8_t *)r->block.hva + gpa;
 }
 
+static const char *guest_text(const struct rig *r, uint64_t gpa)
+{
+	return (const char *)guest(r, gpa);
+}
+
 static int file_with(const void *bytes, size_t len)
 {
 	int fd = memfd_create("file", MFD_CLOEXEC);
@@ -181,7 +186,7 @@ static void starts_an_unpacked_kernel(void **state)
 	assert_memory_equal(guest(r, HV_BOOT_ACPI), "RSD PTR ", 8);
 	/* mov dx, 0x604; mov al, 0x42; out dx, al */
 	assert_memory_equal(guest(r, HV_BOOT_RESET), "\xba\x04\x06\xb0\x42\xee", 6);
-	assert_string_equal(guest(r, params(r)->hdr.cmd_line_ptr), "console=ttyS0");
+	assert_string_equal(guest_text(r, params(r)->hdr.cmd_line_ptr), "console=ttyS0");
 }
 
 static void identity_maps_four_gigabytes(void **state)
@@ -438,7 +443,7 @@ static void starts_a_pvh_kernel(void **state)
 	memcpy(start, guest(r, HV_BOOT_START_INFO), sizeof(start));
 	assert_int_equal(start[0], UINT64_C(1) << 32 | 0x336ec578);
 	assert_int_equal(start[1] >> 32, 1); /* one module */
-	assert_string_equal(guest(r, start[3]), "console=ttyS0");
+	assert_string_equal(guest_text(r, start[3]), "console=ttyS0");
 	assert_int_equal(start[4], HV_BOOT_ACPI);
 	memcpy(module, guest(r, start[2]), sizeof(module));
 	assert_int_equal(module[1], sizeof(initrd));
