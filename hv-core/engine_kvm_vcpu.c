@@ -185,7 +185,7 @@ static int enter_at(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *en
 		.rbx = entry->rbx,
 		.rflags = RFLAGS_ONE,
 	};
-	struct kvm_sregs sregs;
+	struct kvm_sregs sregs = {0};
 	int rc = vcpu_ioctl(vcpu, KVM_GET_SREGS, &sregs);
 
 	if (rc < 0)
@@ -202,7 +202,7 @@ static int enter_at(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *en
  */
 static int announce_apic(struct hv_engine_vcpu *vcpu)
 {
-	struct kvm_lapic_state apic;
+	struct kvm_lapic_state apic = {0};
 	int rc = vcpu_ioctl(vcpu, KVM_GET_LAPIC, &apic);
 
 	return rc < 0 ? rc : vcpu_ioctl(vcpu, KVM_SET_LAPIC, &apic);

@@ -120,7 +120,7 @@ static int file_with(const void *bytes, size_t len)
 /* The small kernel with its table, gzipped, in a bzImage. */
 static int packed_kernel(int with_table)
 {
-	uint8_t elf[KI_ELF_LEN + 64], packed[2 * KI_ELF_LEN], *image;
+	uint8_t elf[KI_ELF_LEN + 64], packed[2 * KI_ELF_LEN] = {0}, *image;
 	size_t len = KI_ELF_LEN;
 	z_stream z = {.next_in = elf, .next_out = packed, .avail_out = sizeof(packed)};
 	int fd;

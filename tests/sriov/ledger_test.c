@@ -173,6 +173,7 @@ static void test_no_database(void **state)
 	books->ledger = NULL;
 	snprintf(path, sizeof(path), "%s/state.db", books->dir);
 	FILE *file = fopen(path, "w");
+	assert_non_null(file);
 	for (int i = 0; i < 1000; i++)
 		fputs("this is not a database ", file);
 	fclose(file);
