@@ -11,19 +11,17 @@ cd "$(dirname "$0")/.."
 
 wanted() { # GROUP: its packages, one per line
 	if [ "$1" = lab ]; then
-		sed -e 's/#.*//' -e '/^[[:space:]]*$/d' lab/packages.txt
+		awk '{ sub(/#.*/, "") } NF { print $1 }' lab/packages.txt
 	else
 		awk -v group="$1" '$1 == group { print $2 }' packaging/packages.txt
 	fi
 }
 
 missing=()
-for group in "$@"; do
-	while read -r package; do
-		status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-		[ "$status" = installed ] || missing+=("$package")
-	done < <(wanted "$group")
-done
+while read -r package; do
+	status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+	[ "$status" = installed ] || missing+=("$package")
+done < <(for group in "$@"; do wanted "$group"; done | sort -u)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 as_root=()
@@ -35,7 +33,7 @@ if [ "$(id -u)" != 0 ]; then
 	as_root=(sudo)
 fi
 
-echo "deps: installing ${#missing[@]} packages: ${missing[*]}"
+echo "deps: installing (${#missing[@]}): ${missing[*]}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 install() {
