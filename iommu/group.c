@@ -59,11 +59,12 @@ static int add_member(const char *name, void *opaque)
 	if (err && err != -ENOENT)
 		return log_fail(err, name, "driver not read: %s", strerror(-err));
 	member.state = member_state(member.driver);
-	group = realloc(group, sizeof(*group) + (group->count + 1) * sizeof(member));
-	if (!group)
+	struct iommu_group *grown =
+		realloc(group, sizeof(*group) + (group->count + 1) * sizeof(member));
+	if (!grown)
 		return -ENOMEM;
-	group->members[group->count++] = member;
-	f->group = group;
+	grown->members[grown->count++] = member;
+	f->group = grown;
 	return 0;
 }
 
