@@ -186,16 +186,17 @@ static int check_map(const struct iommu_domain *domain, uint64_t iova, uint64_t 
 	if (!domain->group_count)
 		return log_fail(-EINVAL, "iommu", "nothing is attached, so nothing can be mapped");
 	if (!size || !IS_ALIGNED(iova | size | (uintptr_t)hva, page) || iova + (size - 1) < iova ||
-	    !prot || (prot & ~(IOMMU_READ | IOMMU_WRITE)))
+	    !prot || (prot & ~(IOMMU_READ | IOMMU_WRITE | IOMMU_PEER)))
 		return log_fail(-EINVAL, "iommu", "no map: 0x%" PRIx64 "+0x%" PRIx64 " prot %u",
 				iova, size, prot);
-	if (!is_usable(domain, iova, size))
-		return log_fail(-EINVAL, "iommu",
-				"0x%" PRIx64 "+0x%" PRIx64
-				" is not mapped: the host reserves part of "
-				"it (interrupt window, RMRR, or beyond the IOMMU's address width)",
-				iova, size);
-	return 0;
+	if (is_usable(domain, iova, size))
+		return 0;
+	if (prot & IOMMU_PEER)
+		return -EINVAL;
+	return log_fail(-EINVAL, "iommu",
+			"0x%" PRIx64 "+0x%" PRIx64 " is not mapped: the host reserves part of it "
+			"(interrupt window, RMRR, or beyond the IOMMU's address width)",
+			iova, size);
 }
 
 static int explain_map(const struct iommu_domain *domain, int err, uint64_t iova, uint64_t size)
@@ -256,6 +257,8 @@ int iommu_map(struct iommu_domain *domain, uint64_t iova, uint64_t size, void *h
 		const struct iommu_map_entry *m = &domain->maps[at];
 		if (m->iova == iova && m->size == size && m->hva == hva && m->prot == prot)
 			return 0;
+		if (prot & IOMMU_PEER)
+			return -EEXIST;
 		return log_fail(-EEXIST, "iommu",
 				"0x%" PRIx64 "+0x%" PRIx64 " overlaps the map at 0x%" PRIx64
 				"+0x%" PRIx64,
@@ -266,13 +269,13 @@ int iommu_map(struct iommu_domain *domain, uint64_t iova, uint64_t size, void *h
 		return err;
 	struct vfio_iommu_type1_dma_map request = {
 		.argsz = sizeof(request),
-		.flags = prot,
+		.flags = prot & (IOMMU_READ | IOMMU_WRITE),
 		.vaddr = (uintptr_t)hva,
 		.iova = iova,
 		.size = size,
 	};
 	if (ioctl(domain->container, VFIO_IOMMU_MAP_DMA, &request) < 0)
-		return explain_map(domain, -errno, iova, size);
+		return prot & IOMMU_PEER ? -errno : explain_map(domain, -errno, iova, size);
 	memmove(&domain->maps[at + 1], &domain->maps[at],
 		(domain->map_count - at) * sizeof(*domain->maps));
 	domain->maps[at] = entry;

@@ -67,6 +67,9 @@ struct iommu_domain;
 
 #define IOMMU_READ  1u
 #define IOMMU_WRITE 2u
+/* Device memory, mapped so that other devices reach it: the host may well refuse, and where it lies
+ * is the guest's choice. So a refusal is not logged; the caller tells what it means. */
+#define IOMMU_PEER  4u
 
 /* `container_fd`: an open /dev/vfio/vfio; stays the caller's. -EOPNOTSUPP without type1v2. The
  * first attach decides what hardware stands behind it, so maps come after that. */

@@ -343,8 +343,8 @@ static void map_dma(struct vdev_vfio_region *r, struct vdev_vfio_chunk *c, uint6
 
 	if (!dev->domain)
 		return;
-	int err =
-		iommu_map(dev->domain, gpa + c->offset, c->size, c->hva, IOMMU_READ | IOMMU_WRITE);
+	int err = iommu_map(dev->domain, gpa + c->offset, c->size, c->hva,
+			    IOMMU_READ | IOMMU_WRITE | IOMMU_PEER);
 
 	c->dma = err == 0;
 	if (err < 0 && !dev->p2p_warned) {

@@ -278,15 +278,17 @@ static void test_map_refused(void **state)
 
 	assert_int_equal(iommu_map(domain, 0, 0, ram(0), IOMMU_READ), -EINVAL);
 	assert_int_equal(iommu_map(domain, 0, 4096, ram(0), 0), -EINVAL);
-	assert_int_equal(iommu_map(domain, 0, 4096, ram(0), 4), -EINVAL);
+	assert_int_equal(iommu_map(domain, 0, 4096, ram(0), 8), -EINVAL);
 	assert_int_equal(iommu_map(domain, UINT64_MAX - 4095, 8192, ram(0), 3), -EINVAL);
 	assert_int_equal(iommu_map(domain, 0xfee00000, 4096, ram(0), 3), -EINVAL);
 	assert_int_equal(iommu_map(domain, 0xfed00000, 4 * MIB, ram(0), 3), -EINVAL);
 	assert_int_equal(iommu_map(domain, 0x8000000000, 4096, ram(0), 3), -EINVAL);
+	assert_int_equal(iommu_map(domain, 0xfee00000, 4096, ram(0), 3 | IOMMU_PEER), -EINVAL);
 	static const int errors[] = {ENOMEM, ENOSPC, EFAULT, EIO};
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
 		vfio.map_error = errors[i];
 		assert_int_equal(iommu_map(domain, 0, 4096, ram(0), 3), -errors[i]);
+		assert_int_equal(iommu_map(domain, 0, 4096, ram(0), 3 | IOMMU_PEER), -errors[i]);
 	}
 	assert_int_equal(iommu_domain_maps(domain, &maps), 0);
 }
