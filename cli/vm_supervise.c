@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,6 +52,15 @@ struct supervisor {
 
 /* ---- words for the user ---- */
 
+/* In the background, what the supervisor says goes into the VM's own log. */
+static bool is_stderr(int fd)
+{
+	struct stat file, err;
+
+	return fstat(fd, &file) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
+	       file.st_dev == err.st_dev && file.st_ino == err.st_ino;
+}
+
 void vm_show_log(const struct cli *cli, const char *name, long *offset)
 {
 	char path[CLI_PATH], bytes[1024];
@@ -59,6 +69,8 @@ void vm_show_log(const struct cli *cli, const char *name, long *offset)
 	if (vm_path(cli, name, VM_LOG, path))
 		return;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && is_stderr(fd)) /* a copy would never come to its end */
+		io_close(&fd);
 	while (fd >= 0 && (n = pread(fd, bytes, sizeof(bytes), *offset)) > 0) {
 		io_write_full(STDERR_FILENO, bytes, (size_t)n);
 		*offset += n;

@@ -20,9 +20,6 @@ start() {
 vmm() {
 	pgrep -x sluice-vmm
 }
-up() {
-	sluice vm console web --no-input --history 2>/dev/null | grep -q 'SLUICE-GUEST: waiting'
-}
 started() {
 	check "$1: started" start --detach
 	check "$1: the guest is up" wait_for 60 sh -c "[ \$(awk '/vfio/ { n += \$2 + \$3 } END { print n + 0 }' /proc/interrupts) -gt 5 ]"
@@ -70,4 +67,16 @@ pkill -INT -x sluice
 check "Ctrl-C twice: the second forces it" wait_for 10 sh -c '! pgrep -x sluice-vmm'
 wait $job
 unchanged "Ctrl-C twice: everything is as before" "$made"
+
+# The host asks for its device back: vfio-pci waits until the monitor has let go of it.
+started "device asked back"
+check "device asked back: the guest is done with it" wait_for 60 waiting web
+check "device asked back: it is let go" timeout 10 sh -c "echo $vf >/sys/bus/pci/drivers/vfio-pci/unbind"
+check "device asked back: it is gone from vfio-pci" test -z "$(driver_of "$vf")"
+check "device asked back: the VM lives on" sh -c "sluice vm list | grep -q 'web.*running'"
+check_text "device asked back: the log says so" "the host takes it back" /run/sluice/vm/web/vmm.log
+check "device asked back: vm stat still answers" sluice vm stat web
+check "device asked back: vm stop ends the VM" sluice vm stop web
+check "device asked back: the VF has its driver again" test "$(driver_of "$vf")" = igbvf
+unchanged "device asked back: everything is as before" "$made"
 finish

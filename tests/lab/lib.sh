@@ -113,6 +113,16 @@ guest() { # NAME APPEND OPTION...: a VM with the lab's kernel and initramfs, in 
 		--append "console=ttyS0 quiet panic=-1 $append" "$@" </dev/null
 }
 
+# said NAME: what a detached VM's guest has said. The console ends with its input, so the input stays
+# open until what is kept has come.
+said() {
+	sleep 1 | timeout 10 sluice vm console "$1"
+}
+
+waiting() { # NAME: the guest has done what it was told, and waits
+	[[ $(said "$1") == *"SLUICE-GUEST: waiting"* ]]
+}
+
 # wait_for SECONDS COMMAND...: until the command succeeds; fails after that time.
 wait_for() {
 	local deadline=$((SECONDS + $1))
