@@ -88,7 +88,7 @@ boot "4 CPUs" timeout 120 sluice vm run facts --kernel "$LAB_KERNEL" --initrd "$
 check_text "every CPU is found" "Brought up 1 node, 4 CPUs" "$work/out"
 check_text "and is there in user space" "SLUICE-GUEST: cpus 4" "$work/out"
 check_text "the ECAM window is found" "PCI: ECAM \[mem 0x[0-9a-f]+-0x[0-9a-f]+\].*bus 00" "$work/out"
-check_text "and is reserved" "ECAM \[.* reserved as" "$work/out"
+check_text "and is reserved" "system 00:.*mem 0xe0000000-0xefffffff\] has been reserved" "$work/out"
 check_text "_OSC hands PCI Express over" "_OSC: OS now controls \[.*PCIe" "$work/out"
 check_text "the power button is found" "Power Button \[PWR" "$work/out"
 check "no complaint about firmware" sh -c \
