@@ -100,7 +100,7 @@ timeout 60 sluice vm run many --kernel "$SLUICE_BUILD/guest/tiny" --cpus 64 --me
 	</dev/null >"$work/out" 2>&1
 check "64 CPUs, tiny guest: status 0" test $? = 0
 check_text "64 CPUs, tiny guest: it ran" "tiny guest: up" "$work/out"
-# Linux wakes each: on two emulated CPUs that takes so long that 16 must do.
+# Linux wakes each: on two emulated CPUs 64 of them need more than two minutes, so 16 must do.
 boot "16 CPUs" guest crowd "" --cpus 16 --memory 512M
 check_text "16 CPUs: the guest has them all" "SLUICE-GUEST: cpus 16" "$work/out"
 unchanged "everything is as before the VMs" "$before"
