@@ -60,7 +60,7 @@ input=$(mktemp -u)
 mkfifo "$input"
 sluice vm console web <"$input" >"$console" 2>/dev/null &
 exec 3>"$input"
-wait_for 60 'SLUICE-GUEST: end shell'
+wait_for 60 '/ # '
 booted=$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
 echo "  the guest says:"
 grep -o 'SLUICE-GUEST: .*' "$console" | sed 's/^/    /'
