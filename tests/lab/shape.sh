@@ -24,6 +24,7 @@ boot() {
 	shift
 	"$@" >"$work/out" 2>&1
 	check "$what: status 0" test $? = 0
+	check_text "$what: it powered itself off" "ended: poweroff" "$work/out"
 	check_text "$what: user space is reached" "SLUICE-GUEST: up" "$work/out"
 	echo "# $what: $((SECONDS - start)) s"
 }
