@@ -18,7 +18,9 @@ round() {
 locked() {
 	awk '/^(Mlocked|Unevictable):/ { n += $2 } END { print n }' /proc/meminfo
 }
+# The kernel counts per processor and adds up once a second; stat_refresh makes it add up now.
 pinned() {
+	echo 1 >/proc/sys/vm/stat_refresh
 	awk '$1 ~ /^nr_foll_pin_(acquired|released)$/ { v[$1] = $2 }
 		END { print v["nr_foll_pin_acquired"] - v["nr_foll_pin_released"] }' /proc/vmstat
 }
