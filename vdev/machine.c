@@ -22,8 +22,6 @@ struct vdev_machine {
 	struct vdev_power *power;
 	struct hv_region *pvpanic;
 	struct vdev_host *host;
-	struct vdev_vfio *vfio[VDEV_SLOTS];
-	size_t vfios;
 	size_t mapped; /* RAM blocks in the domain */
 	struct hv_acpi_config acpi;
 	struct hv_acpi_intx intx[VDEV_SLOTS];
@@ -82,10 +80,8 @@ void vdev_machine_destroy(struct vdev_machine *m)
 	if (!m)
 		return;
 	hv_device_lock(m->vm);
-	while (m->vfios)
-		vdev_vfio_destroy(m->vfio[--m->vfios]);
+	vdev_host_destroy(m->host); /* with the devices, so that none reaches RAM any more */
 	unmap_ram(m);
-	vdev_host_destroy(m->host);
 	vdev_pvpanic_destroy(m->vm, m->pvpanic);
 	vdev_power_destroy(m->power);
 	vdev_serial_destroy(m->serial);
@@ -124,24 +120,43 @@ int vdev_vfio_add(struct vdev_machine *m, const struct vdev_vfio_config *config,
 		vdev_vfio_destroy(dev);
 		return err;
 	}
-	m->vfio[m->vfios++] = dev;
 	*out = dev;
 	return 0;
 }
 
+/* The passed-through device number `index`, in the order of slots; *count: how many there are. */
+static struct vdev_vfio *nth_vfio(const struct vdev_machine *m, size_t index, size_t *count)
+{
+	struct vdev_vfio *found = NULL;
+
+	*count = 0;
+	for (unsigned slot = 1; slot <= m->host->bridges; slot++) {
+		struct vdev_vfio *dev = vdev_vfio_of(m->host->bridge[slot]->child);
+
+		if (dev && (*count)++ == index)
+			found = dev;
+	}
+	return found;
+}
+
 size_t vdev_vfio_count(const struct vdev_machine *m)
 {
-	return m->vfios;
+	size_t count;
+
+	nth_vfio(m, 0, &count);
+	return count;
 }
 
 int vdev_vfio_stat(struct vdev_machine *m, size_t index, struct vdev_vfio_stat *out)
 {
-	if (index >= m->vfios)
-		return -ENOENT;
+	size_t count;
+
 	hv_device_lock(m->vm);
-	vdev_vfio_fill_stat(m->vfio[index], out);
+	const struct vdev_vfio *dev = nth_vfio(m, index, &count);
+	if (dev)
+		vdev_vfio_fill_stat(dev, out);
 	hv_device_unlock(m->vm);
-	return 0;
+	return dev ? 0 : -ENOENT;
 }
 
 /* ---- completing it ---- */
@@ -210,11 +225,9 @@ const struct hv_acpi_config *vdev_machine_acpi(const struct vdev_machine *m)
 int vdev_machine_reset(struct vdev_machine *m)
 {
 	hv_device_lock(m->vm);
-	for (size_t i = 0; i < m->vfios; i++)
-		vdev_vfio_reset(m->vfio[i]);
 	vdev_serial_reset(m->serial);
 	vdev_power_reset(m->power);
-	vdev_host_program(m->host);
+	vdev_host_reset(m->host);
 	hv_device_unlock(m->vm);
 	return 0;
 }

@@ -60,6 +60,8 @@ struct vdev_function_ops {
 	void (*intx_eoi)(struct vdev_function *fn);
 	/* A reset came down the bus; all registers go back to their values after power-on. */
 	void (*reset)(struct vdev_function *fn);
+	/* Takes the function out of the guest and frees it, and what stands behind it. */
+	void (*destroy)(struct vdev_function *fn);
 };
 
 struct vdev_bar {
@@ -130,13 +132,16 @@ struct vdev_host {
 };
 
 int vdev_host_create(struct hv_vm *vm, struct vdev_host **out);
+/* And every function that was added. */
 void vdev_host_destroy(struct vdev_host *host);
-/* Puts `child` behind a new root port. -ENOSPC when the root bus is full. */
+/* Puts `child` behind a new root port, and owns it from then on. -ENOSPC when the root bus is full. */
 int vdev_host_add(struct vdev_host *host, struct vdev_function *child);
 /* Firmware's work, once all functions are there. -ENOSPC when BARs do not fit the windows. */
 int vdev_host_assign(struct vdev_host *host);
-/* The same registers again, after a reset. */
+/* The registers of bridges and BARs as firmware leaves them. */
 void vdev_host_program(struct vdev_host *host);
+/* Every function as after power-on, and firmware's work on top. */
+void vdev_host_reset(struct vdev_host *host);
 uint8_t vdev_host_last_bus(const struct vdev_host *host);
 
 /* One access to configuration space, any offset in [0, 256 MiB) and any length up to 8. */

@@ -196,8 +196,12 @@ void vdev_host_destroy(struct vdev_host *host)
 		return;
 	if (host->ecam)
 		hv_bus_remove(host->vm, host->ecam);
-	for (unsigned slot = 1; slot <= host->bridges; slot++)
+	for (unsigned slot = 1; slot <= host->bridges; slot++) {
+		struct vdev_function *child = host->bridge[slot]->child;
+
+		child->ops->destroy(child);
 		free(host->bridge[slot]);
+	}
 	free(host);
 }
 
@@ -317,4 +321,14 @@ void vdev_host_program(struct vdev_host *host)
 		if (pin)
 			b->child->config.data[PCI_INTERRUPT_LINE] = (uint8_t)function_gsi(b->child);
 	}
+}
+
+void vdev_host_reset(struct vdev_host *host)
+{
+	for (unsigned slot = 1; slot <= host->bridges; slot++) {
+		struct vdev_function *child = host->bridge[slot]->child;
+
+		child->ops->reset(child);
+	}
+	vdev_host_program(host);
 }

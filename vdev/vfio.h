@@ -120,6 +120,7 @@ void vdev_vfio_reset(struct vdev_vfio *dev);
 void vdev_vfio_remove(struct vdev_vfio *dev);
 
 /* vfio_pci.c */
+struct vdev_vfio *vdev_vfio_of(struct vdev_function *fn); /* NULL when it is something else */
 void vdev_vfio_destroy(struct vdev_vfio *dev);
 void vdev_vfio_fill_stat(const struct vdev_vfio *dev, struct vdev_vfio_stat *out);
 int vdev_vfio_create(struct hv_vm *vm, struct loop *loop, struct iommu_domain *domain,

@@ -18,6 +18,11 @@ static void reset_function(struct vdev_function *fn)
 	vdev_vfio_reset(container_of(fn, struct vdev_vfio, fn));
 }
 
+static void destroy_function(struct vdev_function *fn)
+{
+	vdev_vfio_destroy(container_of(fn, struct vdev_vfio, fn));
+}
+
 static const struct vdev_function_ops vfio_ops = {
 	.config_read = vdev_vfio_config_read,
 	.config_write = vdev_vfio_config_write,
@@ -25,7 +30,13 @@ static const struct vdev_function_ops vfio_ops = {
 	.bar_unmap = vdev_vfio_bar_unmap,
 	.intx_eoi = vdev_vfio_irq_eoi,
 	.reset = reset_function,
+	.destroy = destroy_function,
 };
+
+struct vdev_vfio *vdev_vfio_of(struct vdev_function *fn)
+{
+	return fn->ops == &vfio_ops ? container_of(fn, struct vdev_vfio, fn) : NULL;
+}
 
 static int describe(struct vdev_vfio *dev)
 {
