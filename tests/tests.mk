@@ -10,8 +10,9 @@ $(foreach t,$(2),$(eval $(t)_test_LIBS := $(3)))
 endef
 UNIT_TESTS :=
 
-$(eval $(call unit_tests,base,parse bdf range loop bitmap io sysfs rpc,base))
+$(eval $(call unit_tests,base,parse bdf range loop bitmap io sysfs rpc state,base))
 rpc_test_EXTRA := -ljansson -lpthread
+state_test_EXTRA := -ljansson
 
 # hv-core: on an engine without hardware where one is needed at all.
 $(eval $(call unit_tests,hv-core,acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout \
