@@ -3,13 +3,15 @@
 # One Makefile. Sources are listed by hand in FOLDER/FOLDER.mk; everything made lands in build/.
 # `make help` lists what can be asked for.
 #
-#   make SAN=address,undefined    a sanitizer build, in build/san-address,undefined/
+#   make SAN=address,undefined    a sanitizer build, in build/san-address-undefined/
+#   make FUZZ=1                   clang's sanitizers and coverage for the fuzzers, in build/fuzz/
 
 #: make              build sluice and sluice-vmm
 #: make deps         install what is missing (apt; root or sudo)
 #: make demo         a VF in a guest, on an emulated host, in a minute
 #: make test         every ring of tests: unit, sanitizers, local KVM, the lab's two rigs
 #: make test-unit | test-asan | test-kvm | test-lab | test-lab-asan | test-rig2
+#: make test-fuzz    every fuzzer for SLUICE_FUZZ_SECONDS (15); make fuzz: for ten minutes each
 #: make bench-boot   start to first user-space line, beside QEMU, in one run
 #: make lint         include direction, headers, format, shellcheck, cppcheck, clang-tidy, man pages
 #: make install | uninstall  [DESTDIR=] [prefix=/usr/local]
@@ -22,13 +24,20 @@ PKG_CONFIG ?= pkg-config
 prefix  ?= /usr/local
 SAN     ?=
 comma   := ,
-O       := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+O       := build$(if $(FUZZ),/fuzz,$(if $(SAN),/san-$(subst $(comma),-,$(SAN))))
+
+ifdef FUZZ
+CC  := clang
+SAN := address,undefined
+FUZZ_CFLAGS := -fsanitize=fuzzer-no-link
+endif
 
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -I. $(WARN) \
 	-fno-common -ffunction-sections -fdata-sections -fPIE -fstack-protector-strong \
-	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) $(CFLAGS)
+	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+	$(FUZZ_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,--gc-sections -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
 .PHONY: all help
@@ -38,7 +47,7 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 include base/base.mk hv-core/hv-core.mk iommu/iommu.mk sriov/sriov.mk vdev/vdev.mk cli/cli.mk
-include tests/tests.mk
+include tests/tests.mk tests/fuzz.mk
 
 FOLDERS := base hv-core iommu sriov vdev
 ARCHIVES := $(FOLDERS:%=$(O)/%.a)
@@ -97,6 +106,21 @@ unit-programs: $(UNIT_TESTS:%=$(O)/tests/%)
 list-unit-tests:
 	@printf '%s\n' $(filter-out kvm/%,$(UNIT_TESTS))
 
+# ---- fuzzers: tests/fuzz/<name>_fuzz.c, one program each ----
+
+define fuzz_rule
+$(O)/tests/fuzz/$(1)_fuzz: $(O)/tests/fuzz/$(1)_fuzz.o $$($(1)_fuzz_OBJS) $$(foreach f,$$($(1)_fuzz_LIBS),$(O)/$$(f).a)
+	$$(call say,LD)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -fsanitize=fuzzer $$($(1)_fuzz_LDFLAGS) -o $$@ $$^ $$($(1)_fuzz_EXTRA)
+endef
+$(foreach t,$(FUZZERS),$(eval $(call fuzz_rule,$(t))))
+
+.PHONY: fuzzers list-fuzzers
+fuzzers: $(FUZZERS:%=$(O)/tests/fuzz/%_fuzz)
+
+list-fuzzers:
+	@printf '%s\n' $(FUZZERS)
+
 # ---- what a person types ----
 
 # Recursive, because what is built may need what `deps` has just installed.
@@ -104,13 +128,14 @@ list-unit-tests:
 deps:
 	@packaging/deps.sh build test lint lab
 
-RINGS := unit kvm asan lab-self lab lab-asan rig2
+RINGS := unit kvm asan fuzz lab-self lab lab-asan rig2
 .PHONY: $(RINGS:%=test-%)
 
 test:
 	@packaging/deps.sh build test lab
 	@$(MAKE) --no-print-directory staged unit-programs
 	@$(MAKE) --no-print-directory SAN=address,undefined staged unit-programs
+	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
 	@lab/lab fetch --rig all
 	@tests/run $(RINGS)
 
@@ -121,6 +146,15 @@ test-unit test-kvm:
 test-asan:
 	@$(MAKE) --no-print-directory SAN=address,undefined unit-programs
 	@tests/run asan
+
+test-fuzz:
+	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
+	@tests/run fuzz
+
+.PHONY: fuzz
+fuzz:
+	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
+	@SLUICE_FUZZ_SECONDS=600 tests/run fuzz
 
 test-lab test-rig2:
 	@$(MAKE) --no-print-directory staged $(if $(filter test-rig2,$@),$(O)/tests/kvm/tiny_test)
