@@ -34,6 +34,13 @@ $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
 
+# virtio: a guest driver in the same process.
+VIRTIO_TESTS := iothread virtq virtio_pci
+$(eval $(call unit_tests,vdev,$(VIRTIO_TESTS),vdev base))
+$(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES) $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
+$(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
+$(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -lpthread))
+
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
