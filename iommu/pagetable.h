@@ -43,7 +43,8 @@
 
 struct pagetable_memory {
 	/* The table page at physical address `phys` (aligned); NULL where there is none, or it
-	 * cannot be read. Used only until the next call, so that one buffer serves a reader. */
+	 * cannot be read. Reading uses it only until the next call, so that one buffer serves a
+	 * memory that is only read; changing needs it to stay until it is freed. */
 	uint64_t *(*page)(void *opaque, uint64_t phys);
 	/* The rest is needed only by who changes a table. A zeroed page; NULL when there is none.
 	 */
@@ -81,18 +82,27 @@ struct pagetable_format {
 
 /* ---- a table ---- */
 
+#define PAGETABLE_REPLACED_MAX 8u
+
 struct pagetable {
 	const struct pagetable_format *format;
 	const struct pagetable_memory *memory;
 	uint64_t root;
-	size_t tables;	  /* table pages in use, the root among them; counted by create and map */
-	uint64_t garbage; /* pages taken out and not yet reaped: a list through their first entry */
+	size_t tables;	   /* table pages that hardware may walk to, the root among them */
 	size_t walk_limit; /* table pages one pagetable_each may read; 0: PAGETABLE_WALK_LIMIT */
+	/* Pages taken out and not yet reaped. Empty ones are a list through their first entry,
+	 * which reads as absent. A table that one large page replaced must stay as it is, since a
+	 * unit that still knows it walks through it; when there is no room for one more, none is
+	 * replaced. */
+	uint64_t garbage;
+	uint64_t replaced[PAGETABLE_REPLACED_MAX];
+	unsigned replaced_count;
 };
 
 #define PAGETABLE_WALK_LIMIT (1u << 22) /* the tables of 8 TiB in pages of 4 KiB */
 
-/* An empty table. -ENOMEM. `format` and `memory` stay the caller's and must outlive it. */
+/* An empty table. -ENOMEM; -EINVAL: a format with 1 GiB pages and none of 2 MiB. `format` and
+ * `memory` stay the caller's and must outlive it. */
 int pagetable_create(const struct pagetable_format *format, const struct pagetable_memory *memory,
 		     struct pagetable *out);
 /* Frees every page; nothing may walk the table any more. */
@@ -102,8 +112,9 @@ struct pagetable pagetable_view(const struct pagetable_format *format,
 				const struct pagetable_memory *memory, uint64_t root);
 
 /* Maps with the largest pages that format and alignment allow, and merges with what is there to
- * larger ones. Everything in multiples of the smallest page. All or nothing:
- *   -EINVAL  not aligned, size 0, attrs without READ and WRITE, or overlapping the end of 2^64
+ * larger ones. Everything in multiples of the smallest page. A format that cannot withhold reading
+ * (the first stage) allows it with WRITE alone, too. All or nothing:
+ *   -EINVAL  not aligned, size 0, or attrs with neither READ nor WRITE
  *   -ERANGE  `iova` or `phys` is beyond the format's width
  *   -EEXIST  part of it is mapped already
  *   -ENOMEM  no memory for tables
@@ -119,7 +130,7 @@ int pagetable_unmap(struct pagetable *pt, uint64_t iova, uint64_t size, uint64_t
 /* True when pages wait for pagetable_reap: caches of the unit must be invalidated before. */
 static inline bool pagetable_has_garbage(const struct pagetable *pt)
 {
-	return pt->garbage != 0;
+	return pt->garbage || pt->replaced_count;
 }
 
 /* Frees the pages that were taken out. */
