@@ -59,7 +59,8 @@ enum vtd_reg {
 #define VTD_GS_IRE	(1u << 25) /* interrupt remapping */
 #define VTD_GS_IRTP	(1u << 24) /* interrupt table pointer taken */
 #define VTD_GS_CFI	(1u << 23) /* compatibility format interrupts let through */
-#define VTD_GS_ONE_SHOT (VTD_GS_RTP | VTD_GS_WBF | VTD_GS_IRTP | 1u << 29 | 1u << 28)
+/* Commands that are over once done, which must not be repeated with the next one; 29 is SFL. */
+#define VTD_GS_ONE_SHOT (VTD_GS_RTP | 1u << 29 | VTD_GS_WBF | VTD_GS_IRTP)
 
 #define VTD_FSTS_PFO	     (1u << 0) /* fault records overflowed */
 #define VTD_FSTS_PPF	     (1u << 1) /* one is pending */
@@ -70,13 +71,6 @@ enum vtd_reg {
 
 #define VTD_IQA_DW    (UINT64_C(1) << 11) /* descriptors of 256 bits */
 #define VTD_IRTA_EIME (UINT64_C(1) << 11) /* 32-bit APIC identities */
-
-/* Register-based invalidation, for units without a queue (11.4: CCMD, IOTLB). */
-#define VTD_CCMD_ICC	 (UINT64_C(1) << 63)
-#define VTD_CCMD_GLOBAL	 (UINT64_C(1) << 61)
-#define VTD_IOTLB_IVT	 (UINT64_C(1) << 63)
-#define VTD_IOTLB_GLOBAL (UINT64_C(1) << 60)
-#define VTD_IOTLB_DRAIN	 (UINT64_C(3) << 48)
 
 enum vtd_table_mode { VTD_MODE_LEGACY = 0, VTD_MODE_SCALABLE = 1, VTD_MODE_ABORT = 3 };
 /* RTADDR: the table, and how to read it (TTM). */
