@@ -44,6 +44,9 @@ $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -lpthread))
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
+# VT-d: the walker on an arena of table pages.
+$(eval $(call unit_tests,iommu,pagetable vtd_format,iommu base))
+pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
 SRIOV_TESTS := pf attrs bind claim
