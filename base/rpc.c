@@ -45,6 +45,8 @@ struct client {
 	struct loop_source *source;
 	int fd;
 	struct buffer in, out;
+	int fds[RPC_FDS]; /* came with what is in `in`, not yet taken */
+	size_t fd_count;
 	bool closing; /* no more requests from this one: close once `out` is gone */
 };
 
@@ -56,6 +58,7 @@ struct rpc_server {
 	void *opaque;
 	struct client *clients;
 	unsigned count;
+	struct client *serving; /* whose call is being answered */
 };
 
 static void buffer_free(struct buffer *buf)
@@ -182,6 +185,27 @@ static json_t *answer_line(struct rpc_server *server, const char *line, size_t l
 
 /* ---- server: one client ---- */
 
+static void close_fds(struct client *client)
+{
+	for (size_t i = 0; i < client->fd_count; i++)
+		io_close(&client->fds[i]);
+	client->fd_count = 0;
+}
+
+int rpc_server_take_fd(struct rpc_server *server)
+{
+	struct client *client = server->serving;
+
+	for (size_t i = 0; client && i < client->fd_count; i++) {
+		int fd = client->fds[i];
+
+		client->fds[i] = -1;
+		if (fd >= 0)
+			return fd;
+	}
+	return -ENOENT;
+}
+
 static void client_destroy(struct client *client)
 {
 	struct rpc_server *server = client->server;
@@ -191,6 +215,7 @@ static void client_destroy(struct client *client)
 		client->next->link = client->link;
 	loop_remove(client->source);
 	io_close(&client->fd);
+	close_fds(client);
 	buffer_free(&client->in);
 	buffer_free(&client->out);
 	free(client);
@@ -211,21 +236,56 @@ static int client_flush(struct client *client)
 	return 0;
 }
 
+/* Keeps the descriptors of one message; -EPROTO, without them, when there are more than may come.
+ */
+static int keep_fds(struct client *client, struct msghdr *message)
+{
+	bool too_many = message->msg_flags & MSG_CTRUNC;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			if (client->fd_count < RPC_FDS) {
+				client->fds[client->fd_count++] = fd;
+				continue;
+			}
+			too_many = true;
+			io_close(&fd);
+		}
+	}
+	if (too_many)
+		close_fds(client);
+	return too_many ? -EPROTO : 0;
+}
+
 static int client_receive(struct client *client)
 {
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(RPC_FDS * sizeof(int))];
+	} control;
 	size_t room = RPC_MAX + 1 - client->in.used;
 	int err = buffer_reserve(&client->in, MIN(room, (size_t)4096));
 
 	if (err)
 		return err;
-	ssize_t n = recv(client->fd, client->in.bytes + client->in.used,
-			 MIN(room, client->in.size - client->in.used), MSG_DONTWAIT);
+	struct iovec part = {.iov_base = client->in.bytes + client->in.used,
+			     .iov_len = MIN(room, client->in.size - client->in.used)};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	client->in.used += (size_t)n;
 	if (n == 0)
 		client->closing = true; /* whole lines already here are still answered */
-	return 0;
+	return keep_fds(client, &message);
 }
 
 /* Answers one line, when there is a whole one. Returns 1, 0 when there is none, or -errno. */
@@ -243,7 +303,10 @@ static int client_serve(struct client *client)
 	} else if (!end) {
 		return 0;
 	} else {
+		client->server->serving = client;
 		answer = answer_line(client->server, in->bytes, len, &fatal);
+		client->server->serving = NULL;
+		close_fds(client);
 	}
 	if (fatal) {
 		client->closing = true;
@@ -417,10 +480,29 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int send_all(int fd, const struct buffer *buf)
+/* The descriptors go with the first byte. */
+static int send_all(int fd, const struct buffer *buf, const int *fds, size_t count)
 {
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(RPC_FDS * sizeof(int))];
+	} control = {.head = {.cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS,
+			      .cmsg_len = CMSG_LEN(count * sizeof(int))}};
+
+	if (count > RPC_FDS)
+		return -E2BIG;
+	if (count)
+		memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
 	for (size_t done = 0; done < buf->used;) {
-		ssize_t n = send(fd, buf->bytes + done, buf->used - done, MSG_NOSIGNAL);
+		struct iovec part = {.iov_base = buf->bytes + done, .iov_len = buf->used - done};
+		struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+		if (count && !done) {
+			message.msg_control = &control;
+			message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		}
+		ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -495,6 +577,12 @@ static int take_answer(const struct buffer *buf, json_t **result, char error[RPC
 int rpc_call(const char *path, const char *method, json_t *params, unsigned timeout_ms,
 	     json_t **result, char error[RPC_ERROR_TEXT])
 {
+	return rpc_call_fds(path, method, params, NULL, 0, timeout_ms, result, error);
+}
+
+int rpc_call_fds(const char *path, const char *method, json_t *params, const int *fds, size_t count,
+		 unsigned timeout_ms, json_t **result, char error[RPC_ERROR_TEXT])
+{
 	int64_t deadline = now_ms() + timeout_ms;
 	struct buffer buf = {0};
 	json_t *request = json_pack("{s:s,s:s,s:i,s:o*}", "jsonrpc", "2.0", "method", method, "id",
@@ -506,7 +594,7 @@ int rpc_call(const char *path, const char *method, json_t *params, unsigned time
 	if (!err)
 		err = unix_connect(path, timeout_ms, &fd);
 	if (!err)
-		err = send_all(fd, &buf);
+		err = send_all(fd, &buf, fds, count);
 	buf.used = 0;
 	if (!err)
 		err = receive_line(fd, deadline, &buf);

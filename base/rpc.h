@@ -6,6 +6,9 @@
  * waits. Messages are bounded (RPC_MAX bytes); a peer that sends more, or what is not JSON-RPC, is
  * answered with the standard's error (-32700 … -32600) and cut off. Errors that a method returns
  * as negative errno become {"code": -errno, "message": …}.
+ *
+ * A call may carry descriptors (SCM_RIGHTS, unix(7)), at most RPC_FDS of them. The method takes
+ * those it wants, in order; the server closes the rest, whatever becomes of the call.
  */
 #ifndef BASE_RPC_H
 #define BASE_RPC_H
@@ -16,6 +19,7 @@
 
 #define RPC_MAX	       (1u << 20)
 #define RPC_ERROR_TEXT 256
+#define RPC_FDS	       8
 
 /*
  * params: an object, borrowed (an empty one when the peer sent none).
@@ -39,6 +43,10 @@ int rpc_server_create(struct loop *loop, int listen_fd, const struct rpc_method 
 		      void *opaque, struct rpc_server **out);
 void rpc_server_destroy(struct rpc_server *server);
 
+/* Inside a method: the next descriptor that came with the call, the caller's from then on; -ENOENT
+ * when there is none. */
+int rpc_server_take_fd(struct rpc_server *server);
+
 /* A listening socket at `path` (mode 0600), replacing a stale one that nobody answers on;
  * -EADDRINUSE when somebody does. */
 int rpc_listen(const char *path);
@@ -48,5 +56,8 @@ int rpc_listen(const char *path);
  * text in `error`. -ENOENT/-ECONNREFUSED when nobody listens, -ETIMEDOUT after `timeout_ms`. */
 int rpc_call(const char *path, const char *method, json_t *params, unsigned timeout_ms,
 	     json_t **result, char error[RPC_ERROR_TEXT]);
+/* The same with `count` descriptors, which stay the caller's. */
+int rpc_call_fds(const char *path, const char *method, json_t *params, const int *fds, size_t count,
+		 unsigned timeout_ms, json_t **result, char error[RPC_ERROR_TEXT]);
 
 #endif

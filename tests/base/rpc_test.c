@@ -53,6 +53,20 @@ static int method_count(void *opaque, const json_t *params, json_t **result, cha
 	return 0;
 }
 
+/* Takes one descriptor and writes a word there; the others are left to the server. */
+static int method_write(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	struct fixture *f = opaque;
+	int fd = rpc_server_take_fd(f->server);
+
+	(void)params, (void)error, (void)result;
+	if (fd < 0)
+		return fd;
+	int err = write(fd, "word", 4) == 4 ? 0 : -EIO;
+	close(fd);
+	return err;
+}
+
 /* An answer much bigger than a socket's buffer. */
 static int method_big(void *opaque, const json_t *params, json_t **result, char *error)
 {
@@ -66,8 +80,8 @@ static int method_big(void *opaque, const json_t *params, json_t **result, char 
 }
 
 static const struct rpc_method methods[] = {
-	{"echo", method_echo}, {"fail", method_fail}, {"count", method_count},
-	{"big", method_big},   {NULL, NULL},
+	{"echo", method_echo}, {"fail", method_fail},	{"count", method_count},
+	{"big", method_big},   {"write", method_write}, {NULL, NULL},
 };
 
 static void *serve(void *opaque)
@@ -388,6 +402,79 @@ static void test_bad_server(void **state)
 	unlink(path);
 }
 
+/* Until the other end of the pipe is closed everywhere. */
+static void expect_end(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char byte;
+
+	assert_int_equal(poll(&p, 1, CALL_MS), 1);
+	assert_int_equal(read(fd, &byte, 1), 0);
+	close(fd);
+}
+
+static void test_descriptors(void **state)
+{
+	const struct fixture *f = *state;
+	char error[RPC_ERROR_TEXT], word[5] = "";
+	json_t *result = NULL;
+	int ends[2];
+
+	assert_int_equal(rpc_call(f->path, "write", NULL, CALL_MS, &result, error), -ENOENT);
+	/* one is taken, the other closed by the server */
+	assert_int_equal(pipe(ends), 0);
+	int fds[] = {ends[1], ends[1]};
+	assert_int_equal(rpc_call_fds(f->path, "write", NULL, fds, 2, CALL_MS, &result, error), 0);
+	json_decref(result);
+	close(ends[1]);
+	assert_int_equal(read(ends[0], word, 4), 4);
+	assert_string_equal(word, "word");
+	expect_end(ends[0]);
+	/* a method that fails, and one that knows nothing of them */
+	static const char *const names[] = {"fail", "echo", "none"};
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		assert_int_equal(pipe(ends), 0);
+		rpc_call_fds(f->path, names[i], NULL, &ends[1], 1, CALL_MS, &result, error);
+		json_decref(result);
+		close(ends[1]);
+		expect_end(ends[0]);
+	}
+	assert_int_equal(
+		rpc_call_fds(f->path, "echo", NULL, fds, RPC_FDS + 1, CALL_MS, &result, error),
+		-E2BIG);
+}
+
+/* Half a call each time: more descriptors than a call may have pile up. */
+static void test_many_descriptors(void **state)
+{
+	const struct fixture *f = *state;
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	int fd = dial(f), ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	for (int i = 0; i <= RPC_FDS; i++) {
+		struct iovec part = {.iov_base = (char[]){" "}, .iov_len = 1};
+		struct msghdr message = {.msg_iov = &part,
+					 .msg_iovlen = 1,
+					 .msg_control = &control,
+					 .msg_controllen = sizeof(control)};
+
+		control.head = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+						.cmsg_type = SCM_RIGHTS,
+						.cmsg_len = CMSG_LEN(sizeof(int))};
+		memcpy(CMSG_DATA(&control.head), &ends[1], sizeof(int));
+		assert_int_equal(sendmsg(fd, &message, MSG_NOSIGNAL), 1);
+		usleep(20000); /* so that the server reads each by itself */
+	}
+	close(ends[1]);
+	expect_closed(fd);
+	expect_end(ends[0]);
+	expect_alive(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +489,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_listen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_server, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_descriptors, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("rpc", tests, NULL, NULL);
