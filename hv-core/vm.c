@@ -222,7 +222,7 @@ const char *hv_end_name(enum hv_end end)
 		[HV_END_NONE] = "running",	    [HV_END_POWEROFF] = "poweroff",
 		[HV_END_RESET] = "reset",	    [HV_END_PANIC] = "panic",
 		[HV_END_CRASH] = "crash",	    [HV_END_KILLED] = "killed",
-		[HV_END_DEVICE] = "device-failure",
+		[HV_END_DEVICE] = "device-failure", [HV_END_STATUS] = "status",
 	};
 
 	return (size_t)end < ARRAY_SIZE(names) ? names[end] : "unknown";

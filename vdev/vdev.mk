@@ -4,3 +4,4 @@ vdev_SRCS := vdev/machine.c \
 	vdev/msi.c vdev/msix.c vdev/vector.c \
 	vdev/power.c vdev/pvpanic.c vdev/serial.c \
 	vdev/vfio_config.c vdev/vfio_irq.c vdev/vfio_pci.c vdev/vfio_region.c vdev/vfio_reset.c
+vdev_SRCS += vdev/exit_port.c
