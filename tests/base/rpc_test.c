@@ -67,6 +67,32 @@ static int method_write(void *opaque, const json_t *params, json_t **result, cha
 	return err;
 }
 
+static int method_subscribe(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	struct fixture *f = opaque;
+
+	(void)params, (void)error, (void)result;
+	return rpc_server_subscribe(f->server);
+}
+
+/* Tells all subscribers `count` times, with `size` bytes each, and answers how many were missed. */
+static int method_shout(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	struct fixture *f = opaque;
+	int count = (int)json_integer_value(json_object_get(params, "count"));
+	size_t size = (size_t)json_integer_value(json_object_get(params, "size"));
+	char *text = calloc(1, size + 1);
+
+	(void)error;
+	assert_non_null(text);
+	memset(text, 'x', size);
+	for (int i = 0; i < count; i++)
+		rpc_server_notify(f->server, "shout", json_pack("{s:i,s:s}", "n", i, "text", text));
+	free(text);
+	*result = json_integer((json_int_t)rpc_server_missed(f->server));
+	return 0;
+}
+
 /* An answer much bigger than a socket's buffer. */
 static int method_big(void *opaque, const json_t *params, json_t **result, char *error)
 {
@@ -80,8 +106,10 @@ static int method_big(void *opaque, const json_t *params, json_t **result, char 
 }
 
 static const struct rpc_method methods[] = {
-	{"echo", method_echo}, {"fail", method_fail},	{"count", method_count},
-	{"big", method_big},   {"write", method_write}, {NULL, NULL},
+	{"echo", method_echo},	 {"fail", method_fail},
+	{"count", method_count}, {"big", method_big},
+	{"write", method_write}, {"subscribe", method_subscribe},
+	{"shout", method_shout}, {NULL, NULL},
 };
 
 static void *serve(void *opaque)
@@ -345,7 +373,7 @@ static void test_hang_up(void **state)
 static void test_many(void **state)
 {
 	struct fixture *f = *state;
-	int stuck = dial(f), fds[60];
+	int stuck = dial(f), fds[150];
 
 	for (int i = 0; i < 5; i++)
 		say(stuck, "{\"jsonrpc\":\"2.0\",\"method\":\"big\",\"id\":1}\n");
@@ -475,6 +503,111 @@ static void test_many_descriptors(void **state)
 	expect_alive(f);
 }
 
+static json_int_t shout(const struct fixture *f, int count, int size)
+{
+	char error[RPC_ERROR_TEXT];
+	json_t *result;
+
+	assert_int_equal(rpc_call(f->path, "shout",
+				  json_pack("{s:i,s:i}", "count", count, "size", size), CALL_MS,
+				  &result, error),
+			 0);
+	json_int_t missed = json_integer_value(result);
+	json_decref(result);
+	return missed;
+}
+
+static json_t *wait_message(struct rpc_stream *stream)
+{
+	struct pollfd p = {.fd = rpc_stream_fd(stream), .events = POLLIN};
+	json_t *message = NULL;
+	int rc;
+
+	while ((rc = rpc_stream_next(stream, &message)) == 0)
+		assert_int_equal(poll(&p, 1, CALL_MS), 1);
+	assert_int_equal(rc, 1);
+	assert_null(json_object_get(message, "id"));
+	return message;
+}
+
+static void expect_shout(struct rpc_stream *stream, int n)
+{
+	json_t *message = wait_message(stream);
+
+	assert_string_equal(json_string_value(json_object_get(message, "method")), "shout");
+	const json_t *params = json_object_get(message, "params");
+	assert_int_equal(json_integer_value(json_object_get(params, "n")), n);
+	json_decref(message);
+}
+
+static struct rpc_stream *subscribe(const struct fixture *f)
+{
+	struct rpc_stream *stream;
+	char error[RPC_ERROR_TEXT];
+
+	assert_int_equal(rpc_stream_open(f->path, "subscribe", NULL, CALL_MS, &stream, error), 0);
+	return stream;
+}
+
+static void test_notifications(void **state)
+{
+	const struct fixture *f = *state;
+	struct rpc_stream *streams[3], *none;
+	char error[RPC_ERROR_TEXT];
+
+	assert_int_equal(shout(f, 1, 10), 0); /* nobody listens */
+	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
+		streams[i] = subscribe(f);
+	assert_int_equal(shout(f, 100, 10), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
+		for (int n = 0; n < 100; n++)
+			expect_shout(streams[i], n);
+	rpc_stream_close(streams[0]);
+	assert_int_equal(shout(f, 1, 10), 0);
+	expect_shout(streams[1], 0);
+	rpc_stream_close(streams[1]);
+	rpc_stream_close(streams[2]);
+	assert_int_equal(rpc_stream_open(f->path, "fail", NULL, CALL_MS, &none, error), -EBUSY);
+	expect_alive(f);
+}
+
+/* Who does not read misses what is too much, learns how much that was, and slows nobody down. */
+static void test_slow_subscriber(void **state)
+{
+	const struct fixture *f = *state;
+	struct rpc_stream *slow = subscribe(f);
+	json_int_t missed = shout(f, 2000, 1000);
+	json_int_t told = 0;
+
+	assert_true(missed > 0 && missed < 2000);
+	expect_alive(f);
+	for (int n = 0; n < 2000 - missed; n++)
+		expect_shout(slow, n);
+	assert_int_equal(shout(f, 1, 10), missed);
+	json_t *message = wait_message(slow);
+	assert_string_equal(json_string_value(json_object_get(message, "method")), "missed");
+	told = json_integer_value(json_object_get(json_object_get(message, "params"), "count"));
+	assert_int_equal(told, missed);
+	json_decref(message);
+	expect_shout(slow, 0);
+	rpc_stream_close(slow);
+}
+
+static void test_many_subscribers(void **state)
+{
+	const struct fixture *f = *state;
+	struct rpc_stream *streams[65];
+	char error[RPC_ERROR_TEXT];
+
+	for (size_t i = 0; i < 64; i++)
+		streams[i] = subscribe(f);
+	assert_int_equal(rpc_stream_open(f->path, "subscribe", NULL, CALL_MS, &streams[64], error),
+			 -EBUSY);
+	expect_alive(f);
+	for (size_t i = 0; i < 64; i++)
+		rpc_stream_close(streams[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -491,6 +624,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_server, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_descriptors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_notifications, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slow_subscriber, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_subscribers, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("rpc", tests, NULL, NULL);
