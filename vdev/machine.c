@@ -132,7 +132,7 @@ int vdev_power_button(struct vdev_machine *m)
 static int add_function(struct vdev_machine *m, struct vdev_function *fn, unsigned slot)
 {
 	hv_device_lock(m->vm);
-	int err = vdev_host_add(m->host, fn, slot);
+	int err = vdev_host_add_at(m->host, fn, slot);
 
 	if (err < 0)
 		fn->ops->destroy(fn);
@@ -300,7 +300,7 @@ int vdev_machine_finish(struct vdev_machine *m)
 	hv_device_lock(m->vm);
 	err = vdev_host_add_ports(m->host, MIN(ports, VDEV_SLOTS - 1));
 	if (!err)
-		err = vdev_host_assign(m->host, m->free_ports || m->ports);
+		err = vdev_host_assign(m->host);
 	hv_device_unlock(m->vm);
 	if (!err)
 		describe(m);
