@@ -106,7 +106,7 @@ static int parse_picks(const struct cli_args *args, struct vm_request *r, char *
 	return -EINVAL;
 }
 
-static void set_name(struct vm_request *r, const char *name)
+void vm_request_set_name(struct vm_request *r, const char *name)
 {
 	snprintf(r->name, sizeof(r->name), "%s", name);
 	snprintf(r->subject, sizeof(r->subject), "vm %s", r->name);
@@ -116,7 +116,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 {
 	char why[VF_SPEC_WHY];
 
-	*r = (struct vm_request){.pages = HV_PAGES_THP, .subject = "vm run"};
+	*r = (struct vm_request){.pages = HV_PAGES_THP, .subject = "vm run", .saved_fd = -1};
 	r->kernel = cli_text(args, "--kernel", NULL);
 	r->initrd = cli_text(args, "--initrd", NULL);
 	r->cmdline = cli_text(args, "--append", "");
@@ -130,7 +130,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 			"starting with a letter or digit",
 			args->operand, VMM_NAME_MAX - 1);
 	if (args->operand)
-		set_name(r, args->operand);
+		vm_request_set_name(r, args->operand);
 	int err = parse_machine(args, r, why);
 	if (!err)
 		err = parse_picks(args, r, why);
@@ -143,7 +143,7 @@ int vm_request_name(const struct cli *cli, struct vm_request *r)
 		char name[VMM_NAME_MAX];
 		snprintf(name, sizeof(name), "vm-%u", i);
 		if (!vm_known(cli, name))
-			set_name(r, name);
+			vm_request_set_name(r, name);
 	}
 	return r->name[0] ? 0
 			  : log_fail(-EEXIST, "vm run", "no name is left; name the VM yourself");
@@ -179,6 +179,8 @@ int vm_request_check_memory(struct cli *cli, const struct vm_request *r)
 		return -EIO;
 	if (r->pages == HV_PAGES_2M || r->pages == HV_PAGES_1G)
 		return check_huge(fs, r);
+	if (r->saved) /* memory comes from the file, as the guest touches it */
+		return 0;
 	FILE *in = fopen("/proc/meminfo", "re");
 	if (in) {
 		proc_meminfo(in, "MemAvailable", &available);

@@ -354,9 +354,10 @@ static const struct ending {
 	{"poweroff", "ended: poweroff", true},
 	{"reset", "ended: reboot", true},
 	{"killed", "ended: killed, from outside", true},
+	{"saved", "suspended: saved into a file; vm restore goes on with it", false},
 	{"panic", "ended: panic: the guest's kernel gave up", false},
 	{"crash", "ended: crash: a CPU of the guest could not go on", false},
-	{"device", "ended: a device failed", false},
+	{"device-failure", "ended: a device failed", false},
 	{"failed", "ended: not built again after a reboot", false},
 };
 
@@ -365,7 +366,8 @@ static int exit_code(const struct supervisor *s, const char *end)
 {
 	bool reboot_is_exit = !s->request->restart && !strcmp(end, "reset");
 
-	return reboot_is_exit || !strcmp(end, "poweroff") ? CLI_OK : CLI_FAILED;
+	return reboot_is_exit || !strcmp(end, "poweroff") || !strcmp(end, "saved") ? CLI_OK
+										   : CLI_FAILED;
 }
 
 static int finish(struct supervisor *s, const char *end)
