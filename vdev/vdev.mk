@@ -5,4 +5,5 @@ vdev_SRCS := vdev/machine.c \
 	vdev/power.c vdev/pvpanic.c vdev/serial.c \
 	vdev/vfio_config.c vdev/vfio_irq.c vdev/vfio_pci.c vdev/vfio_region.c vdev/vfio_reset.c \
 	vdev/iothread.c vdev/virtq.c vdev/virtq_packed.c vdev/virtq_split.c \
-	vdev/virtio.c vdev/virtio_irq.c vdev/virtio_pci.c vdev/virtio_rng.c
+	vdev/virtio.c vdev/virtio_irq.c vdev/virtio_pci.c vdev/virtio_rng.c \
+	vdev/blk_limit.c vdev/blk_ring.c vdev/virtio_blk.c
