@@ -36,14 +36,14 @@ $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
 VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
-$(foreach t,$(VDEV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
+$(foreach t,$(VDEV_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
 # virtio: a guest driver in the same process.
-VIRTIO_TESTS := iothread virtq virtio_pci
+VIRTIO_TESTS := iothread virtq virtio_pci virtio_blk blk_limit
 $(eval $(call unit_tests,vdev,$(VIRTIO_TESTS),vdev base))
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES) $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
-$(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -lpthread))
+$(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
