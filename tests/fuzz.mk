@@ -13,3 +13,5 @@ FUZZERS :=
 
 $(eval $(call fuzzer,state,base))
 state_fuzz_EXTRA := -ljansson
+
+$(eval $(call fuzzer,dmar,iommu base))
