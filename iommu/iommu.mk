@@ -2,4 +2,5 @@
 iommu_SRCS := iommu/group.c iommu/domain.c iommu/info.c iommu/device.c iommu/lock.c
 iommu_SRCS += iommu/vtd_cap.c iommu/vtd_table.c iommu/vtd_paging.c iommu/vtd_irte.c iommu/vtd_inv.c \
 	iommu/vtd_fault.c iommu/pagetable.c iommu/pagetable_read.c
-iommu_SRCS += iommu/dmar.c
+iommu_SRCS += iommu/dmar.c iommu/audit.c iommu/audit_tables.c iommu/audit_verdict.c iommu/audit_snapshot.c \
+	iommu/audit_live.c iommu/audit_show.c
