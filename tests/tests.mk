@@ -50,6 +50,10 @@ group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
 # VT-d: the walker on an arena of table pages.
 $(eval $(call unit_tests,iommu,pagetable vtd_format,iommu base))
+
+# what the firmware tells, and what a live unit holds
+$(eval $(call unit_tests,iommu,dmar,iommu base))
+dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
