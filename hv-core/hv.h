@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include "base/range.h"
+#include "hv-core/caps.h"
 #include "hv-core/engine.h"
 
 struct hv_vm;
