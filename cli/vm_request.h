@@ -28,11 +28,17 @@ struct vm_request {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
+	unsigned hotplug_ports;
 	int exit_port; /* 0: none; EXIT_PORT_BY_KERNEL until the kernel was looked at */
 	const char *kernel, *initrd, *cmdline; /* borrowed from the command line */
 	struct vm_pick picks[VMM_DEVICES_MAX];
 	size_t pick_count;
 };
+
+void vm_request_set_name(struct vm_request *request, const char *name);
+
+/* Name and devices alone, of a VM that runs: -EINVAL, logged. */
+int vm_request_parse_devices(const struct cli_args *args, struct vm_request *request);
 
 /* The text alone. Failures (-EINVAL) are mistakes in usage. */
 int vm_request_parse(const struct cli_args *args, struct vm_request *request);

@@ -26,6 +26,7 @@
 #include "cli/vmm_config.h"
 #include "cli/vmm_console.h"
 #include "cli/vmm_ctl.h"
+#include "cli/vmm_hotplug.h"
 #include "cli/vmm_machine.h"
 #include "cli/vmm_report.h"
 
@@ -112,6 +113,7 @@ static int open_vmm(struct vmm *vmm)
 	if (err)
 		return log_fail(err, vmm->config.name, "not started: %s", strerror(-err));
 	vmm->ctl.config = &vmm->config;
+	vmm->ctl.server = vmm->server;
 	vmm->ctl.since = (int64_t)time(NULL);
 	return 0;
 }
@@ -151,8 +153,10 @@ static int run_once(struct vmm *vmm)
 		hv_vm_end(vmm->ctl.machine->vm, HV_END_KILLED);
 	else
 		err = (int)hv_vm_wait(vmm->ctl.machine->vm);
+	vmm_hotplug_mark(vmm->ctl.machine);
 	vmm->status = vdev_exit_status(vmm->ctl.machine->devices);
 	vmm_machine_destroy(vmm->ctl.machine);
+	vmm_hotplug_prune(&vmm->config);
 	vmm->ctl.machine = NULL;
 	return err;
 }
