@@ -15,12 +15,7 @@ rpc_test_EXTRA := -ljansson -lpthread
 state_test_EXTRA := -ljansson
 
 # hv-core: on an engine without hardware where one is needed at all.
-$(eval $(call unit_tests,hv-core,acpi boot bus bzimage caps cpuid elf ioapic irq kcache mem_back mem_layout \
-	multiboot unpack vm vmlinux,hv-core base))
-boot_test_EXTRA := -lz
-unpack_test_EXTRA := -lzstd -llzma -llz4 -lz
-$(foreach t,boot irq vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
-HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
+HV_TESTS := acpi boot bus bzimage caps cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
 HV_TESTS += cpuid_check mem_file pause
 HV_TESTS += multiboot
 $(eval $(call unit_tests,hv-core,$(HV_TESTS),hv-core base))
