@@ -15,7 +15,7 @@ rpc_test_EXTRA := -ljansson -lpthread
 state_test_EXTRA := -ljansson
 
 # hv-core: on an engine without hardware where one is needed at all.
-HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
+HV_TESTS := acpi boot bus bzimage caps cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
 HV_TESTS += cpuid_check mem_file pause
 HV_TESTS += multiboot
 $(eval $(call unit_tests,hv-core,$(HV_TESTS),hv-core base))
