@@ -62,6 +62,10 @@ int cmd_vm_save(struct cli *cli, const struct cli_args *args);
 int cmd_vm_events(struct cli *cli, const struct cli_args *args);
 int cmd_vm_stop(struct cli *cli, const struct cli_args *args);
 int cmd_vm_console(struct cli *cli, const struct cli_args *args);
+int cmd_vm_attach(struct cli *cli, const struct cli_args *args);
+int cmd_vm_detach(struct cli *cli, const struct cli_args *args);
+int cmd_vf_attach(struct cli *cli, const struct cli_args *args);
+int cmd_vf_detach(struct cli *cli, const struct cli_args *args);
 int cmd_completion_bash(struct cli *cli, const struct cli_args *args);
 
 #endif

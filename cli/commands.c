@@ -105,6 +105,11 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_BDF,
 	 .repeat = true,
 	 .help = "give the VM a whole PCI function"},
+	{.name = "--hotplug-ports",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = 24,
+	 .help = "how many devices can be attached while it runs, beside those it starts with (4)"},
 	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
 	 .value = "restart|exit",
@@ -114,6 +119,36 @@ static const struct cli_option vm_run_options[] = {
 	{.name = "--no-kaslr", .help = "load the kernel where it was linked"},
 	{0},
 };
+
+static const struct cli_option vm_attach_options[] = {
+	{.name = "--vf",
+	 .value = "PF[/N][:KEY=VALUE,...]",
+	 .kind = CLI_VF,
+	 .repeat = true,
+	 .help = "a VF (the first free one without /N), with settings as for vm run"},
+	{.name = "--device",
+	 .value = "ADDRESS",
+	 .kind = CLI_BDF,
+	 .repeat = true,
+	 .help = "a whole PCI function"},
+	{0},
+};
+
+static const struct cli_option detach_options[] = {
+	{.name = "--timeout",
+	 .value = "S",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 86400,
+	 .help = "seconds that the guest has (30)"},
+	{0},
+};
+
+#define DETACH_ABOUT                                                                                \
+	"Presses the attention button of the device's slot. The guest blinks the slot's indicator " \
+	"for five seconds, stops its driver and turns the slot off; then the device is taken out, " \
+	"and goes back to its former driver and settings. A guest that does not do so in time "     \
+	"keeps the device, and may be asked again."
 
 static const struct cli_option vm_stop_options[] = {
 	{.name = "--force", .help = "stop it where it stands, without asking the guest"},
@@ -218,6 +253,34 @@ const struct cli_command cli_commands[] = {
 		 "Gives an orphaned VF, or a whole device named by its address, its driver and settings back. "
 		 "Refused while its VM lives.",
 	 .examples = EXAMPLES("sluice vf release ens1f0/2", "sluice vf release 0000:02:00.0")},
+	{.noun = "vf",
+	 .verb = "attach",
+	 .run = cmd_vf_attach,
+	 .changes = true,
+	 .operand = "VM",
+	 .operand_kind = CLI_VM,
+	 .more = "PF[/N][:KEY=VALUE,...]",
+	 .more_kind = CLI_VF,
+	 .summary = "give a VF to a VM that runs",
+	 .about =
+		 "Prepares the VF as vm run does, with the same settings, and plugs it into a free slot "
+		 "of the VM. Its first device costs more time than later ones, since all of its memory "
+		 "must be there for the device.",
+	 .examples = EXAMPLES("sluice vf attach web ens1f0",
+			      "sluice vf attach web ens1f0/2:mac=02:00:00:00:00:02,vlan=100")},
+	{.noun = "vf",
+	 .verb = "detach",
+	 .run = cmd_vf_detach,
+	 .changes = true,
+	 .operand = "VM",
+	 .operand_kind = CLI_VM,
+	 .more = "PF/N",
+	 .more_kind = CLI_VF,
+	 .options = detach_options,
+	 .summary = "take a VF from a VM that runs",
+	 .about = DETACH_ABOUT,
+	 .examples = EXAMPLES("sluice vf detach web ens1f0/2",
+			      "sluice vf detach web 0000:01:10.0 --timeout 60")},
 	{.noun = "iommu",
 	 .verb = "show",
 	 .run = cmd_iommu_show,
@@ -412,6 +475,31 @@ const struct cli_command cli_commands[] = {
 		 "panic, I/O error and watchdog, of one VM or of all that run, until they have ended. "
 		 "With --json, one object per line.",
 	 .examples = EXAMPLES("sluice vm events", "sluice vm events web --json")},
+	{.noun = "vm",
+	 .verb = "attach",
+	 .run = cmd_vm_attach,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .options = vm_attach_options,
+	 .summary = "give devices to a VM that runs",
+	 .about = "Plugs each device into a free slot of the VM (vm run --hotplug-ports), in the "
+		  "order given, and stops at the first that cannot be attached.",
+	 .examples = EXAMPLES("sluice vm attach web --vf ens1f0/2:mac=02:00:00:00:00:02",
+			      "sluice vm attach web --device 0000:02:00.0")},
+	{.noun = "vm",
+	 .verb = "detach",
+	 .run = cmd_vm_detach,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "DEVICE",
+	 .more_kind = CLI_VF,
+	 .options = detach_options,
+	 .summary = "take a device from a VM that runs",
+	 .about = DETACH_ABOUT,
+	 .examples = EXAMPLES("sluice vm detach web ens1f0/2",
+			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
 	{.noun = "vm",
 	 .verb = "console",
 	 .run = cmd_vm_console,

@@ -16,6 +16,7 @@
 #define RAM_MIN	      (16 * MIB)
 #define RAM_MAX	      (16 * 1024 * GIB)
 #define HOST_CPUS_MAX 8192
+#define HOTPLUG_PORTS 4
 
 /* ---- the text ---- */
 
@@ -112,6 +113,21 @@ void vm_request_set_name(struct vm_request *r, const char *name)
 	snprintf(r->subject, sizeof(r->subject), "vm %s", r->name);
 }
 
+int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
+{
+	char why[VF_SPEC_WHY];
+
+	*r = (struct vm_request){0};
+	vm_request_set_name(r, args->operand);
+	int err = parse_picks(args, r, why);
+	if (!err && !r->pick_count) {
+		snprintf(why, sizeof(why), "nothing to attach; for example: %.80s",
+			 args->command->examples[0]);
+		err = -EINVAL;
+	}
+	return err ? log_fail(err, r->subject, "%s", why) : 0;
+}
+
 int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 {
 	char why[VF_SPEC_WHY];
@@ -123,6 +139,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	r->kaslr = !cli_has(args, "--no-kaslr");
 	r->restart = strcmp(cli_text(args, "--on-reboot", "restart"), "restart") == 0;
 	r->detach = cli_has(args, "--detach");
+	r->hotplug_ports = (unsigned)cli_number(args, "--hotplug-ports", HOTPLUG_PORTS);
 	if (args->operand && !vmm_name_valid(args->operand))
 		return log_fail(
 			-EINVAL, "vm run",
@@ -269,6 +286,9 @@ static int find_vf(struct sriov *sriov, struct vm_request *r, size_t index)
 	if (err)
 		return err;
 	pick->bdf = pick->vf.bdf;
+	if (pick->vf.state == SRIOV_VF_HELD && !strcmp(pick->vf.owner, r->name))
+		return log_fail(-EEXIST, r->subject, "has %s/%u already (pid %d)", pick->vf.pf,
+				pick->vf.index, (int)pick->vf.pid);
 	if (pick->vf.state == SRIOV_VF_HELD)
 		return log_fail(-EBUSY, r->subject,
 				"%s/%u is held by vm %s (pid %d); stop it or take another",

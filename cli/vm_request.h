@@ -26,6 +26,7 @@ struct vm_request {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
+	unsigned hotplug_ports;
 	const char *kernel, *initrd, *cmdline; /* borrowed from the command line */
 	json_t *record;			       /* how it was asked for (vm_record.h); borrowed */
 	const char *saved; /* the file to go on with instead of booting, or NULL; borrowed */
@@ -33,6 +34,11 @@ struct vm_request {
 	struct vm_pick picks[VMM_DEVICES_MAX];
 	size_t pick_count;
 };
+
+void vm_request_set_name(struct vm_request *request, const char *name);
+
+/* Name and devices alone, of a VM that runs: -EINVAL, logged. */
+int vm_request_parse_devices(const struct cli_args *args, struct vm_request *request);
 
 /* The text alone. Failures (-EINVAL) are mistakes in usage. */
 int vm_request_parse(const struct cli_args *args, struct vm_request *request);

@@ -21,6 +21,7 @@
 #include "cli/console.h"
 #include "cli/terminal.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_plug.h"
 #include "cli/vmm_report.h"
 
 #define FORCE_GRACE_MS 5000 /* from "quit" to SIGKILL */
@@ -36,8 +37,9 @@ struct supervisor {
 	struct loop *loop;
 	struct loop_source *report_source, *progress;
 	int signals, ready;
-	bool running; /* the guest has started, at least once */
-	bool killed;  /* by SIGKILL of ours */
+	bool leftovers; /* of devices that the guest let go of may be in the ledger */
+	bool running;	/* the guest has started, at least once */
+	bool killed;	/* by SIGKILL of ours */
 	unsigned wishes;
 	int64_t last_signal; /* milliseconds, CLOCK_MONOTONIC */
 	char end[32];	     /* of "end WORD"; "" until then */
@@ -250,6 +252,13 @@ static void first_run(struct supervisor *s)
 		go_background(s);
 }
 
+/* The command that asked for a device gives it back itself, unless it was killed. */
+static void tidy(struct supervisor *s)
+{
+	s->leftovers = s->leftovers && vm_plug_tidy(s->cli, s->request->name);
+	cli_sriov_close(s->cli);
+}
+
 static void take_report(struct supervisor *s, const char *line)
 {
 	if (!strncmp(line, VMM_REPORT_MEMORY " ", strlen(VMM_REPORT_MEMORY " "))) {
@@ -260,6 +269,11 @@ static void take_report(struct supervisor *s, const char *line)
 		s->wishes = 0;
 		if (!s->running)
 			first_run(s);
+		else if (s->leftovers)
+			tidy(s);
+	} else if (!strncmp(line, VMM_REPORT_EJECTED " ", strlen(VMM_REPORT_EJECTED " "))) {
+		s->leftovers = true;
+		tidy(s);
 	} else if (!strncmp(line, VMM_REPORT_END " ", strlen(VMM_REPORT_END " "))) {
 		snprintf(s->end, sizeof(s->end), "%s", line + strlen(VMM_REPORT_END " "));
 	} else if (!strcmp(line, VMM_REPORT_FAILED)) {

@@ -78,6 +78,7 @@ static const struct field fields[] = {
 	FIELD("container_fd", FD, true, container_fd),
 	FIELD("groups", GROUPS, true, groups),
 	FIELD("devices", DEVICES, true, devices),
+	FIELD("hotplug_ports", UNSIGNED, true, hotplug_ports),
 	FIELD("ctl_fd", FD, false, ctl_fd),
 	FIELD("console_fd", FD, false, console_fd),
 	FIELD("report_fd", FD, false, report_fd),

@@ -37,6 +37,9 @@ struct vmm_device {
 	char *name; /* "vf ens1f0/2 (0000:01:10.0)" */
 	struct bdf bdf;
 	int group; /* id of one of `groups` */
+	/* Of the running VMM, not in the JSON: */
+	unsigned slot; /* where the guest found it; 0: not yet */
+	bool leaving;  /* the guest was asked to let go of it when it reset */
 };
 
 struct vmm_config {
@@ -57,6 +60,9 @@ struct vmm_config {
 	size_t group_count;
 	struct vmm_device devices[VMM_DEVICES_MAX];
 	size_t device_count;
+	unsigned hotplug_ports; /* root ports for devices that come later */
+	unsigned ports; /* of the running VMM: how many the guest found; 0: not yet, or no hot plug
+			 */
 	int ctl_fd, console_fd; /* listening sockets */
 	int report_fd;		/* pipe to the supervisor; see vmm_report.h */
 	int lock_fd;		/* the VM's life: only kept open */

@@ -26,6 +26,7 @@
 #include "cli/vmm_config.h"
 #include "cli/vmm_console.h"
 #include "cli/vmm_ctl.h"
+#include "cli/vmm_hotplug.h"
 #include "cli/vmm_machine.h"
 #include "cli/vmm_report.h"
 
@@ -166,7 +167,9 @@ static int run_once(struct vmm *vmm)
 	else
 		err = (int)hv_vm_wait(vmm->ctl.machine->vm);
 	vmm_life_attach(vmm->life, NULL);
+	vmm_hotplug_mark(vmm->ctl.machine);
 	vmm_machine_destroy(vmm->ctl.machine);
+	vmm_hotplug_prune(&vmm->config);
 	vmm->ctl.machine = NULL;
 	return err;
 }

@@ -4,6 +4,8 @@
  *
  *     memory BYTES     RAM of this size is about to be touched page by page; it may take long
  *     running          the guest runs (once more after each reset)
+ *     ejected ADDRESS  the guest has let go of this device, which was asked of it; the VM no longer
+ *                      has it (any number of times, from "running" on)
  *     reset            the guest asked for a reset, and the machine is being built again
  *     end WORD         it is over, and how (hv_end_name); nothing follows
  *     failed           it could not start; the reason is in the log
@@ -15,6 +17,7 @@
 
 #define VMM_REPORT_MEMORY  "memory"
 #define VMM_REPORT_RUNNING "running"
+#define VMM_REPORT_EJECTED "ejected"
 #define VMM_REPORT_RESET   "reset"
 #define VMM_REPORT_END	   "end"
 #define VMM_REPORT_FAILED  "failed"
