@@ -13,7 +13,7 @@
 #include "sriov/sriov.h"
 
 /* Exit codes. */
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NO_STATUS = 4 };
 
 struct cli {
 	const char *state_dir; /* SLUICE_STATE_DIR, /var/lib/sluice */

@@ -32,6 +32,8 @@ static int check(struct cli *cli, struct vm_request *r, struct vmm_config *confi
 	if (!err)
 		err = vm_open_files(r, config);
 	if (!err)
+		vm_request_exit_port(r, config->kernel.fd);
+	if (!err)
 		err = vm_request_check_memory(cli, r);
 	if (!err)
 		err = vm_request_find(cli, r);
@@ -107,7 +109,7 @@ static int run(struct cli *cli, struct vm_request *r, int ready_fd)
 		err = bring_up(cli, r, &config, &lock, &process);
 	vm_config_close(&config);
 	vmm_config_finish(&config);
-	int status = err ? CLI_FAILED : CLI_OK;
+	int status = err ? vm_failed(r) : CLI_OK;
 	if (!err && !cli->dry_run)
 		status = vm_supervise(cli, r, &process, signals, ready_fd);
 	io_close(&lock);

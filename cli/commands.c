@@ -74,8 +74,11 @@ static const struct cli_option vm_run_options[] = {
 	 .value = "FILE",
 	 .kind = CLI_FILE,
 	 .required = true,
-	 .help = "Linux bzImage, or ELF with a PVH entry"},
-	{.name = "--initrd", .value = "FILE", .kind = CLI_FILE, .help = "initial RAM disk"},
+	 .help = "Linux bzImage, ELF with a PVH entry, or Multiboot kernel"},
+	{.name = "--initrd",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "initial RAM disk; a Multiboot kernel's module"},
 	{.name = "--append",
 	 .value = "TEXT",
 	 .kind = CLI_TEXT,
@@ -116,6 +119,11 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_WORD,
 	 .words = "restart|exit",
 	 .help = "what a reboot of the guest does (restart)"},
+	{.name = "--exit-port",
+	 .value = "PORT|none",
+	 .kind = CLI_TEXT,
+	 .help = "I/O port where a test kernel ends the VM with a status (0xf4 for a Multiboot kernel, "
+		 "otherwise none)"},
 	{.name = "--no-kaslr", .help = "load the kernel where it was linked"},
 	{0},
 };
@@ -308,11 +316,16 @@ const struct cli_command cli_commands[] = {
 		 "typed twice it sends itself. The exit status is 0 when the guest powered itself "
 		 "off, and 1 otherwise.\n\n"
 		 "VFs and devices are prepared for the VM, and given back with their former drivers "
-		 "and settings when it ends.",
-	 .examples = EXAMPLES("sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
-			      "console=ttyS0 --vf ens1f0",
-			      "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
-			      "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach")},
+		 "and settings when it ends.\n\n"
+		 "With an exit port, a value that the guest writes there ends the VM, and the exit "
+		 "status is (value * 2 + 1) modulo 256, always odd; a VM that then ends in another bad "
+		 "way, or does not start, gives 4.",
+	 .examples =
+		 EXAMPLES("sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
+			  "console=ttyS0 --vf ens1f0",
+			  "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
+			  "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
+			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M")},
 	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,
@@ -362,6 +375,31 @@ const struct cli_command cli_commands[] = {
 	 .about = "Presses the guest's power button and waits until the VM is gone and its devices "
 		  "are back. Of a VM that died, gives back what it held and removes its traces.",
 	 .examples = EXAMPLES("sluice vm stop web", "sluice vm stop web --force")},
+	{.noun = "vm",
+	 .verb = "attach",
+	 .run = cmd_vm_attach,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .options = vm_attach_options,
+	 .summary = "give devices to a VM that runs",
+	 .about = "Plugs each device into a free slot of the VM (vm run --hotplug-ports), in the "
+		  "order given, and stops at the first that cannot be attached.",
+	 .examples = EXAMPLES("sluice vm attach web --vf ens1f0/2:mac=02:00:00:00:00:02",
+			      "sluice vm attach web --device 0000:02:00.0")},
+	{.noun = "vm",
+	 .verb = "detach",
+	 .run = cmd_vm_detach,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "DEVICE",
+	 .more_kind = CLI_VF,
+	 .options = detach_options,
+	 .summary = "take a device from a VM that runs",
+	 .about = DETACH_ABOUT,
+	 .examples = EXAMPLES("sluice vm detach web ens1f0/2",
+			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
 	{.noun = "vm",
 	 .verb = "pause",
 	 .run = cmd_vm_pause,
@@ -475,31 +513,6 @@ const struct cli_command cli_commands[] = {
 		 "panic, I/O error and watchdog, of one VM or of all that run, until they have ended. "
 		 "With --json, one object per line.",
 	 .examples = EXAMPLES("sluice vm events", "sluice vm events web --json")},
-	{.noun = "vm",
-	 .verb = "attach",
-	 .run = cmd_vm_attach,
-	 .changes = true,
-	 .operand = "NAME",
-	 .operand_kind = CLI_VM,
-	 .options = vm_attach_options,
-	 .summary = "give devices to a VM that runs",
-	 .about = "Plugs each device into a free slot of the VM (vm run --hotplug-ports), in the "
-		  "order given, and stops at the first that cannot be attached.",
-	 .examples = EXAMPLES("sluice vm attach web --vf ens1f0/2:mac=02:00:00:00:00:02",
-			      "sluice vm attach web --device 0000:02:00.0")},
-	{.noun = "vm",
-	 .verb = "detach",
-	 .run = cmd_vm_detach,
-	 .changes = true,
-	 .operand = "NAME",
-	 .operand_kind = CLI_VM,
-	 .more = "DEVICE",
-	 .more_kind = CLI_VF,
-	 .options = detach_options,
-	 .summary = "take a device from a VM that runs",
-	 .about = DETACH_ABOUT,
-	 .examples = EXAMPLES("sluice vm detach web ens1f0/2",
-			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
 	{.noun = "vm",
 	 .verb = "console",
 	 .run = cmd_vm_console,

@@ -151,8 +151,9 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->pages = r->pages;
 	config->kaslr = r->kaslr;
 	config->restart = r->restart;
-	config->record = json_incref(r->record);
 	config->hotplug_ports = r->hotplug_ports;
+	config->exit_port = r->exit_port > 0 ? r->exit_port : -1;
+	config->record = json_incref(r->record);
 	config->cache_fd = open_cache(cli);
 	int err = config->name && config->cmdline ? open_vfio(cli, r, config) : -ENOMEM;
 	if (!err)

@@ -69,6 +69,7 @@ static const struct field fields[] = {
 	FIELD("pages", PAGES, false, pages),
 	FIELD("kaslr", BOOL, false, kaslr),
 	FIELD("restart", BOOL, false, restart),
+	FIELD("exit_port", FD, true, exit_port), /* as absent as a descriptor when it is -1 */
 	FIELD("cmdline", TEXT, false, cmdline),
 	FIELD("kernel", FILE_FD, true, kernel),
 	FIELD("initrd", FILE_FD, true, initrd),
@@ -89,6 +90,7 @@ static const struct field fields[] = {
 void vmm_config_init(struct vmm_config *config)
 {
 	*config = (struct vmm_config){.cpus = 1,
+				      .exit_port = -1,
 				      .kernel.fd = -1,
 				      .initrd.fd = -1,
 				      .restore.fd = -1,
@@ -348,6 +350,8 @@ static const char *inconsistent(const struct vmm_config *config)
 		return "name";
 	if (config->cpus < 1 || config->cpus > HV_MAX_CPUS)
 		return "cpus";
+	if (config->exit_port == 0 || config->exit_port > 0xfffc)
+		return "exit_port";
 	if (config->kernel.fd < 0 && config->restore.fd < 0)
 		return "kernel";
 	if (config->device_count && config->container_fd < 0)

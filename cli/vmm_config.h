@@ -49,7 +49,8 @@ struct vmm_config {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr;
-	bool restart; /* on a guest's reset: run again; else end */
+	bool restart;  /* on a guest's reset: run again; else end */
+	int exit_port; /* where a test kernel ends the VM with a status; -1: nowhere */
 	char *cmdline;
 	struct vmm_file kernel, initrd;
 	struct vmm_file restore; /* a saved VM (vm_file.h), to go on with instead of booting */

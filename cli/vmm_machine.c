@@ -117,6 +117,7 @@ static int create_devices(struct vmm_machine *m)
 		.vm = m->vm,
 		.loop = m->loop,
 		.domain = m->domain,
+		.exit_port = m->config->exit_port < 0 ? 0 : (uint16_t)m->config->exit_port,
 		.serial_out = vmm_console_out,
 		.serial_room = vmm_console_room,
 		.opaque = m->console,

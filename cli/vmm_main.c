@@ -41,6 +41,7 @@ struct vmm {
 	struct vmm_life *life;
 	struct vmm_ctl ctl;
 	int signals;
+	uint8_t status; /* after HV_END_STATUS */
 };
 
 static const char usage[] =
@@ -166,8 +167,9 @@ static int run_once(struct vmm *vmm)
 		hv_vm_end(vmm->ctl.machine->vm, HV_END_KILLED);
 	else
 		err = (int)hv_vm_wait(vmm->ctl.machine->vm);
-	vmm_life_attach(vmm->life, NULL);
 	vmm_hotplug_mark(vmm->ctl.machine);
+	vmm->status = vdev_exit_status(vmm->ctl.machine->devices);
+	vmm_life_attach(vmm->life, NULL);
 	vmm_machine_destroy(vmm->ctl.machine);
 	vmm_hotplug_prune(&vmm->config);
 	vmm->ctl.machine = NULL;
@@ -201,6 +203,8 @@ static int run(struct vmm *vmm)
 	vmm_console_drain(vmm->console, DRAIN_MS);
 	if (end < 0)
 		dprintf(vmm->config.report_fd, VMM_REPORT_FAILED "\n");
+	else if (end == HV_END_STATUS)
+		dprintf(vmm->config.report_fd, VMM_REPORT_END_STATUS "%u\n", vmm->status);
 	else
 		dprintf(vmm->config.report_fd, VMM_REPORT_END " %s\n",
 			hv_end_name((enum hv_end)end));

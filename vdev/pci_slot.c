@@ -150,6 +150,15 @@ void vdev_slot_written(struct vdev_bridge *b, uint32_t before)
 	follow(b);
 }
 
+/* What the guest was told before it was saved it has heard; the link follows its power. */
+void vdev_slot_loaded(struct vdev_bridge *b)
+{
+	bool up = b->child && !(control(b) & PCI_EXP_SLTCTL_PCC);
+
+	vdev_config_set(&b->fn.config, b->express + PCI_EXP_LNKSTA, 2, up ? LINK_UP : 0);
+	b->notified = (control(b) & PCI_EXP_SLTCTL_HPIE) && (status(b) & EVENTS);
+}
+
 /* ---- the host's side ---- */
 
 void vdev_slot_insert(struct vdev_bridge *b, struct vdev_function *child)
@@ -178,18 +187,6 @@ void vdev_slot_keep(struct vdev_bridge *b)
 	if (b->wanted && b->pressed)
 		set_status(b, blinks ? PCI_EXP_SLTSTA_ABP : 0, blinks ? 0 : PCI_EXP_SLTSTA_ABP);
 	b->wanted = b->pressed = false;
-	update_interrupt(b);
-}
-
-void vdev_slot_loaded(struct vdev_bridge *b)
-{
-	uint32_t events = status(b) & EVENTS;
-
-	vdev_config_set(&b->fn.config, b->express + PCI_EXP_SLTSTA, 2,
-			events | (b->child ? PCI_EXP_SLTSTA_PDS : 0));
-	update_link(b);
-	set_status(b, events, EVENTS & ~events);
-	b->notified = b->wanted = b->pressed = false;
 	update_interrupt(b);
 }
 

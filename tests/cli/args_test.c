@@ -91,12 +91,18 @@ static void test_forms(void **state)
 	PARSE(d, "vf destroy -- --odd-name");
 	assert_int_equal(d.parsed, CLI_PARSED_RUN);
 	assert_string_equal(d.args.operand, "--odd-name");
+	PARSE(e, "vf detach web ens1f0/2 --timeout 5");
+	assert_int_equal(e.parsed, CLI_PARSED_RUN);
+	assert_string_equal(e.args.operand, "web");
+	assert_string_equal(e.args.more[0], "ens1f0/2");
 }
 
 static void test_mistakes(void **state)
 {
 	(void)state;
 	expect_error("", "sluice --help");
+	expect_error("vf detach web", "PF/N is missing");
+	expect_error("vf detach web p/1 p/2", "unexpected 'p/2'");
 	expect_error("vff list", "did you mean 'vf'");
 	expect_error("zzzzzz", "one of: host|pf|vf");
 	expect_error("vf", "create");
