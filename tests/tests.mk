@@ -71,10 +71,11 @@ netlink_test_EXTRA := -lnl-3
 # cli: all of sluice but its main; what a test does not call is linked and never run.
 CLI_TESTS := args output proc vf_spec vmm_config vmm_console
 CLI_TESTS += vm_request
+CLI_TESTS += vm_file vm_record vmm_events
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
-$(foreach t,$(filter-out vmm_%,$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
-$(foreach t,vmm_config vmm_console,$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
+$(foreach t,$(filter-out vmm_% vm_file,$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
+$(foreach t,vm_file vmm_config vmm_console vmm_events,$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 # What scenarios on the emulated host run beside the product.
