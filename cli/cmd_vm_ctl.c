@@ -161,6 +161,7 @@ static const struct cli_column show_columns[] = {
 	{"memory", "ram", CLI_SHOW_SIZE},
 	{"pages", "pages", CLI_SHOW_PLAIN},
 	{"devices", "devices", CLI_SHOW_PLAIN},
+	{"disks", "disks", CLI_SHOW_PLAIN},
 	{"IOMMU groups", "iommu_groups", CLI_SHOW_PLAIN},
 	{"log", "log", CLI_SHOW_PLAIN},
 	{0},
@@ -188,6 +189,7 @@ static void describe_config(const struct cli *cli, const char *name, json_t *vm)
 	json_object_set(vm, "initrd", json_object_get(json_object_get(config, "initrd"), "name"));
 	if (!json_object_get(vm, "devices"))
 		json_object_set_new(vm, "devices", names_of(json_object_get(config, "devices")));
+	json_object_set_new(vm, "disks", names_of(json_object_get(config, "disks")));
 	for (size_t i = 0; i < json_array_size(list); i++)
 		json_array_append(groups, json_object_get(json_array_get(list, i), "id"));
 	json_object_set_new(vm, "iommu_groups", groups);

@@ -21,6 +21,7 @@
 #include "cli/console.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_disk.h"
 #include "iommu/iommu.h"
 
 /* ---- opening ---- */
@@ -129,6 +130,7 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->pages = r->pages;
 	config->kaslr = r->kaslr;
 	config->restart = r->restart;
+	config->rng = r->rng;
 	config->hotplug_ports = r->hotplug_ports;
 	config->cache_fd = open_cache(cli);
 	int err = config->name && config->cmdline ? open_vfio(cli, r, config) : -ENOMEM;
@@ -147,7 +149,10 @@ static int *each_fd(struct vmm_config *config, size_t i)
 	if (i < ARRAY_SIZE(single))
 		return single[i];
 	i -= ARRAY_SIZE(single);
-	return i < config->group_count ? &config->groups[i].fd : NULL;
+	if (i < config->group_count)
+		return &config->groups[i].fd;
+	i -= config->group_count;
+	return i < config->disk_count ? &config->disks[i].file.fd : NULL;
 }
 
 void vm_config_close(struct vmm_config *config)
