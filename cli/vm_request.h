@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/vf_spec.h"
+#include "cli/vm_firmware.h"
 #include "cli/vmm_config.h"
 
 /* One function for the VM: a VF with settings, or a whole device. */
@@ -26,6 +27,7 @@ struct vm_request {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
+	struct vm_firmware firmware;
 	const char *kernel, *initrd, *cmdline; /* borrowed from the command line */
 	struct vm_pick picks[VMM_DEVICES_MAX];
 	size_t pick_count;

@@ -49,9 +49,12 @@ static int open_kvm(const struct vm_request *r, struct vmm_config *config)
 					  "kvm_intel or kvm_amd");
 }
 
-int vm_open_files(const struct vm_request *r, struct vmm_config *config)
+int vm_open_files(const struct cli *cli, const struct vm_request *r, struct vmm_config *config)
 {
-	int err = open_image(r, "kernel", r->kernel, &config->kernel);
+	int err = r->kernel ? open_image(r, "kernel", r->kernel, &config->kernel) : 0;
+
+	if (!err && !cli->dry_run)
+		err = vm_firmware_open(cli, r->name, r->subject, &r->firmware, config);
 
 	if (!err && r->initrd)
 		err = open_image(r, "initrd", r->initrd, &config->initrd);
@@ -151,7 +154,8 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 /* Every descriptor in `config`, one after the other; NULL behind the last. */
 static int *each_fd(struct vmm_config *config, size_t i)
 {
-	int *const single[] = {&config->kernel.fd,    &config->initrd.fd, &config->engine_fd,
+	int *const single[] = {&config->firmware.fd,  &config->vars.fd,   &config->kernel.fd,
+			       &config->initrd.fd,    &config->engine_fd,
 			       &config->container_fd, &config->ctl_fd,	  &config->console_fd,
 			       &config->report_fd,    &config->lock_fd,	  &config->cache_fd};
 

@@ -70,8 +70,10 @@ static const struct field fields[] = {
 	FIELD("kaslr", BOOL, false, kaslr),
 	FIELD("restart", BOOL, false, restart),
 	FIELD("cmdline", TEXT, false, cmdline),
-	FIELD("kernel", FILE_FD, false, kernel),
+	FIELD("kernel", FILE_FD, true, kernel),
 	FIELD("initrd", FILE_FD, true, initrd),
+	FIELD("firmware", FILE_FD, true, firmware),
+	FIELD("vars", FILE_FD, true, vars),
 	FIELD("engine_fd", FD, false, engine_fd),
 	FIELD("container_fd", FD, true, container_fd),
 	FIELD("groups", GROUPS, true, groups),
@@ -88,6 +90,8 @@ void vmm_config_init(struct vmm_config *config)
 	*config = (struct vmm_config){.cpus = 1,
 				      .kernel.fd = -1,
 				      .initrd.fd = -1,
+				      .firmware.fd = -1,
+				      .vars.fd = -1,
 				      .engine_fd = -1,
 				      .container_fd = -1,
 				      .ctl_fd = -1,
@@ -105,6 +109,8 @@ void vmm_config_finish(struct vmm_config *config)
 	free(config->cmdline);
 	free(config->kernel.name);
 	free(config->initrd.name);
+	free(config->firmware.name);
+	free(config->vars.name);
 	for (size_t i = 0; i < config->device_count; i++)
 		free(config->devices[i].name);
 	vmm_config_init(config);
@@ -337,6 +343,8 @@ static const char *inconsistent(const struct vmm_config *config)
 		return "name";
 	if (config->cpus < 1 || config->cpus > HV_MAX_CPUS)
 		return "cpus";
+	if (config->kernel.fd < 0 && config->firmware.fd < 0)
+		return "kernel";
 	if (config->device_count && config->container_fd < 0)
 		return "container_fd";
 	for (size_t i = 0; i < config->device_count; i++) {

@@ -48,7 +48,8 @@ struct vmm_config {
 	bool kaslr;
 	bool restart; /* on a guest's reset: run again; else end */
 	char *cmdline;
-	struct vmm_file kernel, initrd;
+	struct vmm_file kernel, initrd;	 /* kernel.fd -1: the firmware looks for a disk */
+	struct vmm_file firmware, vars; /* firmware.fd -1: direct boot */
 	int engine_fd;	  /* /dev/kvm */
 	int container_fd; /* /dev/vfio/vfio; -1: nothing is passed through */
 	struct vmm_group groups[VMM_DEVICES_MAX];

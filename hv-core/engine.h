@@ -41,6 +41,7 @@ enum hv_exit_reason {
 	HV_EXIT_IO_WRITE,
 	HV_EXIT_MMIO_READ,
 	HV_EXIT_MMIO_WRITE,
+	HV_EXIT_WINDOW, /* vcpu_window: an external interrupt can be taken now */
 	HV_EXIT_EOI,  /* end of interrupt of a level-triggered I/O APIC vector */
 	HV_EXIT_HALT, /* only where the engine does not halt by itself */
 	HV_EXIT_MSR_READ,
@@ -79,7 +80,8 @@ struct hv_exit {
 
 /* State at entry. Everything not named starts as after INIT (SDM vol. 3, table 10-1). */
 struct hv_entry_state {
-	enum { HV_ENTRY_LONG, HV_ENTRY_PROTECTED } mode;
+	/* HV_ENTRY_RESET: the reset vector, and nothing else of what follows is looked at. */
+	enum { HV_ENTRY_LONG, HV_ENTRY_PROTECTED, HV_ENTRY_RESET } mode;
 	uint64_t rip, rsp, rsi, rbx; /* rsi: boot_params (long); rbx: start_info (PVH) */
 	uint64_t cr3;		     /* HV_ENTRY_LONG: identity page tables */
 	uint64_t gdt_base;	     /* GDT in guest memory: null, 64-bit or 32-bit code, data */
@@ -129,7 +131,8 @@ struct hv_engine_ops {
 	int (*vcpu_set_cpuid)(struct hv_engine_vcpu *vcpu, const struct hv_cpuid_entry *entries,
 			      size_t count);
 	/* The boot CPU gets an entry; every other one waits for INIT-SIPI (entry NULL). Both leave
-	 * the CPU as firmware would: memory write-back by default (MTRR), fast strings on. */
+	 * the CPU as firmware would: memory write-back by default (MTRR), fast strings on; an entry at
+	 * the reset vector leaves that to the firmware. */
 	int (*vcpu_set_entry)(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *entry);
 	/* `exit` also carries the answer to the exit before: always the same object. Negative errno
 	 * when the engine cannot run this vCPU any more, e.g. -EFAULT: guest memory is not there.
@@ -137,6 +140,14 @@ struct hv_engine_ops {
 	int (*vcpu_run)(struct hv_engine_vcpu *vcpu, struct hv_exit *exit);
 	/* Makes a running or the next vcpu_run return HV_EXIT_SIGNAL. */
 	int (*vcpu_kick)(struct hv_engine_vcpu *vcpu);
+	/*
+	 * ExtINT, the way of an 8259 (SDM vol. 3, 11.8.1). vcpu_window: whether the vCPU, where its
+	 * last run left it, would take an external interrupt; `want` makes the next runs return
+	 * HV_EXIT_WINDOW as soon as it would. vcpu_extint hands it one vector, which is acknowledged
+	 * by now; -EAGAIN when it has not taken the one before. Called by the vCPU's own thread.
+	 */
+	bool (*vcpu_window)(struct hv_engine_vcpu *vcpu, bool want);
+	int (*vcpu_extint)(struct hv_engine_vcpu *vcpu, uint8_t vector);
 	/* For the report of a guest that died. */
 	int (*vcpu_describe)(struct hv_engine_vcpu *vcpu, char *text, size_t size);
 

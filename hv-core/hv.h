@@ -34,6 +34,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/loop.h"
 #include "base/range.h"
 #include "hv-core/engine.h"
 
@@ -59,6 +60,9 @@ struct hv_config {
 	bool share_ram;		  /* other processes must be able to map it (vhost-user) */
 	const struct range *iova; /* where DMA may go, sorted; count 0: everywhere */
 	size_t iova_count;
+	/* Set for a machine that boots by firmware: a PIC pair and a PIT are there as in a PC, driven
+	 * by this loop, and memory below 4 GiB is laid out as such firmware expects it. */
+	struct loop *legacy;
 };
 
 /* -EINVAL for a bad config, -ENOMEM (says how much is free or how many huge pages are missing),
@@ -180,8 +184,13 @@ void hv_irqfd_detach(struct hv_vm *vm, int route, int eventfd);
 /* ---- boot ---- */
 
 /* What the ACPI tables tell the guest about devices; gathered by vdev. Hardware-reduced ACPI
- * (ACPI 6.5, 4.1): no PM timer, no SCI; events come through a generic event device (5.6.9). */
+ * (ACPI 6.5, 4.1): no PM timer, no SCI; events come through a generic event device (5.6.9). With a
+ * pm_port it is the other kind: the fixed hardware of 4.8.3 at pm_port (event block), +4 (control)
+ * and +8 (timer), a power button among it, and the devices of a PC; sleep_port and event_port are
+ * then not used. */
 struct hv_acpi_config {
+	uint16_t pm_port; /* 0: hardware-reduced */
+	uint8_t sci_gsi;
 	uint8_t last_bus;    /* PCIe buses 0..last_bus are in ECAM */
 	uint16_t sleep_port; /* sleep control register; status register follows it */
 	uint16_t reset_port;
@@ -205,6 +214,19 @@ struct hv_acpi_intx {
 	uint8_t gsi[4];
 };
 
+/* The tables for a firmware that places them itself: `rsdp` and `tables` as if at address 0 each,
+ * and a script (QEMU's table loader) that says where pointers are and what to sum up, in terms of
+ * the files "etc/acpi/rsdp" and "etc/acpi/tables". */
+struct hv_acpi_blob {
+	uint8_t *rsdp, *tables, *script;
+	size_t rsdp_size, tables_size, script_size;
+};
+
+/* ecam: where the guest has placed it now. -ENOMEM. */
+int hv_acpi_blob_build(const struct hv_vm *vm, const struct hv_acpi_config *config, uint64_t ecam,
+		       struct hv_acpi_blob *out);
+void hv_acpi_blob_free(struct hv_acpi_blob *blob);
+
 struct hv_boot_config {
 	int kernel_fd;		 /* bzImage, or ELF with a PVH note; read from offset 0 */
 	const char *kernel_name; /* for messages */
@@ -216,6 +238,8 @@ struct hv_boot_config {
 	bool kaslr;    /* place an unpacked kernel at a random address */
 };
 
+/* The boot CPU starts at the reset vector; whoever put firmware there has done the rest. */
+int hv_boot_firmware(struct hv_vm *vm);
 /* Loads everything and sets the boot CPU's entry. May be called again before a restart.
  * -ENOEXEC: not a kernel; -EFBIG: does not fit RAM; -E2BIG: the command line is too long. */
 int hv_boot(struct hv_vm *vm, const struct hv_boot_config *config);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "vdev/firmware.h"
 #include "vdev/pci.h"
 #include "vdev/power.h"
 #include "vdev/pvpanic.h"
@@ -19,7 +20,8 @@ struct vdev_machine {
 	struct loop *loop;
 	struct iommu_domain *domain;
 	struct vdev_serial *serial;
-	struct vdev_power *power;
+	struct vdev_power *power;	/* NULL with firmware, which has its own */
+	struct vdev_firmware *firmware; /* NULL: direct boot */
 	struct hv_region *pvpanic;
 	struct vdev_host *host;
 	size_t mapped; /* RAM blocks in the domain */
@@ -36,12 +38,14 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 					    .opaque = config->opaque};
 	int err = vdev_serial_create(&serial, &m->serial);
 
-	if (!err)
+	if (!err && !config->firmware)
 		err = vdev_power_create(m->vm, &m->power);
 	if (!err)
 		err = vdev_pvpanic_create(m->vm, &m->pvpanic);
 	if (!err)
 		err = vdev_host_create(m->vm, &m->host);
+	if (!err && config->firmware)
+		err = vdev_firmware_create(config->firmware, m->host, m->loop, &m->firmware);
 	return err;
 }
 
@@ -80,6 +84,7 @@ void vdev_machine_destroy(struct vdev_machine *m)
 	if (!m)
 		return;
 	hv_device_lock(m->vm);
+	vdev_firmware_destroy(m->firmware);
 	vdev_host_destroy(m->host); /* with the devices, so that none reaches RAM any more */
 	unmap_ram(m);
 	vdev_pvpanic_destroy(m->vm, m->pvpanic);
@@ -100,7 +105,7 @@ size_t vdev_serial_in(struct vdev_machine *m, const uint8_t *bytes, size_t len)
 int vdev_power_button(struct vdev_machine *m)
 {
 	hv_device_lock(m->vm);
-	int err = vdev_power_press(m->power);
+	int err = m->firmware ? vdev_firmware_press(m->firmware) : vdev_power_press(m->power);
 	hv_device_unlock(m->vm);
 	return err;
 }
@@ -212,9 +217,10 @@ int vdev_machine_finish(struct vdev_machine *m)
 	hv_device_lock(m->vm);
 	err = vdev_host_assign(m->host);
 	hv_device_unlock(m->vm);
-	if (!err)
-		describe(m);
-	return err;
+	if (err < 0)
+		return err;
+	describe(m);
+	return m->firmware ? vdev_firmware_finish(m->firmware, &m->acpi) : 0;
 }
 
 const struct hv_acpi_config *vdev_machine_acpi(const struct vdev_machine *m)
@@ -226,7 +232,8 @@ int vdev_machine_reset(struct vdev_machine *m)
 {
 	hv_device_lock(m->vm);
 	vdev_serial_reset(m->serial);
-	vdev_power_reset(m->power);
+	if (m->power)
+		vdev_power_reset(m->power);
 	vdev_host_reset(m->host);
 	hv_device_unlock(m->vm);
 	return 0;

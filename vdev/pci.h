@@ -125,6 +125,8 @@ struct vdev_host {
 	struct vdev_bridge *bridge[VDEV_SLOTS]; /* by slot; [0] unused */
 	unsigned bridges;
 	struct hv_region *ecam;
+	/* Not NULL: firmware will come and assign everything; see q35.h. */
+	struct vdev_function *isa;
 	struct vdev_intx_line {
 		struct vdev_host *host;
 		unsigned gsi;
@@ -143,6 +145,9 @@ void vdev_host_program(struct vdev_host *host);
 /* Every function as after power-on, and firmware's work on top. */
 void vdev_host_reset(struct vdev_host *host);
 uint8_t vdev_host_last_bus(const struct vdev_host *host);
+/* Moves the window into configuration space of all 256 buses; 0: nowhere. */
+void vdev_host_place_ecam(struct vdev_host *host, uint64_t base);
+uint64_t vdev_host_ecam(const struct vdev_host *host); /* where it is, or first was */
 
 /* One access to configuration space, any offset in [0, 256 MiB) and any length up to 8. */
 void vdev_host_read(struct vdev_host *host, uint64_t offset, void *data, unsigned len);
