@@ -258,6 +258,12 @@ static enum cli_parsed take_operand(struct parser *p, const char *text)
 {
 	const struct cli_command *command = p->args->command;
 
+	size_t room = !command->more ? 0 : strstr(command->more, "...") ? CLI_MORE_MAX : 1;
+
+	if (p->args->operand && p->args->more_count < room) {
+		p->args->more[p->args->more_count++] = text;
+		return CLI_PARSED_RUN;
+	}
 	if (!command->operand || p->args->operand) {
 		fprintf(p->err, "sluice: %s %s: unexpected '%s'; see sluice %s %s --help\n",
 			command->noun, command->verb, text, command->noun, command->verb);
@@ -275,6 +281,8 @@ static enum cli_parsed check_complete(const struct parser *p)
 
 	if (command->operand && !command->operand_optional && !p->args->operand)
 		missing = command->operand;
+	else if (command->more && !p->args->more_count)
+		missing = command->more;
 	for (const struct cli_option *o = command->options; o && o->name && !missing; o++)
 		if (o->required && !cli_given(p->args, o->name))
 			missing = o->name;

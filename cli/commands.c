@@ -73,7 +73,7 @@ static const struct cli_option vm_run_options[] = {
 	{.name = "--kernel",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
-	 .help = "Linux bzImage, or ELF with a PVH entry; needed without --firmware"},
+	 .help = "Linux bzImage, ELF with a PVH entry, or Multiboot kernel; needed without --firmware"},
 	{.name = "--firmware",
 	 .value = "uefi|bios|FILE[,vars=FILE]",
 	 .kind = CLI_TEXT,
@@ -84,7 +84,10 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_WORD,
 	 .words = "disk|kernel",
 	 .help = "what the firmware starts (kernel with --kernel, else disk)"},
-	{.name = "--initrd", .value = "FILE", .kind = CLI_FILE, .help = "initial RAM disk"},
+	{.name = "--initrd",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "initial RAM disk; a Multiboot kernel's module"},
 	{.name = "--append",
 	 .value = "TEXT",
 	 .kind = CLI_TEXT,
@@ -114,15 +117,55 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_BDF,
 	 .repeat = true,
 	 .help = "give the VM a whole PCI function"},
+	{.name = "--hotplug-ports",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = 24,
+	 .help = "how many devices can be attached while it runs, beside those it starts with (4)"},
 	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
 	 .value = "restart|exit",
 	 .kind = CLI_WORD,
 	 .words = "restart|exit",
 	 .help = "what a reboot of the guest does (restart)"},
+	{.name = "--exit-port",
+	 .value = "PORT|none",
+	 .kind = CLI_TEXT,
+	 .help = "I/O port where a test kernel ends the VM with a status (0xf4 for a Multiboot kernel, "
+		 "otherwise none)"},
 	{.name = "--no-kaslr", .help = "load the kernel where it was linked"},
 	{0},
 };
+
+static const struct cli_option vm_attach_options[] = {
+	{.name = "--vf",
+	 .value = "PF[/N][:KEY=VALUE,...]",
+	 .kind = CLI_VF,
+	 .repeat = true,
+	 .help = "a VF (the first free one without /N), with settings as for vm run"},
+	{.name = "--device",
+	 .value = "ADDRESS",
+	 .kind = CLI_BDF,
+	 .repeat = true,
+	 .help = "a whole PCI function"},
+	{0},
+};
+
+static const struct cli_option detach_options[] = {
+	{.name = "--timeout",
+	 .value = "S",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 86400,
+	 .help = "seconds that the guest has (30)"},
+	{0},
+};
+
+#define DETACH_ABOUT                                                                                \
+	"Presses the attention button of the device's slot. The guest blinks the slot's indicator " \
+	"for five seconds, stops its driver and turns the slot off; then the device is taken out, " \
+	"and goes back to its former driver and settings. A guest that does not do so in time "     \
+	"keeps the device, and may be asked again."
 
 static const struct cli_option vm_stop_options[] = {
 	{.name = "--force", .help = "stop it where it stands, without asking the guest"},
@@ -132,6 +175,28 @@ static const struct cli_option vm_stop_options[] = {
 	 .min = 1,
 	 .max = 86400,
 	 .help = "seconds to wait for the guest (60)"},
+	{0},
+};
+
+static const struct cli_option vm_save_options[] = {
+	{.name = "--keep", .help = "let the VM go on afterwards: the file is a copy of it"},
+	{0},
+};
+
+static const struct cli_option vm_restore_options[] = {
+	{.name = "--name",
+	 .value = "NAME",
+	 .kind = CLI_TEXT,
+	 .help = "another name than it was saved with"},
+	{.name = "--verify",
+	 .help = "compare all of its memory with its checksums first; it takes as long as reading "
+		 "it"},
+	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
+	{0},
+};
+
+static const struct cli_option vm_clone_options[] = {
+	{.name = "--verify", .help = "compare all of the saved memory with its checksums first"},
 	{0},
 };
 
@@ -205,6 +270,34 @@ const struct cli_command cli_commands[] = {
 		 "Gives an orphaned VF, or a whole device named by its address, its driver and settings back. "
 		 "Refused while its VM lives.",
 	 .examples = EXAMPLES("sluice vf release ens1f0/2", "sluice vf release 0000:02:00.0")},
+	{.noun = "vf",
+	 .verb = "attach",
+	 .run = cmd_vf_attach,
+	 .changes = true,
+	 .operand = "VM",
+	 .operand_kind = CLI_VM,
+	 .more = "PF[/N][:KEY=VALUE,...]",
+	 .more_kind = CLI_VF,
+	 .summary = "give a VF to a VM that runs",
+	 .about =
+		 "Prepares the VF as vm run does, with the same settings, and plugs it into a free slot "
+		 "of the VM. Its first device costs more time than later ones, since all of its memory "
+		 "must be there for the device.",
+	 .examples = EXAMPLES("sluice vf attach web ens1f0",
+			      "sluice vf attach web ens1f0/2:mac=02:00:00:00:00:02,vlan=100")},
+	{.noun = "vf",
+	 .verb = "detach",
+	 .run = cmd_vf_detach,
+	 .changes = true,
+	 .operand = "VM",
+	 .operand_kind = CLI_VM,
+	 .more = "PF/N",
+	 .more_kind = CLI_VF,
+	 .options = detach_options,
+	 .summary = "take a VF from a VM that runs",
+	 .about = DETACH_ABOUT,
+	 .examples = EXAMPLES("sluice vf detach web ens1f0/2",
+			      "sluice vf detach web 0000:01:10.0 --timeout 60")},
 	{.noun = "iommu",
 	 .verb = "show",
 	 .run = cmd_iommu_show,
@@ -232,20 +325,25 @@ const struct cli_command cli_commands[] = {
 		 "typed twice it sends itself. The exit status is 0 when the guest powered itself "
 		 "off, and 1 otherwise.\n\n"
 		 "VFs and devices are prepared for the VM, and given back with their former drivers "
-		 "and settings when it ends.",
-	 .examples = EXAMPLES("sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
-			      "console=ttyS0 --vf ens1f0",
-			      "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
-			      "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
-			      "sluice vm run debian --firmware uefi --memory 1G")},
+		 "and settings when it ends.\n\n"
+		 "With an exit port, a value that the guest writes there ends the VM, and the exit "
+		 "status is (value * 2 + 1) modulo 256, always odd; a VM that then ends in another bad "
+		 "way, or does not start, gives 4.",
+	 .examples =
+		 EXAMPLES("sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
+			  "console=ttyS0 --vf ens1f0",
+			  "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
+			  "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
+			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
+			  "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
 	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,
 	 .summary = "the VMs that run, and what is left of those that died",
 	 .about =
-		 "A VM is running; starting; orphaned, when it died and its devices were not given "
-		 "back; or ended, with the way it ended, while its log is kept because it did not "
-		 "end well (vm stop forgets it).",
+		 "A VM is running; paused; saving; starting; suspended, when it was saved into a "
+		 "file (vm restore); crashed, with the way it ended, while its log is kept (vm stop "
+		 "forgets it); or orphaned, when it died and its devices were not given back.",
 	 .examples = EXAMPLES("sluice vm list", "sluice vm list --json")},
 	{.noun = "vm",
 	 .verb = "show",
@@ -287,6 +385,144 @@ const struct cli_command cli_commands[] = {
 	 .about = "Presses the guest's power button and waits until the VM is gone and its devices "
 		  "are back. Of a VM that died, gives back what it held and removes its traces.",
 	 .examples = EXAMPLES("sluice vm stop web", "sluice vm stop web --force")},
+	{.noun = "vm",
+	 .verb = "attach",
+	 .run = cmd_vm_attach,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .options = vm_attach_options,
+	 .summary = "give devices to a VM that runs",
+	 .about = "Plugs each device into a free slot of the VM (vm run --hotplug-ports), in the "
+		  "order given, and stops at the first that cannot be attached.",
+	 .examples = EXAMPLES("sluice vm attach web --vf ens1f0/2:mac=02:00:00:00:00:02",
+			      "sluice vm attach web --device 0000:02:00.0")},
+	{.noun = "vm",
+	 .verb = "detach",
+	 .run = cmd_vm_detach,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "DEVICE",
+	 .more_kind = CLI_VF,
+	 .options = detach_options,
+	 .summary = "take a device from a VM that runs",
+	 .about = DETACH_ABOUT,
+	 .examples = EXAMPLES("sluice vm detach web ens1f0/2",
+			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
+	{.noun = "vm",
+	 .verb = "pause",
+	 .run = cmd_vm_pause,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "let a VM stand still",
+	 .about =
+		 "No CPU of the VM runs from then on, its devices are silent and its clocks stand: "
+		 "when it is resumed, it does not notice that time has passed (its wall clock is "
+		 "behind by that much).",
+	 .examples = EXAMPLES("sluice vm pause web")},
+	{.noun = "vm",
+	 .verb = "resume",
+	 .run = cmd_vm_resume,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "let a paused VM go on",
+	 .about = "What is running already stays so.",
+	 .examples = EXAMPLES("sluice vm resume web")},
+	{.noun = "vm",
+	 .verb = "reset",
+	 .run = cmd_vm_reset,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "start a VM's guest again, without asking it",
+	 .about =
+		 "As a reset button: memory and devices are as after power-on, and the guest loses "
+		 "what it has not written to its disks.",
+	 .examples = EXAMPLES("sluice vm reset web")},
+	{.noun = "vm",
+	 .verb = "powerdown",
+	 .run = cmd_vm_powerdown,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "press a VM's power button",
+	 .about = "Returns at once; the guest decides what it does about it. vm stop waits for it.",
+	 .examples = EXAMPLES("sluice vm powerdown web")},
+	{.noun = "vm",
+	 .verb = "kill",
+	 .run = cmd_vm_kill,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "stop a VM where it stands",
+	 .about =
+		 "The same as vm stop --force: the guest is not asked, its devices are given back.",
+	 .examples = EXAMPLES("sluice vm kill web")},
+	{.noun = "vm",
+	 .verb = "save",
+	 .run = cmd_vm_save,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "FILE",
+	 .more_kind = CLI_FILE,
+	 .options = vm_save_options,
+	 .summary = "write a running VM into a file, to go on from there later",
+	 .about =
+		 "The VM stands still while its memory and state are written, and ends when the file "
+		 "is whole and on the disk; then it is suspended, until vm restore. A file of that "
+		 "name is replaced in one step: whatever dies on the way, the old one or the new one "
+		 "is there. Memory that is all zeroes takes no room. Disks are not in the file: they "
+		 "must stay as they are until the VM is restored.\n\n"
+		 "A VM that was given a VF or a device of the host is refused: its state cannot be "
+		 "known.",
+	 .examples = EXAMPLES("sluice vm save web /var/lib/sluice/web.vm",
+			      "sluice vm save base base.vm --keep")},
+	{.noun = "vm",
+	 .verb = "restore",
+	 .run = cmd_vm_restore,
+	 .changes = true,
+	 .operand = "FILE",
+	 .operand_kind = CLI_FILE,
+	 .options = vm_restore_options,
+	 .summary = "go on with a VM that was saved",
+	 .about =
+		 "The VM runs at once; its memory is read from the file as it is needed, so the file "
+		 "must stay while it runs. Where the host lacks what the guest's CPU has shown it, "
+		 "the VM is refused and what is missing is named. The kernel is only needed when the "
+		 "guest reboots.",
+	 .examples = EXAMPLES("sluice vm restore /var/lib/sluice/web.vm --detach",
+			      "sluice vm restore base.vm --name test --verify")},
+	{.noun = "vm",
+	 .verb = "clone",
+	 .run = cmd_vm_clone,
+	 .changes = true,
+	 .operand = "FILE",
+	 .operand_kind = CLI_FILE,
+	 .more = "NAME...",
+	 .more_kind = CLI_TEXT,
+	 .options = vm_clone_options,
+	 .summary = "start many VMs from one saved one",
+	 .about =
+		 "Each goes on where the saved VM was, under its own name and in the background. They "
+		 "share the memory that none of them has changed: vm stat shows each one's part "
+		 "of it.",
+	 .examples = EXAMPLES("sluice vm clone base.vm worker-1 worker-2 worker-3")},
+	{.noun = "vm",
+	 .verb = "events",
+	 .run = cmd_vm_events,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .operand_optional = true,
+	 .summary = "what happens to VMs, as it happens",
+	 .about =
+		 "Prints a line for each change of state, each device plugged or ejected, guest "
+		 "panic, I/O error and watchdog, of one VM or of all that run, until they have ended. "
+		 "With --json, one object per line.",
+	 .examples = EXAMPLES("sluice vm events", "sluice vm events web --json")},
 	{.noun = "vm",
 	 .verb = "console",
 	 .run = cmd_vm_console,

@@ -6,6 +6,7 @@
  *     ctl.sock      JSON-RPC (vmm_ctl.h)      console.sock   the serial line
  *     config.json   how it was started        vmm.log        what sluice-vmm said
  *     result.json   how it ended: only for a VM that did not end well
+ *     plug.lock     held by a command that gives it devices or takes them (vm_plug.h)
  *
  * It appears with the lock, and goes when the VM has ended well and given everything back.
  */
@@ -23,6 +24,7 @@
 #define VM_CONFIG  "config.json"
 #define VM_LOG	   "vmm.log"
 #define VM_RESULT  "result.json"
+#define VM_PLUG	   "plug.lock"
 
 /* "RUN_DIR/vm/NAME/FILE"; -ENAMETOOLONG, logged. */
 int vm_path(const struct cli *cli, const char *name, const char *file, char path[CLI_PATH]);
@@ -39,9 +41,18 @@ int vm_write_json(const struct cli *cli, const char *name, const char *file, con
 /* NULL when it is not there. */
 json_t *vm_read_json(const struct cli *cli, const char *name, const char *file);
 
+/* Until no process of the VM lives, at most that long. Needs an open cli_sriov. */
+bool vm_wait_gone(struct cli *cli, const char *name, unsigned seconds);
+/* "NAME: TEXT", or the same as JSON; CLI_OK. */
+int vm_report(const struct cli *cli, const char *name, const char *text);
+
 #define VM_CALL_MS 5000
 /* One call to a VM's control socket; logged when it fails, and NULL. */
 json_t *vm_call(const struct cli *cli, const char *name, const char *method);
+/* The same with parameters (stolen) and descriptors (the caller's), and logged when it fails: a
+ * negative errno. `result` may be NULL. */
+int vm_tell(const struct cli *cli, const char *name, const char *method, json_t *params,
+	    const int *fds, size_t count, json_t **result);
 /* The same, silently: a negative errno. `result` may be NULL. */
 int vm_try(const struct cli *cli, const char *name, const char *method, json_t **result,
 	   char error[RPC_ERROR_TEXT]);

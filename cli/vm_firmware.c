@@ -97,12 +97,14 @@ static int default_vars(const struct cli *cli, const char *name, char path[PATH_
 	return 0;
 }
 
-static int open_vars(const struct cli *cli, const char *name, const char *subject,
-		     const struct vm_firmware *fw, struct vmm_config *config)
+int vm_firmware_open_vars(const struct cli *cli, const char *name, const char *subject,
+			  const struct vm_firmware *fw, struct vmm_config *config)
 {
 	char path[PATH_MAX];
 	int err = 0;
 
+	if (!fw->wanted || !(fw->template[0] || fw->vars[0]))
+		return 0;
 	if (fw->vars[0])
 		strcpy(path, fw->vars);
 	else
@@ -119,8 +121,7 @@ static int open_vars(const struct cli *cli, const char *name, const char *subjec
 	return config->vars.name ? 0 : -ENOMEM;
 }
 
-int vm_firmware_open(const struct cli *cli, const char *name, const char *subject,
-		     const struct vm_firmware *fw, struct vmm_config *config)
+int vm_firmware_open(const char *subject, const struct vm_firmware *fw, struct vmm_config *config)
 {
 	struct stat st;
 
@@ -136,7 +137,5 @@ int vm_firmware_open(const struct cli *cli, const char *name, const char *subjec
 	if (fstat(config->firmware.fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
 		return log_fail(-EINVAL, subject, "firmware %s is not a file, or empty", fw->code);
 	config->firmware.name = strdup(fw->code);
-	if (!config->firmware.name)
-		return -ENOMEM;
-	return fw->template[0] || fw->vars[0] ? open_vars(cli, name, subject, fw, config) : 0;
+	return config->firmware.name ? 0 : -ENOMEM;
 }

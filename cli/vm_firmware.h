@@ -19,8 +19,10 @@ struct vm_firmware {
 
 /* "uefi", "bios" or a path, and perhaps ",vars=PATH". -EINVAL with the reason in `why`. */
 int vm_firmware_parse(const char *text, struct vm_firmware *out, char *why, size_t size);
-/* Opens both files, making the store of variables where there is none yet. `subject`: the VM. */
-int vm_firmware_open(const struct cli *cli, const char *name, const char *subject,
-		     const struct vm_firmware *fw, struct vmm_config *config);
+/* Opens the code. `subject`: the VM. */
+int vm_firmware_open(const char *subject, const struct vm_firmware *fw, struct vmm_config *config);
+/* Opens the store of variables, making it where there is none yet. */
+int vm_firmware_open_vars(const struct cli *cli, const char *name, const char *subject,
+			  const struct vm_firmware *fw, struct vmm_config *config);
 
 #endif

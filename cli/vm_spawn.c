@@ -19,6 +19,7 @@
 #include "base/rpc.h"
 #include "base/util.h"
 #include "cli/console.h"
+#include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 #include "iommu/iommu.h"
 
@@ -49,29 +50,47 @@ static int open_kvm(const struct vm_request *r, struct vmm_config *config)
 					  "kvm_intel or kvm_amd");
 }
 
-int vm_open_files(const struct cli *cli, const struct vm_request *r, struct vmm_config *config)
+/* A saved VM needs its kernel only when its guest reboots. */
+static bool kernel_is_gone(const struct vm_request *r)
 {
-	int err = r->kernel ? open_image(r, "kernel", r->kernel, &config->kernel) : 0;
+	const char *gone = access(r->kernel, R_OK) < 0		      ? r->kernel
+			   : r->initrd && access(r->initrd, R_OK) < 0 ? r->initrd
+								      : NULL;
 
-	if (!err && !cli->dry_run)
-		err = vm_firmware_open(cli, r->name, r->subject, &r->firmware, config);
+	if (gone)
+		log_warn(r->subject, "%s is gone: when the guest reboots, the VM will end", gone);
+	return gone;
+}
 
-	if (!err && r->initrd)
+static int open_saved(const struct vm_request *r, struct vmm_config *config)
+{
+	config->restore.fd = fcntl(r->saved_fd, F_DUPFD_CLOEXEC, 3);
+	config->restore.name = strdup(r->saved);
+	return config->restore.fd >= 0 && config->restore.name ? 0 : -ENOMEM;
+}
+
+int vm_open_files(const struct vm_request *r, struct vmm_config *config)
+{
+	bool boots = !r->saved || !kernel_is_gone(r);
+	int err = r->saved ? open_saved(r, config) : 0;
+
+	if (!err && boots && r->kernel)
+		err = open_image(r, "kernel", r->kernel, &config->kernel);
+	if (!err)
+		err = vm_firmware_open(r->subject, &r->firmware, config);
+	if (!err && boots && r->initrd)
 		err = open_image(r, "initrd", r->initrd, &config->initrd);
 	return err ? err : open_kvm(r, config);
 }
 
 static int add_group(const struct vm_request *r, int id, struct vmm_config *config)
 {
-	char path[32];
-
 	for (size_t i = 0; i < config->group_count; i++)
 		if (config->groups[i].id == id)
 			return 0;
 	struct vmm_group *group = &config->groups[config->group_count++];
-	snprintf(path, sizeof(path), "/dev/vfio/%d", id);
-	*group = (struct vmm_group){.id = id, .fd = open(path, O_RDWR | O_CLOEXEC)};
-	return group->fd >= 0 ? 0 : log_fail(-errno, r->subject, "%s not opened: %m", path);
+	*group = (struct vmm_group){.id = id};
+	return vm_open_group(r->subject, id, &group->fd);
 }
 
 static int add_device(struct cli *cli, const struct vm_request *r, const struct vm_pick *pick,
@@ -79,15 +98,10 @@ static int add_device(struct cli *cli, const struct vm_request *r, const struct 
 {
 	struct vmm_device *device = &config->devices[config->device_count++];
 	struct iommu_group *group = NULL;
-	char bdf[BDF_TEXT], name[96];
+	char name[VM_PICK_NAME];
 	int err = iommu_group_read(cli_sysfs(cli), pick->bdf, &group);
 
-	bdf_format(pick->bdf, bdf);
-	if (pick->is_vf)
-		snprintf(name, sizeof(name), "vf %s/%u (%s)", pick->vf.pf, pick->vf.index, bdf);
-	else
-		snprintf(name, sizeof(name), "device %s", bdf);
-	*device = (struct vmm_device){.bdf = pick->bdf, .name = strdup(name)};
+	*device = (struct vmm_device){.bdf = pick->bdf, .name = strdup(vm_pick_name(pick, name))};
 	if (!err) {
 		device->group = group->id;
 		err = add_group(r, group->id, config);
@@ -98,13 +112,8 @@ static int add_device(struct cli *cli, const struct vm_request *r, const struct 
 
 static int open_vfio(struct cli *cli, const struct vm_request *r, struct vmm_config *config)
 {
-	int err = 0;
+	int err = r->pick_count ? vm_open_container(r->subject, &config->container_fd) : 0;
 
-	if (!r->pick_count)
-		return 0;
-	config->container_fd = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	if (config->container_fd < 0)
-		return log_fail(-errno, r->subject, "/dev/vfio/vfio not opened: %m; load vfio_pci");
 	for (size_t i = 0; i < r->pick_count && !err; i++)
 		err = add_device(cli, r, &r->picks[i], config);
 	return err;
@@ -144,8 +153,13 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->pages = r->pages;
 	config->kaslr = r->kaslr;
 	config->restart = r->restart;
+	config->hotplug_ports = r->hotplug_ports;
+	config->exit_port = r->exit_port > 0 ? r->exit_port : -1;
+	config->record = json_incref(r->record);
 	config->cache_fd = open_cache(cli);
 	int err = config->name && config->cmdline ? open_vfio(cli, r, config) : -ENOMEM;
+	if (!err)
+		err = vm_firmware_open_vars(cli, r->name, r->subject, &r->firmware, config);
 	if (!err)
 		err = open_socket(cli, r, VM_CTL, &config->ctl_fd);
 	return err ? err : open_socket(cli, r, VM_CONSOLE, &config->console_fd);
@@ -157,7 +171,8 @@ static int *each_fd(struct vmm_config *config, size_t i)
 	int *const single[] = {&config->firmware.fd,  &config->vars.fd,   &config->kernel.fd,
 			       &config->initrd.fd,    &config->engine_fd,
 			       &config->container_fd, &config->ctl_fd,	  &config->console_fd,
-			       &config->report_fd,    &config->lock_fd,	  &config->cache_fd};
+			       &config->report_fd,    &config->lock_fd,	  &config->cache_fd,
+			       &config->restore.fd};
 
 	if (i < ARRAY_SIZE(single))
 		return single[i];

@@ -21,7 +21,7 @@ struct vm_process {
 
 /* What can fail for reasons outside of sluice, and changes nothing: kernel, initrd, /dev/kvm. They
  * go into `config`, which the caller has initialized. */
-int vm_open_files(const struct cli *cli, const struct vm_request *request, struct vmm_config *config);
+int vm_open_files(const struct vm_request *request, struct vmm_config *config);
 
 /* The rest (the VM's folder exists, its devices are claimed), then the process. `lock` is the
  * owner's lock, which the VMM keeps too. All descriptors in `config` are closed, in any case. */

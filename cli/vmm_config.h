@@ -37,6 +37,9 @@ struct vmm_device {
 	char *name; /* "vf ens1f0/2 (0000:01:10.0)" */
 	struct bdf bdf;
 	int group; /* id of one of `groups` */
+	/* Of the running VMM, not in the JSON: */
+	unsigned slot; /* where the guest found it; 0: not yet */
+	bool leaving;  /* the guest was asked to let go of it when it reset */
 };
 
 struct vmm_config {
@@ -46,16 +49,22 @@ struct vmm_config {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr;
-	bool restart; /* on a guest's reset: run again; else end */
+	bool restart;  /* on a guest's reset: run again; else end */
+	int exit_port; /* where a test kernel ends the VM with a status; -1: nowhere */
 	char *cmdline;
-	struct vmm_file kernel, initrd;	 /* kernel.fd -1: the firmware looks for a disk */
+	struct vmm_file kernel, initrd;  /* kernel.fd -1: the firmware looks for a disk */
 	struct vmm_file firmware, vars; /* firmware.fd -1: direct boot */
-	int engine_fd;	  /* /dev/kvm */
-	int container_fd; /* /dev/vfio/vfio; -1: nothing is passed through */
+	struct vmm_file restore; /* a saved VM (vm_file.h), to go on with instead of booting */
+	json_t *record;		 /* how it was asked for, for whoever restores it; or NULL */
+	int engine_fd;		 /* /dev/kvm */
+	int container_fd;	 /* /dev/vfio/vfio; -1: nothing is passed through */
 	struct vmm_group groups[VMM_DEVICES_MAX];
 	size_t group_count;
 	struct vmm_device devices[VMM_DEVICES_MAX];
 	size_t device_count;
+	unsigned hotplug_ports; /* root ports for devices that come later */
+	unsigned ports; /* of the running VMM: how many the guest found; 0: not yet, or no hot plug
+			 */
 	int ctl_fd, console_fd; /* listening sockets */
 	int report_fd;		/* pipe to the supervisor; see vmm_report.h */
 	int lock_fd;		/* the VM's life: only kept open */

@@ -16,6 +16,8 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "cli/vm_file.h"
+#include "cli/vmm_hotplug.h"
 #include "cli/vmm_report.h"
 
 static int open_domain(struct vmm_machine *m, struct iommu_info *info)
@@ -36,6 +38,7 @@ static int open_domain(struct vmm_machine *m, struct iommu_info *info)
 static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 {
 	const struct vmm_config *config = m->config;
+	const struct hv_ram_file saved = {.fd = config->restore.fd, .offset = VM_FILE_RAM_AT};
 	const struct hv_config hv = {
 		.name = config->name,
 		.engine = &hv_engine_kvm,
@@ -47,6 +50,7 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.iova = info->usable,
 		.iova_count = info->usable_count,
 		.legacy = config->firmware.fd >= 0 ? m->loop : NULL,
+		.ram_file = m->restored ? &saved : NULL,
 	};
 
 	return hv_vm_create(&hv, &m->vm);
@@ -83,16 +87,29 @@ static int group_fd(const struct vmm_config *config, int id)
 	return -1; /* vmm_config_decode has made sure that there is one */
 }
 
-static int add_device(struct vmm_machine *m, const struct vmm_device *device)
+int vmm_machine_add_device(struct vmm_machine *m, struct vmm_device *device)
 {
 	char bdf[BDF_TEXT];
 	int fd = iommu_device_open(m->domain, group_fd(m->config, device->group),
 				   bdf_format(device->bdf, bdf));
 	struct vdev_vfio_config config = {
-		.name = device->name, .host = device->bdf, .device_fd = fd};
+		.name = device->name, .host = device->bdf, .device_fd = fd, .slot = device->slot};
 	struct vdev_vfio *added;
+	int err = fd < 0 ? fd : vdev_vfio_add(m->devices, &config, &added);
 
-	return fd < 0 ? fd : vdev_vfio_add(m->devices, &config, &added);
+	if (!err)
+		device->slot = vdev_vfio_slot(added);
+	return err;
+}
+
+/* As many slots as the guest knew before a reset. */
+static int finish_devices(struct vmm_machine *m)
+{
+	int err = vdev_machine_finish(m->devices);
+
+	if (!err && m->config->hotplug_ports)
+		m->config->ports = vdev_slot_count(m->devices);
+	return err;
 }
 
 static int create_devices(struct vmm_machine *m)
@@ -114,15 +131,20 @@ static int create_devices(struct vmm_machine *m)
 		.loop = m->loop,
 		.domain = m->domain,
 		.firmware = c->firmware.fd >= 0 ? &firmware : NULL,
+		.exit_port = m->config->exit_port < 0 ? 0 : (uint16_t)m->config->exit_port,
 		.serial_out = vmm_console_out,
 		.serial_room = vmm_console_room,
 		.opaque = m->console,
+		.ejected = vmm_hotplug_ejected,
+		.ejected_opaque = m,
+		.free_ports = m->config->ports ? 0 : m->config->hotplug_ports,
+		.ports = m->config->ports,
 	};
 	int err = vdev_machine_create(&config, &m->devices);
 
 	for (size_t i = 0; i < m->config->device_count && !err; i++)
-		err = add_device(m, &m->config->devices[i]);
-	return err ? err : vdev_machine_finish(m->devices);
+		err = vmm_machine_add_device(m, &m->config->devices[i]);
+	return err ? err : finish_devices(m);
 }
 
 static int load(struct vmm_machine *m)
@@ -145,6 +167,35 @@ static int load(struct vmm_machine *m)
 	return hv_boot(m->vm, &boot);
 }
 
+/* ---- going on with a saved VM ---- */
+
+static int take_state(struct vmm_machine *m, const struct vm_file *file)
+{
+	struct state *root;
+	int err = vm_file_state(file, &root);
+
+	if (err)
+		return err;
+	err = hv_vm_load(m->vm, state_open(root, "vm"));
+	if (!err)
+		err = vdev_machine_load(m->devices, state_open(root, "devices"));
+	state_free(root);
+	return err;
+}
+
+static int check_saved(const struct vmm_machine *m, struct vm_file *file)
+{
+	int err = vm_file_open(m->config->restore.name, m->config->restore.fd, file);
+
+	if (!err && file->header.ram_size != m->config->ram)
+		err = log_fail(-EINVAL, file->subject,
+			       "not restored: %llu bytes of memory were "
+			       "saved, and the VM is given %llu",
+			       (unsigned long long)file->header.ram_size,
+			       (unsigned long long)m->config->ram);
+	return err;
+}
+
 static size_t type(void *opaque, const uint8_t *bytes, size_t len)
 {
 	return vdev_serial_in(opaque, bytes, len);
@@ -158,7 +209,11 @@ static void ended(void *opaque, enum hv_end end)
 static int build(struct vmm_machine *m)
 {
 	struct iommu_info info = {0};
-	int err = m->config->device_count ? open_domain(m, &info) : 0;
+	struct vm_file file;
+	int err = m->restored ? check_saved(m, &file) : 0;
+
+	if (!err && m->config->device_count)
+		err = open_domain(m, &info);
 
 	if (!err)
 		err = create_vm(m, &info);
@@ -168,17 +223,22 @@ static int build(struct vmm_machine *m)
 		err = touch_memory(m);
 	if (!err)
 		err = create_devices(m);
-	return err ? err : load(m);
+	if (err)
+		return err;
+	return m->restored ? take_state(m, &file) : load(m);
 }
 
-int vmm_machine_create(const struct vmm_config *config, struct loop *loop,
-		       struct vmm_console *console, struct vmm_machine **out)
+int vmm_machine_create(struct vmm_config *config, struct loop *loop, struct vmm_console *console,
+		       struct vmm_machine **out)
 {
 	struct vmm_machine *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		return -ENOMEM;
-	*m = (struct vmm_machine){.config = config, .loop = loop, .console = console};
+	*m = (struct vmm_machine){.config = config,
+				  .loop = loop,
+				  .console = console,
+				  .restored = config->restore.fd >= 0};
 	int err = build(m);
 	if (err) {
 		vmm_machine_destroy(m);
@@ -191,6 +251,8 @@ int vmm_machine_create(const struct vmm_config *config, struct loop *loop,
 int vmm_machine_start(struct vmm_machine *m)
 {
 	hv_vm_on_end(m->vm, ended, m->loop);
+	if (m->restored)
+		vdev_machine_resume(m->devices);
 	int err = hv_vm_start(m->vm);
 	if (!err)
 		vmm_console_connect(m->console, type, m->devices);

@@ -36,6 +36,7 @@
 
 #include "base/loop.h"
 #include "base/range.h"
+#include "base/state.h"
 #include "hv-core/engine.h"
 
 struct hv_vm;
@@ -63,6 +64,15 @@ struct hv_config {
 	/* Set for a machine that boots by firmware: a PIC pair and a PIT are there as in a PC, driven
 	 * by this loop, and memory below 4 GiB is laid out as such firmware expects it. */
 	struct loop *legacy;
+	const struct hv_ram_file *ram_file; /* NULL: RAM starts as zeroes */
+};
+
+/* RAM's first contents: `ram` bytes of a file, all blocks one after the other. Where it can be, the
+ * file is mapped copy-on-write and read as the guest touches it (and shared with whoever else maps
+ * it); for huge pages and share_ram it is copied. */
+struct hv_ram_file {
+	int fd;		 /* stays the caller's */
+	uint64_t offset; /* aligned to 2 MiB */
 };
 
 /* -EINVAL for a bad config, -ENOMEM (says how much is free or how many huge pages are missing),
@@ -83,7 +93,9 @@ enum hv_end {
 	HV_END_PANIC,	 /* the guest's kernel reported a panic (pvpanic) */
 	HV_END_CRASH,	 /* triple fault, or a state the hardware refused to run */
 	HV_END_KILLED,	 /* ended from outside */
+	HV_END_SAVED,	 /* ended from outside, with its state in a file */
 	HV_END_DEVICE,	 /* a device failed in a way that the guest must not survive */
+	HV_END_STATUS,	 /* a test kernel wrote its exit status */
 };
 
 const char *hv_end_name(enum hv_end end); /* "poweroff", "reset", … */
@@ -93,8 +105,39 @@ int hv_vm_start(struct hv_vm *vm);
  * calls the function set by hv_vm_on_end, once, on whichever thread came first. */
 void hv_vm_end(struct hv_vm *vm, enum hv_end end);
 void hv_vm_on_end(struct hv_vm *vm, void (*fn)(void *opaque, enum hv_end end), void *opaque);
+/*
+ * What an operator should hear of while the VM runs: "guest-panic", "io-error", "watchdog",
+ * "plugged", "ejected". From any thread, signal handlers excluded; texts are copied by the
+ * listener.
+ */
+struct hv_event {
+	const char *what;
+	const char *device; /* NULL: the VM itself */
+	const char *text;   /* one line, or NULL */
+};
+
+void hv_vm_event(struct hv_vm *vm, const struct hv_event *event);
+/* fn must not block, and may be called on several threads at once. Before hv_vm_start. */
+void hv_vm_on_event(struct hv_vm *vm, void (*fn)(void *opaque, const struct hv_event *event),
+		    void *opaque);
 /* Joins the vCPU threads. Returns how it ended. */
 enum hv_end hv_vm_wait(struct hv_vm *vm);
+
+/*
+ * Standing still. pause returns when no CPU runs and every access to a device that a CPU had begun
+ * is complete; the guest's clocks stop with it, and go on at resume as if no time had passed. Both
+ * by one thread, not a vCPU's, without the device lock. -ECANCELED: the VM has ended meanwhile.
+ * Twice is once.
+ */
+int hv_vm_pause(struct hv_vm *vm);
+int hv_vm_resume(struct hv_vm *vm);
+bool hv_vm_paused(const struct hv_vm *vm);
+
+/* CPUs, clocks and interrupt controllers of a paused VM; RAM is the caller's. */
+int hv_vm_save(struct hv_vm *vm, struct state *s);
+/* Into a VM made with the same hv_config, in place of hv_boot. -ENOTSUP: this host cannot carry it:
+ * the message names what is missing. */
+int hv_vm_load(struct hv_vm *vm, struct state *s);
 
 void hv_device_lock(struct hv_vm *vm);
 void hv_device_unlock(struct hv_vm *vm);
@@ -181,6 +224,13 @@ void hv_route_free(struct hv_vm *vm, int route); /* takes effect with the next c
 int hv_irqfd_attach(struct hv_vm *vm, int route, int eventfd);
 void hv_irqfd_detach(struct hv_vm *vm, int route, int eventfd);
 
+/* The other way: a guest's write of any value and length (len 0, MMIO only) or of `len` bytes at
+ * `addr` counts up the eventfd, without an exit to us. */
+int hv_ioeventfd_attach(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len,
+			int eventfd);
+void hv_ioeventfd_detach(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len,
+			 int eventfd);
+
 /* ---- boot ---- */
 
 /* What the ACPI tables tell the guest about devices; gathered by vdev. Hardware-reduced ACPI
@@ -226,9 +276,13 @@ struct hv_acpi_blob {
 int hv_acpi_blob_build(const struct hv_vm *vm, const struct hv_acpi_config *config, uint64_t ecam,
 		       struct hv_acpi_blob *out);
 void hv_acpi_blob_free(struct hv_acpi_blob *blob);
+enum hv_kernel_kind { HV_KERNEL_UNKNOWN, HV_KERNEL_LINUX, HV_KERNEL_PVH, HV_KERNEL_MULTIBOOT };
+
+/* By its first bytes alone; enum hv_kernel_kind, or negative when it cannot be read. */
+int hv_kernel_kind(int fd);
 
 struct hv_boot_config {
-	int kernel_fd;		 /* bzImage, or ELF with a PVH note; read from offset 0 */
+	int kernel_fd; /* bzImage, ELF with a PVH note, or Multiboot 1; read from offset 0 */
 	const char *kernel_name; /* for messages */
 	int initrd_fd;		 /* -1: none */
 	const char *initrd_name;

@@ -15,25 +15,42 @@ rpc_test_EXTRA := -ljansson -lpthread
 state_test_EXTRA := -ljansson
 
 # hv-core: on an engine without hardware where one is needed at all.
-$(eval $(call unit_tests,hv-core,acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout \
-	unpack vm vmlinux,hv-core base))
-boot_test_EXTRA := -lz
-unpack_test_EXTRA := -lzstd -llzma -llz4 -lz
-$(foreach t,boot irq vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
+HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
+HV_TESTS += cpuid_check mem_file pause
+HV_TESTS += multiboot
+$(eval $(call unit_tests,hv-core,$(HV_TESTS),hv-core base))
+$(foreach t,$(HV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
+boot_test_EXTRA += -lz
+unpack_test_EXTRA += -lzstd -llzma -llz4 -lz
+$(foreach t,boot irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
 
 # The engine itself, on this machine's /dev/kvm: a ring of its own.
 $(eval $(call unit_tests,kvm,tiny,hv-core base))
+tiny_test_EXTRA := -ljansson
 
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
+VDEV_TESTS += pci_slot
+VDEV_TESTS += exit_port
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
 VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
+$(foreach t,$(VDEV_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
+
+# virtio: a guest driver in the same process.
+VIRTIO_TESTS := iothread virtq virtio_pci virtio_blk blk_limit
+$(eval $(call unit_tests,vdev,$(VIRTIO_TESTS),vdev base))
+$(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES) $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
+$(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
+$(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
+# VT-d: the walker on an arena of table pages.
+$(eval $(call unit_tests,iommu,pagetable vtd_format,iommu base))
+pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
 SRIOV_TESTS := pf attrs bind claim
@@ -48,9 +65,11 @@ holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 netlink_test_EXTRA := -lnl-3
 
 # cli: all of sluice but its main; what a test does not call is linked and never run.
-CLI_TESTS := args output proc vf_spec vmm_config vmm_console
+CLI_TESTS := args output proc vf_spec vm_request vmm_config vmm_console
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
-$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov iommu base))
+$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
+$(foreach t,args output proc vf_spec vm_request,$(eval $(t)_test_OBJS = $$(CLI_REST)))
+$(eval $(call unit_tests,cli,$(CLI_TESTS),hv-core sriov iommu base))
 $(foreach t,args output proc vf_spec,$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,vmm_config vmm_console,$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))

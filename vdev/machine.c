@@ -4,16 +4,22 @@
  * in reverse. The interface is vdev.h.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "vdev/firmware.h"
+#include "base/util.h"
+#include "vdev/exit_port.h"
+#include "vdev/hotplug.h"
 #include "vdev/pci.h"
 #include "vdev/power.h"
 #include "vdev/pvpanic.h"
 #include "vdev/serial.h"
 #include "vdev/vdev.h"
 #include "vdev/vfio.h"
+#include "vdev/virtio_blk.h"
+#include "vdev/virtio_rng.h"
 
 struct vdev_machine {
 	struct hv_vm *vm;
@@ -23,7 +29,11 @@ struct vdev_machine {
 	struct vdev_power *power;	/* NULL with firmware, which has its own */
 	struct vdev_firmware *firmware; /* NULL: direct boot */
 	struct hv_region *pvpanic;
+	struct vdev_exit_port *exit_port; /* NULL: none */
 	struct vdev_host *host;
+	struct vdev_iothread *slow; /* for devices that move little */
+	struct vdev_hotplug *hotplug;
+	unsigned free_ports, ports;
 	size_t mapped; /* RAM blocks in the domain */
 	struct hv_acpi_config acpi;
 	struct hv_acpi_intx intx[VDEV_SLOTS];
@@ -42,10 +52,15 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 		err = vdev_power_create(m->vm, &m->power);
 	if (!err)
 		err = vdev_pvpanic_create(m->vm, &m->pvpanic);
+	if (!err && config->exit_port)
+		err = vdev_exit_port_create(m->vm, config->exit_port, &m->exit_port);
 	if (!err)
 		err = vdev_host_create(m->vm, &m->host);
 	if (!err && config->firmware)
 		err = vdev_firmware_create(config->firmware, m->host, m->loop, &m->firmware);
+	if (!err)
+		err = vdev_hotplug_create(m->host, m->loop, config->ejected, config->ejected_opaque,
+					  &m->hotplug);
 	return err;
 }
 
@@ -59,6 +74,8 @@ int vdev_machine_create(const struct vdev_machine_config *config, struct vdev_ma
 	m->vm = config->vm;
 	m->loop = config->loop;
 	m->domain = config->domain;
+	m->free_ports = config->free_ports;
+	m->ports = config->ports;
 	err = add_platform(m, config);
 	if (err < 0) {
 		vdev_machine_destroy(m);
@@ -84,13 +101,16 @@ void vdev_machine_destroy(struct vdev_machine *m)
 	if (!m)
 		return;
 	hv_device_lock(m->vm);
+	vdev_hotplug_destroy(m->hotplug);
 	vdev_firmware_destroy(m->firmware);
 	vdev_host_destroy(m->host); /* with the devices, so that none reaches RAM any more */
 	unmap_ram(m);
+	vdev_exit_port_destroy(m->exit_port);
 	vdev_pvpanic_destroy(m->vm, m->pvpanic);
 	vdev_power_destroy(m->power);
 	vdev_serial_destroy(m->serial);
 	hv_device_unlock(m->vm);
+	vdev_iothread_destroy(m->slow);
 	free(m);
 }
 
@@ -102,12 +122,92 @@ size_t vdev_serial_in(struct vdev_machine *m, const uint8_t *bytes, size_t len)
 	return taken;
 }
 
+uint8_t vdev_exit_status(const struct vdev_machine *m)
+{
+	return vdev_exit_port_status(m->exit_port);
+}
+
 int vdev_power_button(struct vdev_machine *m)
 {
 	hv_device_lock(m->vm);
 	int err = m->firmware ? vdev_firmware_press(m->firmware) : vdev_power_press(m->power);
 	hv_device_unlock(m->vm);
 	return err;
+}
+
+/* ---- virtio ---- */
+
+/* Takes `fn` over, also on failure. */
+static int add_function(struct vdev_machine *m, struct vdev_function *fn, unsigned slot)
+{
+	hv_device_lock(m->vm);
+	int err = vdev_host_add_at(m->host, fn, slot);
+
+	if (err < 0)
+		fn->ops->destroy(fn);
+	else
+		vdev_hotplug_filled(m->hotplug, fn->bridge->slot);
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+int vdev_rng_add(struct vdev_machine *m)
+{
+	struct vdev_function *fn;
+	char name[16];
+	int err = 0;
+
+	snprintf(name, sizeof(name), "%.10s/slow", hv_vm_name(m->vm));
+	if (!m->slow)
+		err = vdev_iothread_create(name, &m->slow);
+	if (!err)
+		err = vdev_rng_create(m->vm, m->loop, m->slow, &fn);
+	return err ? err : add_function(m, fn, 0);
+}
+
+int vdev_disk_add(struct vdev_machine *m, const struct vdev_disk_config *config)
+{
+	struct vdev_function *fn;
+	int err = vdev_blk_create(m->vm, m->loop, config, &fn);
+
+	return err ? err : add_function(m, fn, config->slot);
+}
+
+int vdev_disk_stat(struct vdev_machine *m, size_t index, struct vdev_disk_stat *out)
+{
+	int err = -ENOENT;
+
+	hv_device_lock(m->vm);
+	for (unsigned slot = 1; slot <= m->host->bridges && err; slot++) {
+		struct vdev_function *child = m->host->bridge[slot]->child;
+
+		if (child && vdev_blk_stat(child, out) && !index--)
+			err = 0;
+	}
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+size_t vdev_disk_count(struct vdev_machine *m)
+{
+	struct vdev_disk_stat stat;
+	size_t count = 0;
+
+	while (!vdev_disk_stat(m, count, &stat))
+		count++;
+	return count;
+}
+
+void vdev_disk_retry(struct vdev_machine *m)
+{
+	hv_device_lock(m->vm);
+	for (unsigned slot = 1; slot <= m->host->bridges; slot++) {
+		struct vdev_function *child = m->host->bridge[slot]->child;
+
+		if (child)
+			vdev_blk_retry(child);
+	}
+	hv_device_unlock(m->vm);
 }
 
 /* ---- passthrough ---- */
@@ -118,15 +218,16 @@ int vdev_vfio_add(struct vdev_machine *m, const struct vdev_vfio_config *config,
 	struct vdev_vfio *dev;
 	int err = vdev_vfio_create(m->vm, m->loop, m->domain, config, &dev);
 
-	if (err < 0)
-		return err;
-	err = vdev_host_add(m->host, &dev->fn);
-	if (err < 0) {
-		vdev_vfio_destroy(dev);
-		return err;
-	}
-	*out = dev;
-	return 0;
+	if (!err)
+		err = add_function(m, &dev->fn, config->slot);
+	if (!err)
+		*out = dev;
+	return err;
+}
+
+unsigned vdev_vfio_slot(const struct vdev_vfio *dev)
+{
+	return dev->fn.bridge->slot;
 }
 
 /* The passed-through device number `index`, in the order of slots; *count: how many there are. */
@@ -136,7 +237,8 @@ static struct vdev_vfio *nth_vfio(const struct vdev_machine *m, size_t index, si
 
 	*count = 0;
 	for (unsigned slot = 1; slot <= m->host->bridges; slot++) {
-		struct vdev_vfio *dev = vdev_vfio_of(m->host->bridge[slot]->child);
+		struct vdev_function *child = m->host->bridge[slot]->child;
+		struct vdev_vfio *dev = child ? vdev_vfio_of(child) : NULL;
 
 		if (dev && (*count)++ == index)
 			found = dev;
@@ -182,6 +284,56 @@ static int map_ram(struct vdev_machine *m)
 	return 0;
 }
 
+int vdev_machine_set_domain(struct vdev_machine *m, struct iommu_domain *domain)
+{
+	int err = 0;
+
+	if (domain) {
+		m->domain = domain;
+		err = map_ram(m);
+	}
+	if (!domain || err) {
+		unmap_ram(m);
+		m->domain = NULL;
+	}
+	return err;
+}
+
+/* ---- slots ---- */
+
+unsigned vdev_slot_count(const struct vdev_machine *m)
+{
+	return m->host->bridges;
+}
+
+enum vdev_slot_state vdev_slot_state(struct vdev_machine *m, unsigned slot)
+{
+	hv_device_lock(m->vm);
+	enum vdev_slot_state state = vdev_hotplug_state(m->hotplug, slot);
+	hv_device_unlock(m->vm);
+	return state;
+}
+
+const char *vdev_slot_state_name(enum vdev_slot_state state)
+{
+	static const char *const names[] = {
+		[VDEV_SLOT_EMPTY] = "empty",
+		[VDEV_SLOT_IN_USE] = "attached",
+		[VDEV_SLOT_PENDING] = "eject pending",
+		[VDEV_SLOT_TIMED_OUT] = "eject timed out",
+	};
+
+	return names[state];
+}
+
+int vdev_slot_eject(struct vdev_machine *m, unsigned slot, unsigned timeout_ms)
+{
+	hv_device_lock(m->vm);
+	int err = vdev_hotplug_eject(m->hotplug, slot, timeout_ms);
+	hv_device_unlock(m->vm);
+	return err;
+}
+
 static void describe(struct vdev_machine *m)
 {
 	unsigned ports = m->host->bridges;
@@ -210,12 +362,15 @@ static void describe(struct vdev_machine *m)
 
 int vdev_machine_finish(struct vdev_machine *m)
 {
+	unsigned ports = MAX(m->host->bridges + m->free_ports, m->ports);
 	int err = map_ram(m);
 
 	if (err < 0)
 		return err;
 	hv_device_lock(m->vm);
-	err = vdev_host_assign(m->host);
+	err = vdev_host_add_ports(m->host, MIN(ports, VDEV_SLOTS - (m->firmware ? 2 : 1)));
+	if (!err)
+		err = vdev_host_assign(m->host);
 	hv_device_unlock(m->vm);
 	if (err < 0)
 		return err;
@@ -237,4 +392,55 @@ int vdev_machine_reset(struct vdev_machine *m)
 	vdev_host_reset(m->host);
 	hv_device_unlock(m->vm);
 	return 0;
+}
+
+/* ---- standing still ---- */
+
+int vdev_machine_quiesce(struct vdev_machine *m)
+{
+	hv_device_lock(m->vm);
+	int err = vdev_host_quiesce(m->host);
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+void vdev_machine_resume(struct vdev_machine *m)
+{
+	hv_device_lock(m->vm);
+	vdev_host_resume(m->host);
+	hv_device_unlock(m->vm);
+}
+
+int vdev_machine_savable(struct vdev_machine *m, char *why, size_t size)
+{
+	const char *reason;
+
+	hv_device_lock(m->vm);
+	const struct vdev_function *fn = vdev_host_unsavable(m->host, &reason);
+	if (fn)
+		snprintf(why, size, "%s: %s", fn->name, reason);
+	hv_device_unlock(m->vm);
+	return fn ? -ENOTSUP : 0;
+}
+
+int vdev_machine_save(struct vdev_machine *m, struct state *s)
+{
+	hv_device_lock(m->vm);
+	vdev_serial_save(m->serial, state_child(s, "serial"));
+	vdev_power_save(m->power, state_child(s, "power"));
+	vdev_host_save(m->host, state_child(s, "pci"));
+	hv_device_unlock(m->vm);
+	return state_error(s);
+}
+
+int vdev_machine_load(struct vdev_machine *m, struct state *s)
+{
+	hv_device_lock(m->vm);
+	int err = vdev_host_quiesce(m->host);
+	vdev_serial_load(m->serial, state_open(s, "serial"));
+	vdev_power_load(m->power, state_open(s, "power"));
+	if (!err)
+		err = vdev_host_load(m->host, state_open(s, "pci"));
+	hv_device_unlock(m->vm);
+	return err ? err : state_error(s);
 }

@@ -12,8 +12,14 @@
  * ready … guest runs; everything below runs with hv's device lock held … vdev_machine_destroy
  * resets what was passed through
  *
+ * Every root port has a hot-plug *slot* (PCIe 6.0, 6.7). The functions that add a device work while
+ * the guest runs too, as long as an empty slot is left. The guest owns the slots: taking a device
+ * out is a wish (vdev_slot_eject), pending until the guest lets go of it or the time is up. Then
+ * the device is destroyed, and `ejected` tells; or it stays, and the wish may be repeated.
+ *
  * A passed-through device needs its VM's RAM in the I/O address space: the machine maps every RAM
- * block into the domain it is given, and the mappable parts of BARs too (peer-to-peer).
+ * block into the domain it is given, and the mappable parts of BARs too (peer-to-peer). A domain
+ * may come and go with the devices that need one: vdev_machine_set_domain.
  */
 #ifndef VDEV_VDEV_H
 #define VDEV_VDEV_H
@@ -24,6 +30,7 @@
 
 #include "base/bdf.h"
 #include "base/loop.h"
+#include "base/state.h"
 #include "hv-core/hv.h"
 #include "iommu/iommu.h"
 
@@ -49,12 +56,19 @@ struct vdev_machine_config {
 	struct loop *loop;
 	struct iommu_domain *domain; /* NULL when nothing is passed through */
 	const struct vdev_firmware_config *firmware; /* NULL: direct boot */
+	uint16_t exit_port;	     /* 0: none; a test kernel ends the VM here */
 	/* Guest's serial output, called with the device lock held; must not block. */
 	void (*serial_out)(void *opaque, const uint8_t *bytes, size_t len);
 	/* There is room in the receive FIFO again after vdev_serial_in took less than it was given;
 	 * called with the device lock held. */
 	void (*serial_room)(void *opaque);
+	/* The device in `slot` is gone; on the loop's thread, without the device lock. May be NULL.
+	 */
+	void (*ejected)(void *opaque, unsigned slot);
 	void *opaque;
+	void *ejected_opaque;
+	unsigned free_ports; /* empty root ports to make, beyond the devices added before finish */
+	unsigned ports; /* root ports to have at least, as the guest knew them before a reset */
 };
 
 int vdev_machine_create(const struct vdev_machine_config *config, struct vdev_machine **out);
@@ -63,6 +77,9 @@ void vdev_machine_destroy(struct vdev_machine *machine);
 /* Bytes typed at the serial port: takes as many as fit the receive FIFO and returns how many;
  * serial_room tells when to offer the rest. Takes the device lock itself. */
 size_t vdev_serial_in(struct vdev_machine *machine, const uint8_t *bytes, size_t len);
+
+/* What was written to the exit port, after HV_END_STATUS: (value << 1) | 1. */
+uint8_t vdev_exit_status(const struct vdev_machine *machine);
 
 /* Presses the ACPI power button. */
 int vdev_power_button(struct vdev_machine *machine);
@@ -73,11 +90,18 @@ struct vdev_vfio_config {
 	const char *name; /* "vf ens1f0/2 (0000:01:10.0)": for messages */
 	struct bdf host;
 	int device_fd; /* from iommu_device_open; taken over */
+	unsigned slot; /* where it has to go; 0: the first that is free */
 };
 
-/* -EINVAL, -ENOTSUP (what about the device cannot be passed), or the kernel's, logged. */
+/* -EINVAL, -ENOTSUP (what about the device cannot be passed), -ENOSPC (no slot for it), or the
+ * kernel's, logged. While the guest runs: on the loop's thread. */
 int vdev_vfio_add(struct vdev_machine *machine, const struct vdev_vfio_config *config,
 		  struct vdev_vfio **out);
+unsigned vdev_vfio_slot(const struct vdev_vfio *dev);
+
+/* Maps RAM, which must have been touched, into `domain` for devices to come; NULL, once the last
+ * device is gone: unmaps it. -EINVAL when RAM does not lie where the domain allows. */
+int vdev_machine_set_domain(struct vdev_machine *machine, struct iommu_domain *domain);
 
 /* How one vector of a passed-through device reaches the guest. */
 struct vdev_vector_stat {
@@ -109,6 +133,59 @@ struct vdev_vfio_stat {
 size_t vdev_vfio_count(const struct vdev_machine *machine);
 int vdev_vfio_stat(struct vdev_machine *machine, size_t index, struct vdev_vfio_stat *out);
 
+/* ---- disks ---- */
+
+struct vdev_disk_config {
+	const char *name; /* "disk /srv/web.img": for messages */
+	int fd; /* raw file or block device, open as it shall be used (O_DIRECT); taken over */
+	bool read_only;
+	const char *serial; /* up to 20 bytes; NULL: none */
+	unsigned queues;
+	uint64_t iops, bps; /* limits per second; 0: none */
+	unsigned slot;	    /* 0: the first that is free */
+};
+
+struct vdev_disk_stat {
+	const char *name, *serial;
+	uint64_t size;
+	unsigned queues;
+	bool read_only;
+	bool running; /* a driver uses it */
+	uint64_t reads, writes, flushes, discards, read_bytes, write_bytes;
+	uint64_t errors;    /* requests that were answered with one */
+	unsigned in_flight; /* in the host's kernel now */
+	unsigned held;	    /* wait because the host has no space left: the disk is stopped */
+	uint64_t kicks, interrupts;
+	uint8_t guest_bus;
+};
+
+/* A virtio disk behind its own root port. While the guest runs: on the loop's thread. */
+int vdev_disk_add(struct vdev_machine *machine, const struct vdev_disk_config *config);
+size_t vdev_disk_count(struct vdev_machine *machine);
+int vdev_disk_stat(struct vdev_machine *machine, size_t index, struct vdev_disk_stat *out);
+/* Writes that wait for space on the host are tried again, on all disks. */
+void vdev_disk_retry(struct vdev_machine *machine);
+
+/* A virtio source of entropy. */
+int vdev_rng_add(struct vdev_machine *machine);
+
+/* ---- slots ---- */
+
+enum vdev_slot_state {
+	VDEV_SLOT_EMPTY,
+	VDEV_SLOT_IN_USE,
+	VDEV_SLOT_PENDING,   /* the guest was asked to let go */
+	VDEV_SLOT_TIMED_OUT, /* and did not; in use as before */
+};
+
+/* Slots are numbered from 1, as the guest does too. */
+unsigned vdev_slot_count(const struct vdev_machine *machine);
+enum vdev_slot_state vdev_slot_state(struct vdev_machine *machine, unsigned slot);
+const char *vdev_slot_state_name(enum vdev_slot_state state); /* "empty", "attached", … */
+/* Asks the guest to let go of what is in the slot. Asking again only sets a new deadline. -ENOENT:
+ * it is empty. On the loop's thread. */
+int vdev_slot_eject(struct vdev_machine *machine, unsigned slot, unsigned timeout_ms);
+
 /* ---- before the guest starts ---- */
 
 /* Assigns bus numbers, windows and BARs; maps RAM into the domain. Then the machine is complete. */
@@ -117,5 +194,19 @@ int vdev_machine_finish(struct vdev_machine *machine);
 const struct hv_acpi_config *vdev_machine_acpi(const struct vdev_machine *machine);
 /* Platform devices as after power-on; passed-through ones are reset (FLR). Between two runs. */
 int vdev_machine_reset(struct vdev_machine *machine);
+
+/* ---- standing still ----
+ *
+ * pause:    hv_vm_pause, vdev_machine_quiesce      resume: vdev_machine_resume, hv_vm_resume
+ * save:     in between, hv_vm_save and vdev_machine_save
+ * restore:  create … finish, hv_vm_load, vdev_machine_load, and then as resume
+ */
+int vdev_machine_quiesce(struct vdev_machine *machine);
+void vdev_machine_resume(struct vdev_machine *machine);
+/* Whether all devices can be saved; "NAME: reason" in `why` when not, and -ENOTSUP. */
+int vdev_machine_savable(struct vdev_machine *machine, char *why, size_t size);
+int vdev_machine_save(struct vdev_machine *machine, struct state *s);
+/* Of a machine with the same devices, finished and not yet run: it is quiesced by that. */
+int vdev_machine_load(struct vdev_machine *machine, struct state *s);
 
 #endif
