@@ -33,7 +33,6 @@ struct vmm_ctl {
 	struct vmm_machine *machine;
 	struct vmm_life *life;
 	struct vmm_events *events;
-	struct rpc_server *server;
 	int64_t since; /* CLOCK_REALTIME seconds of the first start */
 	unsigned resets;
 };

@@ -43,7 +43,6 @@ enum hv_exit_reason {
 	HV_EXIT_IO_WRITE,
 	HV_EXIT_MMIO_READ,
 	HV_EXIT_MMIO_WRITE,
-	HV_EXIT_WINDOW, /* vcpu_window: an external interrupt can be taken now */
 	HV_EXIT_EOI,  /* end of interrupt of a level-triggered I/O APIC vector */
 	HV_EXIT_HALT, /* only where the engine does not halt by itself */
 	HV_EXIT_MSR_READ,
@@ -144,12 +143,12 @@ struct hv_engine_ops {
 	/* Makes a running or the next vcpu_run return HV_EXIT_SIGNAL. */
 	int (*vcpu_kick)(struct hv_engine_vcpu *vcpu);
 	/*
-	 * ExtINT, the way of an 8259 (SDM vol. 3, 11.8.1). vcpu_window: whether the vCPU, where its
-	 * last run left it, would take an external interrupt; `want` makes the next runs return
-	 * HV_EXIT_WINDOW as soon as it would. vcpu_extint hands it one vector, which is acknowledged
-	 * by now; -EAGAIN when it has not taken the one before. Called by the vCPU's own thread.
+	 * ExtINT, the way of an 8259 (SDM vol. 3, 11.8.1). vcpu_ready: whether the vCPU, where its
+	 * last run left it, would take an external interrupt at once. vcpu_extint hands it one
+	 * vector, which is acknowledged by then; -EAGAIN when it has not taken the one before. Called
+	 * by the vCPU's own thread.
 	 */
-	bool (*vcpu_window)(struct hv_engine_vcpu *vcpu, bool want);
+	bool (*vcpu_ready)(const struct hv_engine_vcpu *vcpu);
 	int (*vcpu_extint)(struct hv_engine_vcpu *vcpu, uint8_t vector);
 	/* For the report of a guest that died. */
 	int (*vcpu_describe)(struct hv_engine_vcpu *vcpu, char *text, size_t size);

@@ -310,9 +310,6 @@ static void decode(struct hv_engine_vcpu *vcpu, struct hv_exit *exit)
 		exit->reason = HV_EXIT_EOI;
 		exit->eoi_vector = run->eoi.vector;
 		return;
-	case KVM_EXIT_IRQ_WINDOW_OPEN:
-		exit->reason = HV_EXIT_WINDOW;
-		return;
 	case KVM_EXIT_HLT:
 		exit->reason = HV_EXIT_HALT;
 		return;
@@ -398,16 +395,15 @@ int hv_kvm_vcpu_kick(struct hv_engine_vcpu *vcpu)
  * whether the CPU would accept one (interrupts on, LVT0 in ExtINT mode and not masked, nothing
  * else on its way), and keeps the one it is given until it has been delivered.
  */
-bool hv_kvm_vcpu_window(struct hv_engine_vcpu *vcpu, bool want)
+bool hv_kvm_vcpu_ready(const struct hv_engine_vcpu *vcpu)
 {
-	vcpu->run->request_interrupt_window = want;
 	return vcpu->run->ready_for_interrupt_injection;
 }
 
 int hv_kvm_vcpu_extint(struct hv_engine_vcpu *vcpu, uint8_t vector)
 {
 	const struct kvm_interrupt interrupt = {.irq = vector};
-	int rc = vcpu_ioctl(vcpu, KVM_INTERRUPT, &interrupt);
+	int rc = hv_kvm_vcpu_ioctl(vcpu, KVM_INTERRUPT, &interrupt);
 
 	return rc == -EEXIST ? -EAGAIN : rc;
 }

@@ -89,7 +89,6 @@ void hv_exit_dispatch(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	case HV_EXIT_MSR_WRITE:
 		refuse_msr(vcpu, exit);
 		return;
-	case HV_EXIT_WINDOW: /* the loop hands over what waits */
 	case HV_EXIT_HALT:   /* the next vcpu_run waits for an interrupt */
 	case HV_EXIT_SIGNAL: /* the loop looks whether the VM has ended */
 		return;

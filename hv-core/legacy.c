@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "hv-core/vm.h"
 
+#define RETRY_NS     UINT64_C(1000000)
 #define TIMER_INPUT  0u /* of the PIC */
 #define TIMER_IOAPIC 2u /* I/O APIC input that the timer is wired to; MADT says so as well */
 
@@ -55,6 +56,14 @@ static void on_tick(void *opaque)
 	hv_device_unlock(l->vm);
 }
 
+static void on_retry(void *opaque)
+{
+	struct hv_legacy *l = opaque;
+
+	if (l->vm->vcpus[0].started)
+		l->vm->ops->vcpu_kick(l->vm->vcpus[0].engine);
+}
+
 static int add_regions(struct hv_legacy *l)
 {
 	const struct {
@@ -94,6 +103,8 @@ int hv_legacy_create(struct hv_vm *vm, struct loop *loop, struct hv_legacy **out
 	hv_pit_init(&l->pit);
 	int rc = deadline_create(loop, on_tick, l, &l->tick);
 	if (rc == 0)
+		rc = deadline_create(loop, on_retry, l, &l->retry);
+	if (rc == 0)
 		rc = add_regions(l);
 	if (rc < 0) {
 		hv_legacy_destroy(l);
@@ -110,6 +121,7 @@ void hv_legacy_destroy(struct hv_legacy *l)
 	for (size_t i = 0; i < ARRAY_SIZE(l->region); i++)
 		if (l->region[i])
 			hv_bus_remove(l->vm, l->region[i]);
+	deadline_destroy(l->retry);
 	deadline_destroy(l->tick);
 	free(l);
 }
@@ -138,14 +150,14 @@ static int hand_over(struct hv_legacy *l, struct hv_vcpu *vcpu)
 
 int hv_legacy_enter(struct hv_legacy *l, struct hv_vcpu *vcpu)
 {
-	const struct hv_engine_ops *ops = l->vm->ops;
-	bool want = atomic_load(&l->wire) || l->taken >= 0;
-	int rc = 0;
+	int rc = -EAGAIN;
 
-	if (want && ops->vcpu_window(vcpu->engine, false)) {
+	if (!atomic_load(&l->wire) && l->taken < 0)
+		return 0;
+	if (l->vm->ops->vcpu_ready(vcpu->engine))
 		rc = hand_over(l, vcpu);
-		want = rc == -EAGAIN || atomic_load(&l->wire);
-	}
-	ops->vcpu_window(vcpu->engine, want);
+	/* One that waits behind it cannot be taken yet either. */
+	if (rc == -EAGAIN || atomic_load(&l->wire))
+		deadline_set(l->retry, deadline_now() + RETRY_NS);
 	return rc == -EAGAIN ? 0 : rc;
 }

@@ -5,8 +5,12 @@
  *
  * The output of the PIC pair is a wire to the boot CPU (ExtINT). A thread that raises it gets that
  * CPU out of the guest; the CPU's own thread, before it enters again, asks the engine whether an
- * interrupt could be taken now, and only then acknowledges it at the PIC. Where it could not, the
- * engine is asked to come back as soon as it can.
+ * interrupt could be taken now, and only then acknowledges it at the PIC. Where it could not, it is
+ * asked again at the CPU's next exit, for which it is kicked within a millisecond.
+ *
+ * (KVM could tell the moment, by an interrupt window. But a guest that writes CR8 while one is open
+ * brings down QEMU's emulation of SVM, on which this is tested, and UEFI firmware does that all the
+ * time; and who is content with an 8259 is content with a millisecond.)
  */
 #ifndef HV_CORE_LEGACY_H
 #define HV_CORE_LEGACY_H
@@ -26,7 +30,7 @@ struct hv_legacy {
 	struct hv_vm *vm;
 	struct hv_pic pic;
 	struct hv_pit pit;
-	struct deadline *tick;
+	struct deadline *tick, *retry;
 	struct hv_region *region[HV_LEGACY_REGIONS];
 	atomic_bool wire;
 	int taken; /* vector acknowledged that the engine has not got yet; -1: none */

@@ -11,7 +11,6 @@ const char *hv_exit_name(enum hv_exit_reason reason)
 		[HV_EXIT_IO_WRITE] = "io-write",
 		[HV_EXIT_MMIO_READ] = "mmio-read",
 		[HV_EXIT_MMIO_WRITE] = "mmio-write",
-		[HV_EXIT_WINDOW] = "window",
 		[HV_EXIT_EOI] = "eoi",
 		[HV_EXIT_HALT] = "halt",
 		[HV_EXIT_MSR_READ] = "msr-read",

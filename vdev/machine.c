@@ -415,6 +415,10 @@ int vdev_machine_savable(struct vdev_machine *m, char *why, size_t size)
 {
 	const char *reason;
 
+	if (m->firmware) {
+		snprintf(why, size, "it booted by firmware, whose chipset is not saved");
+		return -ENOTSUP;
+	}
 	hv_device_lock(m->vm);
 	const struct vdev_function *fn = vdev_host_unsavable(m->host, &reason);
 	if (fn)
