@@ -65,11 +65,16 @@ holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 netlink_test_EXTRA := -lnl-3
 
 # cli: all of sluice but its main; what a test does not call is linked and never run.
-CLI_TESTS := args output proc vf_spec vm_request vmm_config vmm_console
+CLI_TESTS := args output proc vf_spec vmm_config vmm_console
+CLI_TESTS += vm_request
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
-$(foreach t,args output proc vf_spec vm_request,$(eval $(t)_test_OBJS = $$(CLI_REST)))
-$(eval $(call unit_tests,cli,$(CLI_TESTS),hv-core sriov iommu base))
-$(foreach t,args output proc vf_spec,$(eval $(t)_test_OBJS = $$(CLI_REST)))
+$(foreach t,$(filter-out vmm_%,$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,vmm_config vmm_console,$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
+
+# What scenarios on the emulated host run beside the product.
+TEST_TOOLS := edu
+$(O)/tests/tools/edu: $(O)/tests/tools/edu.o $(O)/iommu.a $(O)/base.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^

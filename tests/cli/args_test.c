@@ -94,7 +94,7 @@ static void test_forms(void **state)
 	PARSE(e, "vf detach web ens1f0/2 --timeout 5");
 	assert_int_equal(e.parsed, CLI_PARSED_RUN);
 	assert_string_equal(e.args.operand, "web");
-	assert_string_equal(e.args.second, "ens1f0/2");
+	assert_string_equal(e.args.more[0], "ens1f0/2");
 }
 
 static void test_mistakes(void **state)
