@@ -50,6 +50,7 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.pages = config->pages,
 		.iova = info->usable,
 		.iova_count = info->usable_count,
+		.legacy = config->firmware.fd >= 0 ? m->loop : NULL,
 		.ram_file = m->restored ? &saved : NULL,
 	};
 
@@ -136,10 +137,23 @@ static int finish_devices(struct vmm_machine *m)
 
 static int create_devices(struct vmm_machine *m)
 {
+	const struct vmm_config *c = m->config;
+	const struct vdev_firmware_config firmware = {
+		.code_fd = c->firmware.fd,
+		.code_name = c->firmware.name,
+		.vars_fd = c->vars.fd,
+		.vars_name = c->vars.name,
+		.kernel_fd = c->kernel.fd,
+		.kernel_name = c->kernel.name,
+		.initrd_fd = c->initrd.fd,
+		.initrd_name = c->initrd.name,
+		.cmdline = c->cmdline,
+	};
 	const struct vdev_machine_config config = {
 		.vm = m->vm,
 		.loop = m->loop,
 		.domain = m->domain,
+		.firmware = c->firmware.fd >= 0 ? &firmware : NULL,
 		.exit_port = m->config->exit_port < 0 ? 0 : (uint16_t)m->config->exit_port,
 		.serial_out = vmm_console_out,
 		.serial_room = vmm_console_room,
@@ -163,6 +177,9 @@ static int create_devices(struct vmm_machine *m)
 static int load(struct vmm_machine *m)
 {
 	const struct vmm_config *config = m->config;
+
+	if (config->firmware.fd >= 0)
+		return hv_boot_firmware(m->vm);
 	const struct hv_boot_config boot = {
 		.kernel_fd = config->kernel.fd,
 		.kernel_name = config->kernel.name,
