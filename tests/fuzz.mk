@@ -26,3 +26,5 @@ vm_file_fuzz_EXTRA := -ljansson
 $(eval $(call fuzzer,vm_state,vdev iommu hv-core base))
 vm_state_fuzz_OBJS := $(O)/tests/fakes/fake_engine.o
 vm_state_fuzz_EXTRA := -ljansson -lcmocka
+
+$(eval $(call fuzzer,pagetable,iommu base))
