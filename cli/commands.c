@@ -33,6 +33,26 @@ static const struct cli_option host_caps_options[] = {
 	{0},
 };
 
+#define OFFLINE                                                         \
+	{                                                               \
+		.name = "--offline", .value = "FILE", .kind = CLI_FILE, \
+		.help = "look at a snapshot instead of this machine"    \
+	}
+
+static const struct cli_option iommu_audit_options[] = {
+	{.name = "--snapshot",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "also keep what was seen in a file"},
+	OFFLINE,
+	{0},
+};
+
+static const struct cli_option iommu_offline_options[] = {
+	OFFLINE,
+	{0},
+};
+
 static const struct cli_option vf_create_options[] = {
 	{.name = "--count",
 	 .value = "N",
@@ -337,6 +357,43 @@ const struct cli_command cli_commands[] = {
 		 "A group goes to a VM as a whole, and only when no member of it is held by a host "
 		 "driver. With the address of a device, shows its group alone.",
 	 .examples = EXAMPLES("sluice iommu show", "sluice iommu show 0000:01:10.0")},
+	{.noun = "iommu",
+	 .verb = "audit",
+	 .run = cmd_iommu_audit,
+	 .options = iommu_audit_options,
+	 .summary = "prove from the hardware's tables what devices reach",
+	 .about =
+		 "Follows the tables that the VT-d units use now, and compares: every function of a VM "
+		 "reaches exactly the memory that its VM mapped, nothing of the host or another VM; "
+		 "its interrupts come from its own entries; nothing is left of what was given back; "
+		 "no two owners share a domain. The exit status is 0 only when all of that holds.\n\n"
+		 "Registers are read from /dev/mem, which most kernels allow only when booted with "
+		 "iomem=relaxed, and tables from /proc/kcore. A snapshot holds both, and what the VMs "
+		 "told, and can be audited elsewhere.",
+	 .examples = EXAMPLES("sluice iommu audit", "sluice iommu audit --snapshot host.audit",
+			      "sluice iommu audit --offline host.audit --json")},
+	{.noun = "iommu",
+	 .verb = "dump",
+	 .run = cmd_iommu_dump,
+	 .options = iommu_offline_options,
+	 .summary = "registers, contexts and interrupt entries of the VT-d units",
+	 .about =
+		 "Shows every unit's capabilities in words, every function's context entry and every "
+		 "interrupt remapping entry, from the live tables or a snapshot.",
+	 .examples = EXAMPLES("sluice iommu dump", "sluice iommu dump --offline host.audit")},
+	{.noun = "iommu",
+	 .verb = "walk",
+	 .run = cmd_iommu_walk,
+	 .operand = "ADDRESS",
+	 .operand_kind = CLI_BDF,
+	 .more = "IOVA",
+	 .more_kind = CLI_TEXT,
+	 .options = iommu_offline_options,
+	 .summary = "where an I/O address of a device leads, step by step",
+	 .about =
+		 "Follows one address through the device's page table, entry by entry, as the hardware "
+		 "would. The exit status is 1 when the access would be blocked.",
+	 .examples = EXAMPLES("sluice iommu walk 0000:01:10.0 0x100000")},
 	{.noun = "vm",
 	 .verb = "run",
 	 .run = cmd_vm_run,

@@ -56,7 +56,7 @@ pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 vtd_test_OBJS := $(O)/tests/fakes/fake_vtd.o
 
 # what the firmware tells, and what a live unit holds
-$(eval $(call unit_tests,iommu,dmar,iommu base))
+$(eval $(call unit_tests,iommu,dmar audit,iommu base))
 dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
@@ -84,7 +84,10 @@ $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 # What scenarios on the emulated host run beside the product.
-TEST_TOOLS := edu
+TEST_TOOLS := edu extra_map
+$(O)/tests/tools/extra_map: $(O)/tests/tools/extra_map.o
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 $(O)/tests/tools/edu: $(O)/tests/tools/edu.o $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
