@@ -13,3 +13,5 @@ vmm_SRCS += cli/vmm_hotplug.c
 vmm_SRCS += cli/vmm_events.c cli/vmm_life.c cli/vm_file.c
 cli_SRCS += cli/vm_firmware.c
 cli_SRCS += cli/iommu_facts.c cli/cmd_iommu_audit.c
+cli_SRCS += cli/exit_trace.c cli/vm_costs.c
+vmm_SRCS += cli/vmm_trace.c

@@ -203,6 +203,22 @@ static const struct cli_option detach_options[] = {
 	"and goes back to its former driver and settings. A guest that does not do so in time "     \
 	"keeps the device, and may be asked again."
 
+static const struct cli_option vm_stat_options[] = {
+	{.name = "--exits",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "count all exits for so long, also those that the kernel handles, by the processor's own "
+		 "reasons (root, with tracefs)"},
+	{.name = "--timing",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "count the time that exits and accesses take from now on, or no longer"},
+	{0},
+};
+
 static const struct cli_option vm_stop_options[] = {
 	{.name = "--force", .help = "stop it where it stands, without asking the guest"},
 	{.name = "--timeout",
@@ -447,12 +463,17 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_vm_stat,
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
+	 .options = vm_stat_options,
 	 .summary = "exits, interrupts and memory of a running VM",
 	 .about =
 		 "Counts since the VM's start (or its last reset): exits by reason and by device, the "
 		 "engine's own numbers, interrupts per vector of each device it was given, and the memory that "
-		 "the VM's process uses beside the guest's RAM.",
-	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json")},
+		 "the VM's process uses beside the guest's RAM.\n\n"
+		 "The path of an interrupt is posted, when the IOMMU may put it into the guest's APIC; "
+		 "remapped, when it comes to the host through the IOMMU and to the guest by an eventfd; host, the "
+		 "same without remapping; or emulated, when it is a level that passes through us.",
+	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json",
+			      "sluice vm stat web --timing on", "sluice vm stat web --exits 5")},
 	{.noun = "vm",
 	 .verb = "maps",
 	 .run = cmd_vm_maps,

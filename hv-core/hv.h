@@ -39,6 +39,7 @@
 #include "base/state.h"
 #include "hv-core/caps.h"
 #include "hv-core/engine.h"
+#include "hv-core/exit_names.h"
 
 struct hv_vm;
 
@@ -303,6 +304,7 @@ int hv_boot(struct hv_vm *vm, const struct hv_boot_config *config);
 
 struct hv_vcpu_stat {
 	uint64_t exits[HV_EXIT_COUNT];
+	uint64_t ns[HV_EXIT_COUNT]; /* in our handlers, while timing was on */
 	uint64_t total;
 	int thread; /* kernel thread id, 0 before start */
 };
@@ -312,6 +314,7 @@ struct hv_region_stat {
 	enum hv_space space;
 	uint64_t base, size;
 	uint64_t reads, writes;
+	uint64_t ns; /* in its handlers, while timing was on */
 };
 
 const char *hv_exit_name(enum hv_exit_reason reason); /* "io-read", "mmio-write", … */
@@ -320,5 +323,25 @@ void hv_stat_vcpu(const struct hv_vm *vm, unsigned cpu, struct hv_vcpu_stat *out
 int hv_stat_regions(struct hv_vm *vm, struct hv_region_stat **out, size_t *count);
 /* Engine statistics; cpu -1: of the VM. Allocated array. */
 int hv_stat_engine(struct hv_vm *vm, int cpu, struct hv_engine_stat **out, size_t *count);
+
+/* Whether time is counted beside exits and accesses; off at first, for it costs two readings of the
+ * clock per exit. */
+void hv_timing_set(struct hv_vm *vm, bool on);
+bool hv_timing_get(const struct hv_vm *vm);
+
+/* One exit, as it was handled. */
+struct hv_trace_event {
+	uint64_t start, ns; /* CLOCK_MONOTONIC */
+	uint64_t addr;	    /* of an access to a port or to memory */
+	uint32_t cpu;
+	enum hv_exit_reason reason;
+};
+
+/* Keeps the last `events` exits until they are read. Any thread. -EALREADY, -EINVAL (too many),
+ * -ENOMEM. */
+int hv_trace_start(struct hv_vm *vm, size_t events);
+/* Takes up to `max` of them, the oldest first. *lost: overwritten since the start. */
+size_t hv_trace_read(struct hv_vm *vm, struct hv_trace_event *out, size_t max, uint64_t *lost);
+void hv_trace_stop(struct hv_vm *vm);
 
 #endif
