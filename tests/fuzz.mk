@@ -14,6 +14,7 @@ FUZZERS :=
 $(eval $(call fuzzer,state,base))
 state_fuzz_EXTRA := -ljansson
 
+$(eval $(call fuzzer,dmar,iommu base))
 # What a kernel file can be.
 $(foreach t,multiboot bzimage elf vmlinux unpack,$(eval $(call fuzzer,$(t),hv-core base)))
 unpack_fuzz_EXTRA := -lzstd -llzma -llz4 -lz
