@@ -232,6 +232,9 @@ static const struct cli_option vm_stop_options[] = {
 
 static const struct cli_option vm_save_options[] = {
 	{.name = "--keep", .help = "let the VM go on afterwards: the file is a copy of it"},
+	{.name = "--detach-vfs",
+	 .help = "first take its VFs and devices out, as vm detach does; vm restore --detach puts "
+		 "those it was started with in again"},
 	{0},
 };
 

@@ -305,13 +305,25 @@ static int attach(const struct vmm_ctl *ctl, const json_t *params, struct vmm_ho
 	return err;
 }
 
+/* What is being saved must not change under the writer's hands. */
+static int refuse_while_saving(const struct vmm_ctl *ctl, char error[RPC_ERROR_TEXT])
+{
+	if (strcmp(vmm_life_state(ctl->life), "saving") != 0)
+		return 0;
+	snprintf(error, RPC_ERROR_TEXT, "it is being saved; try again when that is done");
+	return -EBUSY;
+}
+
 static int method_attach(void *opaque, const json_t *params, json_t **result, char *error)
 {
+	int busy = refuse_while_saving(opaque, error);
+
+	if (busy)
+		return busy;
 	struct vmm_hotplug_files files = {.group = -1, .container = -1};
 	unsigned slot = 0;
 	int err = attach(opaque, params, &files, &slot);
 
-	(void)error;
 	io_close(&files.group);
 	io_close(&files.container);
 	if (!err)
@@ -328,6 +340,8 @@ static int method_detach(void *opaque, const json_t *params, json_t **result, ch
 
 	if (!text || bdf_parse(text, &bdf) || timeout < 1 || timeout > DETACH_MAX_MS)
 		return -EINVAL;
+	if (refuse_while_saving(ctl, error))
+		return -EBUSY;
 	int err = vmm_hotplug_detach(ctl->machine, bdf, (unsigned)timeout);
 	if (err == -ENOENT)
 		snprintf(error, RPC_ERROR_TEXT, "the VM does not have %s", text);
@@ -417,21 +431,21 @@ static int method_subscribe(void *opaque, const json_t *params, json_t **result,
 }
 
 const struct rpc_method vmm_ctl_methods[] = {
-	{"status", method_status},
-	{"stat", method_stat},
-	{"maps", method_maps},
-	{"attach", method_attach},
-	{"detach", method_detach},
-	{"power-button", method_power_button},
-	{"quit", method_quit},
-	{"pause", method_pause},
-	{"resume", method_resume},
-	{"reset", method_reset},
-	{"save", method_save},
-	{"save-status", method_save_status},
-	{"subscribe", method_subscribe},
-	{"timing", vmm_method_timing},
-	{"trace", vmm_method_trace},
-	{"trace-read", vmm_method_trace_read},
-	{NULL, NULL},
+	{"status", method_status, ""},
+	{"stat", method_stat, ""},
+	{"maps", method_maps, ""},
+	{"attach", method_attach, "name bdf group files"},
+	{"detach", method_detach, "bdf timeout"},
+	{"power-button", method_power_button, ""},
+	{"quit", method_quit, "saved?"},
+	{"pause", method_pause, ""},
+	{"resume", method_resume, ""},
+	{"reset", method_reset, ""},
+	{"save", method_save, "keep?"},
+	{"save-status", method_save_status, ""},
+	{"subscribe", method_subscribe, ""},
+	{"timing", vmm_method_timing, "on"},
+	{"trace", vmm_method_trace, "events?"},
+	{"trace-read", vmm_method_trace_read, ""},
+	{0},
 };

@@ -93,3 +93,8 @@ $(O)/tests/tools/extra_map: $(O)/tests/tools/extra_map.o
 $(O)/tests/tools/edu: $(O)/tests/tools/edu.o $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+# All of sluice-vmm but its main, on an engine without hardware.
+$(eval $(call unit_tests,cli,api,vdev iommu hv-core base))
+api_test_OBJS = $(filter-out $(O)/cli/vmm_main.o,$(call objs,$(vmm_SRCS))) $(O)/tests/fakes/fake_engine.o
+api_test_EXTRA = $(VMM_LIBS)
