@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/parse.h"
 #include "cli/cli.h"
 #include "cli/vm_plug.h"
 #include "cli/vm_request.h"
@@ -47,4 +48,16 @@ int cmd_vf_attach(struct cli *cli, const struct cli_args *args)
 int cmd_vf_detach(struct cli *cli, const struct cli_args *args)
 {
 	return detach(cli, args);
+}
+
+int cmd_vm_cpus(struct cli *cli, const struct cli_args *args)
+{
+	unsigned seconds = (unsigned)cli_number(args, "--timeout", DETACH_TIMEOUT_S);
+	uint32_t count;
+
+	if (parse_u32(args->second, 1, HV_MAX_CPUS, &count)) {
+		log_error("vm cpus", "'%s' is no number from 1 to %u", args->second, HV_MAX_CPUS);
+		return CLI_USAGE;
+	}
+	return vm_plug_cpus(cli, args->operand, count, seconds) ? CLI_FAILED : CLI_OK;
 }

@@ -299,6 +299,27 @@ static int method_detach(void *opaque, const json_t *params, json_t **result, ch
 	return err;
 }
 
+static int method_cpus(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	struct vdev_machine *devices = ((const struct vmm_ctl *)opaque)->machine->devices;
+	const json_t *json = json_object_get(params, "count");
+	json_int_t count = json_integer_value(json);
+
+	(void)result;
+	if (!json) {
+		vdev_cpus_keep(devices);
+		return 0;
+	}
+	int err = count < 1 || count > HV_MAX_CPUS ? -EINVAL
+						   : vdev_cpus_set(devices, (unsigned)count);
+	if (err == -ENOTSUP)
+		snprintf(error, RPC_ERROR_TEXT, "its CPUs are fixed; start it with --cpus N,max=M");
+	else if (err == -EINVAL)
+		snprintf(error, RPC_ERROR_TEXT, "it can have 1 to %u",
+			 hv_vm_cpus(((const struct vmm_ctl *)opaque)->machine->vm));
+	return err;
+}
+
 /* ---- the end ---- */
 
 static int method_power_button(void *opaque, const json_t *params, json_t **result, char *error)
@@ -319,8 +340,13 @@ static int method_quit(void *opaque, const json_t *params, json_t **result, char
 }
 
 const struct rpc_method vmm_ctl_methods[] = {
-	{"status", method_status}, {"stat", method_stat},
-	{"maps", method_maps},	   {"attach", method_attach},
-	{"detach", method_detach}, {"power-button", method_power_button},
-	{"quit", method_quit},	   {NULL, NULL},
+	{"status", method_status},
+	{"stat", method_stat},
+	{"maps", method_maps},
+	{"attach", method_attach},
+	{"cpus", method_cpus},
+	{"detach", method_detach},
+	{"power-button", method_power_button},
+	{"quit", method_quit},
+	{NULL, NULL},
 };

@@ -10,8 +10,10 @@
  *                   function's), "container" (where it has none). Returns when the guest was told
  *     detach        {"bdf", "timeout"} → {"state"}: asks the guest to let go within milliseconds;
  *                   "status" shows what became of it: gone, or "eject timed out"
- *     power-button  {}  → null; the guest decides what it does about it
- *     quit          {}  → null; the guest is stopped where it stands
+ *     cpus          {"count"} → null: the guest shall have that many CPUs; "status" shows how many
+ * it has and of how many changes it has not heard. Without "count": it may keep those it was asked
+ * for power-button  {}  → null; the guest decides what it does about it quit          {}  → null;
+ * the guest is stopped where it stands
  */
 #ifndef CLI_VMM_CTL_H
 #define CLI_VMM_CTL_H

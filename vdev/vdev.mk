@@ -4,7 +4,7 @@ vdev_SRCS := vdev/machine.c \
 	vdev/pci_slot.c vdev/hotplug.c \
 	vdev/pci_bar.c vdev/pci_bridge.c vdev/pci_config.c vdev/pci_host.c vdev/pci_state.c \
 	vdev/msi.c vdev/msix.c vdev/vector.c \
-	vdev/power.c vdev/pvpanic.c vdev/serial.c \
+	vdev/cpus.c vdev/power.c vdev/pvpanic.c vdev/serial.c \
 	vdev/vfio_config.c vdev/vfio_irq.c vdev/vfio_pci.c vdev/vfio_region.c vdev/vfio_reset.c \
 	vdev/iothread.c vdev/virtq.c vdev/virtq_packed.c vdev/virtq_split.c \
 	vdev/virtio.c vdev/virtio_irq.c vdev/virtio_pci.c vdev/virtio_rng.c
