@@ -43,14 +43,19 @@ static json_t *devices_of(const struct vmm_ctl *ctl)
 static int method_status(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
+	unsigned cpus, unheard;
 
 	(void)params, (void)error;
-	*result =
-		json_pack("{s:s,s:i,s:I,s:i,s:i,s:I,s:s,s:b,s:o}", "name", ctl->config->name, "pid",
-			  (int)getpid(), "since", (json_int_t)ctl->since, "resets",
-			  (int)ctl->resets, "cpus", (int)ctl->config->cpus, "ram",
-			  (json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
-			  "container", ctl->config->container_fd >= 0, "devices", devices_of(ctl));
+	vdev_cpus_get(ctl->machine->devices, &cpus, &unheard);
+	*result = json_pack(
+		"{s:s,s:s,s:i,s:I,s:i,s:i,s:i,s:i,s:I,s:s,s:b,s:o,s:I}", "name", ctl->config->name,
+		"state", vmm_life_state(ctl->life), "pid", (int)getpid(), "since",
+		(json_int_t)ctl->since, "resets", (int)ctl->resets, "cpus", (int)cpus, "max_cpus",
+		(int)hv_vm_cpus(ctl->machine->vm), "cpus_unheard", (int)unheard, "ram",
+		(json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
+		"container", ctl->config->container_fd >= 0, "devices", devices_of(ctl),
+		"events_missed",
+		(json_int_t)(vmm_events_lost(ctl->events) + rpc_server_missed(ctl->server)));
 	return *result ? 0 : -ENOMEM;
 }
 
@@ -333,10 +338,71 @@ static int method_power_button(void *opaque, const json_t *params, json_t **resu
 static int method_quit(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
+	bool saved = json_is_true(json_object_get(params, "saved"));
+
+	(void)result, (void)error;
+	hv_vm_end(ctl->machine->vm, saved ? HV_END_SAVED : HV_END_KILLED);
+	return 0;
+}
+
+/* ---- the life cycle ---- */
+
+static int method_pause(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)params, (void)result;
+	return vmm_life_pause(ctl->life, error);
+}
+
+static int method_resume(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)params, (void)result;
+	return vmm_life_resume(ctl->life, error);
+}
+
+static int method_reset(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)params, (void)result;
+	return vmm_life_reset(ctl->life, error);
+}
+
+static int method_save(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+	int fd = rpc_server_take_fd(ctl->server);
+
+	if (fd >= 0) {
+		bool ran, keep = json_is_true(json_object_get(params, "keep"));
+		int err = vmm_life_save(ctl->life, fd, keep, &ran, error);
+
+		if (!err)
+			*result = json_pack("{s:b}", "ran", ran);
+		return err;
+	}
+	snprintf(error, RPC_ERROR_TEXT, "no descriptor of an empty file came with the call");
+	return -EINVAL;
+}
+
+static int method_save_status(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)params, (void)error;
+	*result = vmm_life_save_status(ctl->life);
+	return *result ? 0 : -ENOMEM;
+}
+
+static int method_subscribe(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
 
 	(void)params, (void)result, (void)error;
-	hv_vm_end(ctl->machine->vm, HV_END_KILLED);
-	return 0;
+	return rpc_server_subscribe(ctl->server);
 }
 
 const struct rpc_method vmm_ctl_methods[] = {
@@ -344,9 +410,15 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"stat", method_stat},
 	{"maps", method_maps},
 	{"attach", method_attach},
-	{"cpus", method_cpus},
 	{"detach", method_detach},
+	{"cpus", method_cpus},
 	{"power-button", method_power_button},
 	{"quit", method_quit},
+	{"pause", method_pause},
+	{"resume", method_resume},
+	{"reset", method_reset},
+	{"save", method_save},
+	{"save-status", method_save_status},
+	{"subscribe", method_subscribe},
 	{NULL, NULL},
 };

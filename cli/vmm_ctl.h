@@ -10,15 +10,20 @@
  *                   function's), "container" (where it has none). Returns when the guest was told
  *     detach        {"bdf", "timeout"} → {"state"}: asks the guest to let go within milliseconds;
  *                   "status" shows what became of it: gone, or "eject timed out"
- *     cpus          {"count"} → null: the guest shall have that many CPUs; "status" shows how many
- * it has and of how many changes it has not heard. Without "count": it may keep those it was asked
- * for power-button  {}  → null; the guest decides what it does about it quit          {}  → null;
- * the guest is stopped where it stands
+ *     cpus          {"count"?} → null: the guest shall have so many CPUs; "status" shows how many
+ * it has, and of how many changes it has not heard. Without: it may keep what it has power-button
+ * {}  → null; the guest decides what it does about it quit          {"saved"?}  → null; the guest
+ * is stopped where it stands pause, resume, reset  {}  → null save          {"keep"?} and a
+ * descriptor → {"ran"}; see save-status save-status   {}  → {"state", "done", "total", "error"?}
+ *     subscribe     {}  → null, and notifications "event" from then on (vmm_events.h)
+ *
+ * docs/api.md describes them for users; tests/cli/api_test holds it against vmm_ctl_methods.
  */
 #ifndef CLI_VMM_CTL_H
 #define CLI_VMM_CTL_H
 
 #include "base/rpc.h"
+#include "cli/vmm_life.h"
 #include "cli/vmm_machine.h"
 
 /* What the methods work on: `machine` is NULL while it is being built again after a reset. */
@@ -26,6 +31,8 @@ struct vmm_ctl {
 	const struct vmm_config *config;
 	struct rpc_server *server; /* that calls the methods */
 	struct vmm_machine *machine;
+	struct vmm_life *life;
+	struct vmm_events *events;
 	int64_t since; /* CLOCK_REALTIME seconds of the first start */
 	unsigned resets;
 };

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "vdev/cpus.h"
+#include "vdev/exit_port.h"
 #include "vdev/hotplug.h"
 #include "vdev/pci.h"
 #include "vdev/power.h"
@@ -17,6 +18,8 @@
 #include "vdev/serial.h"
 #include "vdev/vdev.h"
 #include "vdev/vfio.h"
+#include "vdev/virtio_blk.h"
+#include "vdev/virtio_rng.h"
 
 struct vdev_machine {
 	struct hv_vm *vm;
@@ -26,7 +29,9 @@ struct vdev_machine {
 	struct vdev_power *power;
 	struct vdev_cpus *cpus; /* NULL: none come or go */
 	struct hv_region *pvpanic;
+	struct vdev_exit_port *exit_port; /* NULL: none */
 	struct vdev_host *host;
+	struct vdev_iothread *slow; /* for devices that move little */
 	struct vdev_hotplug *hotplug;
 	unsigned free_ports, ports;
 	size_t mapped; /* RAM blocks in the domain */
@@ -49,6 +54,8 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 		err = vdev_cpus_create(m->vm, m->power, config->cpus, &m->cpus);
 	if (!err)
 		err = vdev_pvpanic_create(m->vm, &m->pvpanic);
+	if (!err && config->exit_port)
+		err = vdev_exit_port_create(m->vm, config->exit_port, &m->exit_port);
 	if (!err)
 		err = vdev_host_create(m->vm, &m->host);
 	if (!err)
@@ -97,11 +104,13 @@ void vdev_machine_destroy(struct vdev_machine *m)
 	vdev_hotplug_destroy(m->hotplug);
 	vdev_host_destroy(m->host); /* with the devices, so that none reaches RAM any more */
 	unmap_ram(m);
+	vdev_exit_port_destroy(m->exit_port);
 	vdev_pvpanic_destroy(m->vm, m->pvpanic);
 	vdev_cpus_destroy(m->cpus);
 	vdev_power_destroy(m->power);
 	vdev_serial_destroy(m->serial);
 	hv_device_unlock(m->vm);
+	vdev_iothread_destroy(m->slow);
 	free(m);
 }
 
@@ -113,6 +122,11 @@ size_t vdev_serial_in(struct vdev_machine *m, const uint8_t *bytes, size_t len)
 	return taken;
 }
 
+uint8_t vdev_exit_status(const struct vdev_machine *m)
+{
+	return vdev_exit_port_status(m->exit_port);
+}
+
 int vdev_power_button(struct vdev_machine *m)
 {
 	hv_device_lock(m->vm);
@@ -121,7 +135,7 @@ int vdev_power_button(struct vdev_machine *m)
 	return err;
 }
 
-/* ---- passthrough ---- */
+/* ---- virtio ---- */
 
 /* Takes `fn` over, also on failure. */
 static int add_function(struct vdev_machine *m, struct vdev_function *fn, unsigned slot)
@@ -136,6 +150,67 @@ static int add_function(struct vdev_machine *m, struct vdev_function *fn, unsign
 	hv_device_unlock(m->vm);
 	return err;
 }
+
+int vdev_rng_add(struct vdev_machine *m)
+{
+	struct vdev_function *fn;
+	char name[16];
+	int err = 0;
+
+	snprintf(name, sizeof(name), "%.10s/slow", hv_vm_name(m->vm));
+	if (!m->slow)
+		err = vdev_iothread_create(name, &m->slow);
+	if (!err)
+		err = vdev_rng_create(m->vm, m->loop, m->slow, &fn);
+	return err ? err : add_function(m, fn, 0);
+}
+
+int vdev_disk_add(struct vdev_machine *m, const struct vdev_disk_config *config)
+{
+	struct vdev_function *fn;
+	int err = vdev_blk_create(m->vm, m->loop, config, &fn);
+
+	return err ? err : add_function(m, fn, config->slot);
+}
+
+int vdev_disk_stat(struct vdev_machine *m, size_t index, struct vdev_disk_stat *out)
+{
+	int err = -ENOENT;
+
+	hv_device_lock(m->vm);
+	for (unsigned slot = 1; slot <= m->host->bridges && err; slot++) {
+		struct vdev_function *child = m->host->bridge[slot]->child;
+
+		if (child && vdev_blk_stat(child, out) && !index--)
+			err = 0;
+	}
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+size_t vdev_disk_count(struct vdev_machine *m)
+{
+	struct vdev_disk_stat stat;
+	size_t count = 0;
+
+	while (!vdev_disk_stat(m, count, &stat))
+		count++;
+	return count;
+}
+
+void vdev_disk_retry(struct vdev_machine *m)
+{
+	hv_device_lock(m->vm);
+	for (unsigned slot = 1; slot <= m->host->bridges; slot++) {
+		struct vdev_function *child = m->host->bridge[slot]->child;
+
+		if (child)
+			vdev_blk_retry(child);
+	}
+	hv_device_unlock(m->vm);
+}
+
+/* ---- passthrough ---- */
 
 int vdev_vfio_add(struct vdev_machine *m, const struct vdev_vfio_config *config,
 		  struct vdev_vfio **out)

@@ -41,6 +41,7 @@ struct vdev_machine_config {
 	struct hv_vm *vm;
 	struct loop *loop;
 	struct iommu_domain *domain; /* NULL when nothing is passed through */
+	uint16_t exit_port;	     /* 0: none; a test kernel ends the VM here */
 	/* Guest's serial output, called with the device lock held; must not block. */
 	void (*serial_out)(void *opaque, const uint8_t *bytes, size_t len);
 	/* There is room in the receive FIFO again after vdev_serial_in took less than it was given;
@@ -62,6 +63,9 @@ void vdev_machine_destroy(struct vdev_machine *machine);
 /* Bytes typed at the serial port: takes as many as fit the receive FIFO and returns how many;
  * serial_room tells when to offer the rest. Takes the device lock itself. */
 size_t vdev_serial_in(struct vdev_machine *machine, const uint8_t *bytes, size_t len);
+
+/* What was written to the exit port, after HV_END_STATUS: (value << 1) | 1. */
+uint8_t vdev_exit_status(const struct vdev_machine *machine);
 
 /* Presses the ACPI power button. */
 int vdev_power_button(struct vdev_machine *machine);
@@ -114,6 +118,42 @@ struct vdev_vfio_stat {
 
 size_t vdev_vfio_count(const struct vdev_machine *machine);
 int vdev_vfio_stat(struct vdev_machine *machine, size_t index, struct vdev_vfio_stat *out);
+
+/* ---- disks ---- */
+
+struct vdev_disk_config {
+	const char *name; /* "disk /srv/web.img": for messages */
+	int fd; /* raw file or block device, open as it shall be used (O_DIRECT); taken over */
+	bool read_only;
+	const char *serial; /* up to 20 bytes; NULL: none */
+	unsigned queues;
+	uint64_t iops, bps; /* limits per second; 0: none */
+	unsigned slot;	    /* 0: the first that is free */
+};
+
+struct vdev_disk_stat {
+	const char *name, *serial;
+	uint64_t size;
+	unsigned queues;
+	bool read_only;
+	bool running; /* a driver uses it */
+	uint64_t reads, writes, flushes, discards, read_bytes, write_bytes;
+	uint64_t errors;    /* requests that were answered with one */
+	unsigned in_flight; /* in the host's kernel now */
+	unsigned held;	    /* wait because the host has no space left: the disk is stopped */
+	uint64_t kicks, interrupts;
+	uint8_t guest_bus;
+};
+
+/* A virtio disk behind its own root port. While the guest runs: on the loop's thread. */
+int vdev_disk_add(struct vdev_machine *machine, const struct vdev_disk_config *config);
+size_t vdev_disk_count(struct vdev_machine *machine);
+int vdev_disk_stat(struct vdev_machine *machine, size_t index, struct vdev_disk_stat *out);
+/* Writes that wait for space on the host are tried again, on all disks. */
+void vdev_disk_retry(struct vdev_machine *machine);
+
+/* A virtio source of entropy. */
+int vdev_rng_add(struct vdev_machine *machine);
 
 /* ---- slots ---- */
 

@@ -52,6 +52,12 @@ const char *hv_vm_name(const struct hv_vm *vm)
 	return "test";
 }
 
+unsigned hv_vm_cpus(const struct hv_vm *vm)
+{
+	(void)vm;
+	return FAKE_CPUS;
+}
+
 void hv_vm_end(struct hv_vm *vm, enum hv_end end)
 {
 	if (vm->end == HV_END_NONE)
