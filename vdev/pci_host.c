@@ -313,6 +313,14 @@ static int assign_windows(struct vdev_host *host, uint64_t reserve32, uint64_t r
 	return err;
 }
 
+static int open_ecam(struct vdev_host *host)
+{
+	uint64_t size = (vdev_host_last_bus(host) + UINT64_C(1)) * MIB;
+
+	return hv_bus_add(host->vm, HV_MMIO, "pcie-config", host->layout.ecam.start, size,
+			  &ecam_ops, host, &host->ecam);
+}
+
 static int listen(struct vdev_host *host)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(host->line); i++) {
@@ -322,9 +330,7 @@ static int listen(struct vdev_host *host)
 		if (err < 0)
 			return err;
 	}
-	uint64_t size = (vdev_host_last_bus(host) + UINT64_C(1)) * MIB;
-	return hv_bus_add(host->vm, HV_MMIO, "pcie-config", host->layout.ecam.start, size,
-			  &ecam_ops, host, &host->ecam);
+	return open_ecam(host);
 }
 
 int vdev_host_assign(struct vdev_host *host)
@@ -384,11 +390,16 @@ static int add_port(struct vdev_host *host)
 
 int vdev_host_add_ports(struct vdev_host *host, unsigned count)
 {
+	unsigned before = host->bridges;
 	int err = 0;
 
 	while (!err && host->bridges < count)
 		err = add_port(host);
-	return err;
+	if (err || !host->ecam || before == host->bridges)
+		return err;
+	hv_bus_remove(host->vm, host->ecam); /* it has to reach further now */
+	host->ecam = NULL;
+	return open_ecam(host);
 }
 
 /* The empty port that `child` goes to while the guest runs. */
