@@ -470,7 +470,7 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"save-status", method_save_status, ""},
 	{"subscribe", method_subscribe, ""},
 	{"timing", vmm_method_timing, "on"},
-	{"trace", vmm_method_trace, "events?"},
+	{"trace", vmm_method_trace, "events"},
 	{"trace-read", vmm_method_trace_read, ""},
 	{0},
 };
