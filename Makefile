@@ -78,7 +78,7 @@ $(O)/%.o: %.S
 SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lsqlite3 -ljansson
 VMM_LIBS    := -ljansson -luring -lpthread
 
-$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/sriov.a $(O)/iommu.a $(O)/base.a
+$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SLUICE_LIBS)
@@ -208,10 +208,10 @@ uninstall:
 	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 $(compdir)/sluice
 	rm -rf $(libexecdir)
 
-TINY_GUESTS := tiny
+TINY_GUESTS := tiny counter
 
 # An installed tree inside build/, for the lab: what is tested there is what a user would have.
-staged: $(TINY_GUESTS:%=$(O)/guest/%)
+staged: $(TINY_GUESTS:%=$(O)/guest/%) $(TEST_TOOLS:%=$(O)/tests/tools/%)
 	@$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(O)/root prefix=/usr >/dev/null
 
 # Tiny guests: flat 32-bit PVH ELFs without a library.

@@ -13,7 +13,7 @@
 #include "sriov/sriov.h"
 
 /* Exit codes. */
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NO_STATUS = 4 };
 
 struct cli {
 	const char *state_dir; /* SLUICE_STATE_DIR, /var/lib/sluice */
@@ -51,6 +51,15 @@ int cmd_vm_list(struct cli *cli, const struct cli_args *args);
 int cmd_vm_show(struct cli *cli, const struct cli_args *args);
 int cmd_vm_stat(struct cli *cli, const struct cli_args *args);
 int cmd_vm_maps(struct cli *cli, const struct cli_args *args);
+int cmd_vm_restore(struct cli *cli, const struct cli_args *args);
+int cmd_vm_clone(struct cli *cli, const struct cli_args *args);
+int cmd_vm_pause(struct cli *cli, const struct cli_args *args);
+int cmd_vm_resume(struct cli *cli, const struct cli_args *args);
+int cmd_vm_reset(struct cli *cli, const struct cli_args *args);
+int cmd_vm_powerdown(struct cli *cli, const struct cli_args *args);
+int cmd_vm_kill(struct cli *cli, const struct cli_args *args);
+int cmd_vm_save(struct cli *cli, const struct cli_args *args);
+int cmd_vm_events(struct cli *cli, const struct cli_args *args);
 int cmd_vm_stop(struct cli *cli, const struct cli_args *args);
 int cmd_vm_console(struct cli *cli, const struct cli_args *args);
 int cmd_vm_attach(struct cli *cli, const struct cli_args *args);

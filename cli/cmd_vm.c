@@ -18,6 +18,7 @@
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_disk.h"
+#include "cli/vm_record.h"
 #include "cli/vm_request.h"
 #include "cli/vm_spawn.h"
 #include "cli/vm_supervise.h"
@@ -41,6 +42,8 @@ static int check(struct cli *cli, struct vm_request *r, struct vmm_config *confi
 
 	if (!err)
 		err = vm_open_files(r, config);
+	if (!err)
+		vm_request_exit_port(r, config->kernel.fd);
 	if (!err)
 		err = vm_request_check_memory(cli, r);
 	if (!err)
@@ -119,7 +122,7 @@ static int run(struct cli *cli, struct vm_request *r, int ready_fd)
 		err = bring_up(cli, r, &config, &lock, &process);
 	vm_config_close(&config);
 	vmm_config_finish(&config);
-	int status = err ? CLI_FAILED : CLI_OK;
+	int status = err ? vm_failed(r) : CLI_OK;
 	if (!err && !cli->dry_run)
 		status = vm_supervise(cli, r, &process, signals, ready_fd);
 	io_close(&lock);
@@ -155,13 +158,19 @@ static int run_detached(struct cli *cli, struct vm_request *r)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : CLI_FAILED;
 }
 
+int vm_start(struct cli *cli, struct vm_request *r)
+{
+	return r->detach && !cli->dry_run ? run_detached(cli, r) : run(cli, r, -1);
+}
+
 int cmd_vm_run(struct cli *cli, const struct cli_args *args)
 {
 	struct vm_request request;
 
 	if (vm_request_parse(args, &request))
 		return CLI_USAGE;
-	if (request.detach && !cli->dry_run)
-		return run_detached(cli, &request);
-	return run(cli, &request, -1);
+	request.record = vm_record(args);
+	int status = vm_start(cli, &request);
+	json_decref(request.record);
+	return status;
 }

@@ -13,10 +13,12 @@
 #include "cli/vm_dir.h"
 #include "iommu/iommu.h"
 
-#define RAM_MIN	      (16 * MIB)
-#define RAM_MAX	      (16 * 1024 * GIB)
-#define HOST_CPUS_MAX 8192
-#define HOTPLUG_PORTS 4
+#define RAM_MIN	       (16 * MIB)
+#define RAM_MAX	       (16 * 1024 * GIB)
+#define HOST_CPUS_MAX  8192
+#define HOTPLUG_PORTS  4
+#define EXIT_PORT      0xf4 /* where kernels made for testing expect it */
+#define EXIT_PORT_LAST 0xfffc
 
 /* ---- the text ---- */
 
@@ -72,6 +74,36 @@ int vm_request_pin(const char *text, unsigned cpus, int *pin, char why[VF_SPEC_W
 	return 0;
 }
 
+int vm_request_port(const char *text, int *port, char why[VF_SPEC_WHY])
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 0);
+
+	if (!strcmp(text, "none")) {
+		*port = 0;
+		return 0;
+	}
+	if (*text < '0' || *text > '9' || *end || value < 1 || value > EXIT_PORT_LAST) {
+		snprintf(why, VF_SPEC_WHY,
+			 "exit port '%.40s': neither none nor an I/O port from 1 to 0x%x", text,
+			 EXIT_PORT_LAST);
+		return -EINVAL;
+	}
+	*port = (int)value;
+	return 0;
+}
+
+void vm_request_exit_port(struct vm_request *r, int kernel_fd)
+{
+	if (r->exit_port == EXIT_PORT_BY_KERNEL)
+		r->exit_port = hv_kernel_kind(kernel_fd) == HV_KERNEL_MULTIBOOT ? EXIT_PORT : 0;
+}
+
+int vm_failed(const struct vm_request *r)
+{
+	return r->exit_port > 0 ? CLI_NO_STATUS : CLI_FAILED;
+}
+
 static int parse_machine(const struct cli_args *args, struct vm_request *r, char *why)
 {
 	int err = vm_request_memory(cli_text(args, "--memory", "512M"), &r->ram, &r->pages, why);
@@ -79,6 +111,9 @@ static int parse_machine(const struct cli_args *args, struct vm_request *r, char
 	r->cpus = (unsigned)cli_number(args, "--cpus", 1);
 	for (size_t i = 0; i < HV_MAX_CPUS; i++)
 		r->pin[i] = -1;
+	r->exit_port = EXIT_PORT_BY_KERNEL;
+	if (!err && cli_has(args, "--exit-port"))
+		err = vm_request_port(cli_text(args, "--exit-port", ""), &r->exit_port, why);
 	if (!err && cli_has(args, "--pin"))
 		err = vm_request_pin(cli_text(args, "--pin", ""), r->cpus, r->pin, why);
 	return err;
@@ -147,7 +182,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 {
 	char why[VF_SPEC_WHY];
 
-	*r = (struct vm_request){.pages = HV_PAGES_THP, .subject = "vm run"};
+	*r = (struct vm_request){.pages = HV_PAGES_THP, .subject = "vm run", .saved_fd = -1};
 	r->kernel = cli_text(args, "--kernel", NULL);
 	r->initrd = cli_text(args, "--initrd", NULL);
 	r->cmdline = cli_text(args, "--append", "");
@@ -212,6 +247,8 @@ int vm_request_check_memory(struct cli *cli, const struct vm_request *r)
 		return -EIO;
 	if (r->pages == HV_PAGES_2M || r->pages == HV_PAGES_1G)
 		return check_huge(fs, r);
+	if (r->saved) /* memory comes from the file, as the guest touches it */
+		return 0;
 	FILE *in = fopen("/proc/meminfo", "re");
 	if (in) {
 		proc_meminfo(in, "MemAvailable", &available);

@@ -59,11 +59,14 @@ struct vmm_config {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr;
-	bool restart; /* on a guest's reset: run again; else end */
+	bool restart;  /* on a guest's reset: run again; else end */
+	int exit_port; /* where a test kernel ends the VM with a status; -1: nowhere */
 	char *cmdline;
 	struct vmm_file kernel, initrd;
-	int engine_fd;	  /* /dev/kvm */
-	int container_fd; /* /dev/vfio/vfio; -1: nothing is passed through */
+	struct vmm_file restore; /* a saved VM (vm_file.h), to go on with instead of booting */
+	json_t *record;		 /* how it was asked for, for whoever restores it; or NULL */
+	int engine_fd;		 /* /dev/kvm */
+	int container_fd;	 /* /dev/vfio/vfio; -1: nothing is passed through */
 	struct vmm_group groups[VMM_DEVICES_MAX];
 	size_t group_count;
 	struct vmm_device devices[VMM_DEVICES_MAX];

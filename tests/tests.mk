@@ -15,11 +15,13 @@ rpc_test_EXTRA := -ljansson -lpthread
 state_test_EXTRA := -ljansson
 
 # hv-core: on an engine without hardware where one is needed at all.
-$(eval $(call unit_tests,hv-core,acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout \
-	cpuid_check mem_file pause unpack vm vmlinux,hv-core base))
-$(foreach t,boot ioapic irq mem_back mem_file pause vm,$(eval $(t)_test_EXTRA += -ljansson))
+HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
+HV_TESTS += cpuid_check mem_file pause
+HV_TESTS += multiboot
+$(eval $(call unit_tests,hv-core,$(HV_TESTS),hv-core base))
+$(foreach t,$(HV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
 boot_test_EXTRA += -lz
-unpack_test_EXTRA := -lzstd -llzma -llz4 -lz
+unpack_test_EXTRA += -lzstd -llzma -llz4 -lz
 $(foreach t,boot irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
 
 # The engine itself, on this machine's /dev/kvm: a ring of its own.
@@ -27,7 +29,9 @@ $(eval $(call unit_tests,kvm,tiny,hv-core base))
 tiny_test_EXTRA := -ljansson
 
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
-VDEV_TESTS := pci_config pci_slot pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
+VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
+VDEV_TESTS += pci_slot
+VDEV_TESTS += exit_port
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
 VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))
@@ -61,9 +65,17 @@ holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 netlink_test_EXTRA := -lnl-3
 
 # cli: all of sluice but its main; what a test does not call is linked and never run.
-CLI_TESTS := args output proc vf_spec disk_spec vmm_config vmm_console
+CLI_TESTS := args output proc vf_spec vmm_config vmm_console
+CLI_TESTS += vm_request
+CLI_TESTS += disk_spec
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
-$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov iommu base))
-$(foreach t,args output proc vf_spec disk_spec,$(eval $(t)_test_OBJS = $$(CLI_REST)))
+$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
+$(foreach t,$(filter-out vmm_%,$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,vmm_config vmm_console,$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
+
+# What scenarios on the emulated host run beside the product.
+TEST_TOOLS := edu
+$(O)/tests/tools/edu: $(O)/tests/tools/edu.o $(O)/iommu.a $(O)/base.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^

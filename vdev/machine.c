@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "vdev/exit_port.h"
 #include "vdev/hotplug.h"
 #include "vdev/pci.h"
 #include "vdev/power.h"
@@ -26,6 +27,7 @@ struct vdev_machine {
 	struct vdev_serial *serial;
 	struct vdev_power *power;
 	struct hv_region *pvpanic;
+	struct vdev_exit_port *exit_port; /* NULL: none */
 	struct vdev_host *host;
 	struct vdev_iothread *slow; /* for devices that move little */
 	struct vdev_hotplug *hotplug;
@@ -48,6 +50,8 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 		err = vdev_power_create(m->vm, &m->power);
 	if (!err)
 		err = vdev_pvpanic_create(m->vm, &m->pvpanic);
+	if (!err && config->exit_port)
+		err = vdev_exit_port_create(m->vm, config->exit_port, &m->exit_port);
 	if (!err)
 		err = vdev_host_create(m->vm, &m->host);
 	if (!err)
@@ -96,6 +100,7 @@ void vdev_machine_destroy(struct vdev_machine *m)
 	vdev_hotplug_destroy(m->hotplug);
 	vdev_host_destroy(m->host); /* with the devices, so that none reaches RAM any more */
 	unmap_ram(m);
+	vdev_exit_port_destroy(m->exit_port);
 	vdev_pvpanic_destroy(m->vm, m->pvpanic);
 	vdev_power_destroy(m->power);
 	vdev_serial_destroy(m->serial);
@@ -112,6 +117,11 @@ size_t vdev_serial_in(struct vdev_machine *m, const uint8_t *bytes, size_t len)
 	return taken;
 }
 
+uint8_t vdev_exit_status(const struct vdev_machine *m)
+{
+	return vdev_exit_port_status(m->exit_port);
+}
+
 int vdev_power_button(struct vdev_machine *m)
 {
 	hv_device_lock(m->vm);
@@ -126,7 +136,7 @@ int vdev_power_button(struct vdev_machine *m)
 static int add_function(struct vdev_machine *m, struct vdev_function *fn, unsigned slot)
 {
 	hv_device_lock(m->vm);
-	int err = vdev_host_add(m->host, fn, slot);
+	int err = vdev_host_add_at(m->host, fn, slot);
 
 	if (err < 0)
 		fn->ops->destroy(fn);
@@ -359,7 +369,7 @@ int vdev_machine_finish(struct vdev_machine *m)
 	hv_device_lock(m->vm);
 	err = vdev_host_add_ports(m->host, MIN(ports, VDEV_SLOTS - 1));
 	if (!err)
-		err = vdev_host_assign(m->host, m->free_ports || m->ports);
+		err = vdev_host_assign(m->host);
 	hv_device_unlock(m->vm);
 	if (!err)
 		describe(m);

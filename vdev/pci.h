@@ -156,6 +156,8 @@ void vdev_slot_ask(struct vdev_bridge *bridge);
 void vdev_slot_keep(struct vdev_bridge *bridge);
 /* The guest has let go: the function may be taken out. */
 bool vdev_slot_is_open(const struct vdev_bridge *bridge);
+/* The registers were put back from a saved state. */
+void vdev_slot_loaded(struct vdev_bridge *bridge);
 /* Empties the slot, and tells the guest; the function is the caller's. */
 struct vdev_function *vdev_slot_extract(struct vdev_bridge *bridge);
 
@@ -180,15 +182,17 @@ struct vdev_host {
 int vdev_host_create(struct hv_vm *vm, struct vdev_host **out);
 /* And every function that was added. */
 void vdev_host_destroy(struct vdev_host *host);
-/* Puts `child` behind root port `slot` (0: the first that is free) and owns it from then on. Before
- * assignment ports are made as needed; afterwards it is hot plug. -ENOSPC when no port is left, or
- * none has room for its BARs; -EEXIST when that one is taken. */
-int vdev_host_add(struct vdev_host *host, struct vdev_function *child, unsigned slot);
+/* Puts `child` behind the first root port that is free, and owns it from then on. Before assignment
+ * ports are made as needed; afterwards it is hot plug. -ENOSPC when no port is left, or none has
+ * room for its BARs. */
+int vdev_host_add(struct vdev_host *host, struct vdev_function *child);
+/* Behind root port `slot`, unless 0. -EEXIST when something is there. */
+int vdev_host_add_at(struct vdev_host *host, struct vdev_function *child, unsigned slot);
 /* Makes empty root ports until there are `count`. */
 int vdev_host_add_ports(struct vdev_host *host, unsigned count);
-/* Firmware's work, once all functions are there. `reserve`: every port gets windows that something
- * else fits too. -ENOSPC when BARs do not fit the windows. */
-int vdev_host_assign(struct vdev_host *host, bool reserve);
+/* Firmware's work, once all functions are there. While a port is empty, every port gets windows that
+ * something else fits too. -ENOSPC when BARs do not fit the windows. */
+int vdev_host_assign(struct vdev_host *host);
 /* The registers of bridges and BARs as firmware leaves them. */
 void vdev_host_program(struct vdev_host *host);
 /* Every function as after power-on, and firmware's work on top. */

@@ -201,7 +201,8 @@ void vdev_host_destroy(struct vdev_host *host)
 		return;
 	if (host->ecam)
 		hv_bus_remove(host->vm, host->ecam);
-	while (host->bridges) { /* fewer each time: a child that lowers its line looks at the rest */
+	while (host->bridges) { /* fewer each time: a child that lowers its line looks at the rest
+				 */
 		struct vdev_bridge *b = host->bridge[host->bridges--];
 
 		if (b->child)
@@ -288,6 +289,14 @@ static uint64_t share64(const struct vdev_host *host)
 	return share * 4 * host->bridges <= size ? share : 0;
 }
 
+static bool has_empty_port(const struct vdev_host *host)
+{
+	for (unsigned slot = 1; slot <= host->bridges; slot++)
+		if (!host->bridge[slot]->child)
+			return true;
+	return false;
+}
+
 static int assign_windows(struct vdev_host *host, uint64_t reserve32, uint64_t reserve64)
 {
 	struct range left32 = host->layout.pci32, left64 = host->layout.pci64;
@@ -318,8 +327,9 @@ static int listen(struct vdev_host *host)
 			  &ecam_ops, host, &host->ecam);
 }
 
-int vdev_host_assign(struct vdev_host *host, bool reserve)
+int vdev_host_assign(struct vdev_host *host)
 {
+	bool reserve = has_empty_port(host);
 	int err = reserve ? assign_windows(host, RESERVE32, share64(host)) : -ENOSPC;
 
 	if (err && reserve)
@@ -405,7 +415,12 @@ static int find_room(const struct vdev_host *host, struct vdev_function *child, 
 			host->bridges);
 }
 
-int vdev_host_add(struct vdev_host *host, struct vdev_function *child, unsigned slot)
+int vdev_host_add(struct vdev_host *host, struct vdev_function *child)
+{
+	return vdev_host_add_at(host, child, 0);
+}
+
+int vdev_host_add_at(struct vdev_host *host, struct vdev_function *child, unsigned slot)
 {
 	bool running = host->ecam;
 	int err = 0;

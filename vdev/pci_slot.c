@@ -150,6 +150,15 @@ void vdev_slot_written(struct vdev_bridge *b, uint32_t before)
 	follow(b);
 }
 
+/* What the guest was told before it was saved it has heard; the link follows its power. */
+void vdev_slot_loaded(struct vdev_bridge *b)
+{
+	bool up = b->child && !(control(b) & PCI_EXP_SLTCTL_PCC);
+
+	vdev_config_set(&b->fn.config, b->express + PCI_EXP_LNKSTA, 2, up ? LINK_UP : 0);
+	b->notified = (control(b) & PCI_EXP_SLTCTL_HPIE) && (status(b) & EVENTS);
+}
+
 /* ---- the host's side ---- */
 
 void vdev_slot_insert(struct vdev_bridge *b, struct vdev_function *child)

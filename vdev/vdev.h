@@ -41,6 +41,7 @@ struct vdev_machine_config {
 	struct hv_vm *vm;
 	struct loop *loop;
 	struct iommu_domain *domain; /* NULL when nothing is passed through */
+	uint16_t exit_port;	     /* 0: none; a test kernel ends the VM here */
 	/* Guest's serial output, called with the device lock held; must not block. */
 	void (*serial_out)(void *opaque, const uint8_t *bytes, size_t len);
 	/* There is room in the receive FIFO again after vdev_serial_in took less than it was given;
@@ -61,6 +62,9 @@ void vdev_machine_destroy(struct vdev_machine *machine);
 /* Bytes typed at the serial port: takes as many as fit the receive FIFO and returns how many;
  * serial_room tells when to offer the rest. Takes the device lock itself. */
 size_t vdev_serial_in(struct vdev_machine *machine, const uint8_t *bytes, size_t len);
+
+/* What was written to the exit port, after HV_END_STATUS: (value << 1) | 1. */
+uint8_t vdev_exit_status(const struct vdev_machine *machine);
 
 /* Presses the ACPI power button. */
 int vdev_power_button(struct vdev_machine *machine);
