@@ -17,3 +17,9 @@ state_fuzz_EXTRA := -ljansson
 # What a kernel file can be.
 $(foreach t,multiboot bzimage elf vmlinux unpack,$(eval $(call fuzzer,$(t),hv-core base)))
 unpack_fuzz_EXTRA := -lzstd -llzma -llz4 -lz
+
+# virtio: the rings, and the registers in front of a disk.
+$(foreach t,virtq virtio_pci,$(eval $(call fuzzer,$(t),vdev base)))
+virtq_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o
+virtio_pci_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o
+$(foreach t,virtq virtio_pci,$(eval $(t)_fuzz_EXTRA := -ljansson -luring -lpthread))
