@@ -25,6 +25,14 @@ const struct cli_option cli_common[] = {
 
 #define EXAMPLES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+static const struct cli_option host_caps_options[] = {
+	{.name = "--from",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "decode the numbers in a file, lines 'MSR VALUE' or 'svm EAX EBX EDX', not this machine's"},
+	{0},
+};
+
 static const struct cli_option vf_create_options[] = {
 	{.name = "--count",
 	 .value = "N",
@@ -208,6 +216,18 @@ const struct cli_command cli_commands[] = {
 		 "Shows the CPU and its virtualization, /dev/kvm, the IOMMU and its interrupt remapping, "
 		 "memory and huge pages, the VFIO modules, and how many PFs there are.",
 	 .examples = EXAMPLES("sluice host show", "sluice host show --json")},
+	{.noun = "host",
+	 .verb = "caps",
+	 .run = cmd_host_caps,
+	 .options = host_caps_options,
+	 .summary = "what the processor offers to a hypervisor",
+	 .about =
+		 "Decodes the VMX capability MSRs of an Intel processor (as root, with the module msr) or "
+		 "CPUID 0x8000000a of an AMD one. A feature is used; unused, because the engine has no "
+		 "use for it; off, by a parameter of KVM's module; or missing. Of each that is off or "
+		 "missing and would be felt, one sentence says what that costs.",
+	 .examples = EXAMPLES("sluice host caps", "sluice host caps --json",
+			      "sluice host caps --from server.msrs")},
 	{.noun = "pf",
 	 .verb = "list",
 	 .run = cmd_pf_list,

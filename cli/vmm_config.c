@@ -46,7 +46,11 @@ bool vmm_name_valid(const char *name)
 
 /* ---- the fields ---- */
 
+<<<<<<< HEAD
 enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES, OBJECT, DISKS };
+=======
+enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES, DISKS, OBJECT };
+>>>>>>> main
 
 struct field {
 	const char *key;
@@ -207,10 +211,17 @@ static json_t *encode_field(const struct vmm_config *config, const struct field 
 		return encode_groups(config);
 	case DEVICES:
 		return encode_devices(config);
+<<<<<<< HEAD
 	case DISKS:
 		return encode_disks(config);
 	case OBJECT:
 		return json_incref(*(json_t *const *)at);
+=======
+	case OBJECT:
+		return json_incref(*(json_t *const *)at);
+	case DISKS:
+		return encode_disks(config);
+>>>>>>> main
 	}
 	return NULL;
 }
@@ -384,11 +395,19 @@ static int decode_field(const json_t *json, const struct field *field, struct vm
 		return decode_groups(json, config);
 	case DEVICES:
 		return decode_devices(json, config);
+<<<<<<< HEAD
 	case DISKS:
 		return decode_disks(json, config);
 	case OBJECT:
 		*(json_t **)at = json_deep_copy(json);
 		return json_is_object(json) ? 0 : -EINVAL;
+=======
+	case OBJECT:
+		*(json_t **)at = json_deep_copy(json);
+		return json_is_object(json) ? 0 : -EINVAL;
+	case DISKS:
+		return decode_disks(json, config);
+>>>>>>> main
 	}
 	return -EINVAL;
 }
