@@ -46,11 +46,7 @@ bool vmm_name_valid(const char *name)
 
 /* ---- the fields ---- */
 
-<<<<<<< HEAD
-enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES, OBJECT, DISKS };
-=======
 enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES, DISKS, OBJECT };
->>>>>>> main
 
 struct field {
 	const char *key;
@@ -77,6 +73,8 @@ static const struct field fields[] = {
 	FIELD("cmdline", TEXT, false, cmdline),
 	FIELD("kernel", FILE_FD, true, kernel),
 	FIELD("initrd", FILE_FD, true, initrd),
+	FIELD("firmware", FILE_FD, true, firmware),
+	FIELD("vars", FILE_FD, true, vars),
 	FIELD("restore", FILE_FD, true, restore),
 	FIELD("record", OBJECT, true, record),
 	FIELD("engine_fd", FD, false, engine_fd),
@@ -99,6 +97,8 @@ void vmm_config_init(struct vmm_config *config)
 				      .exit_port = -1,
 				      .kernel.fd = -1,
 				      .initrd.fd = -1,
+				      .firmware.fd = -1,
+				      .vars.fd = -1,
 				      .restore.fd = -1,
 				      .engine_fd = -1,
 				      .container_fd = -1,
@@ -117,6 +117,8 @@ void vmm_config_finish(struct vmm_config *config)
 	free(config->cmdline);
 	free(config->kernel.name);
 	free(config->initrd.name);
+	free(config->firmware.name);
+	free(config->vars.name);
 	free(config->restore.name);
 	json_decref(config->record);
 	for (size_t i = 0; i < config->device_count; i++)
@@ -211,17 +213,10 @@ static json_t *encode_field(const struct vmm_config *config, const struct field 
 		return encode_groups(config);
 	case DEVICES:
 		return encode_devices(config);
-<<<<<<< HEAD
-	case DISKS:
-		return encode_disks(config);
-	case OBJECT:
-		return json_incref(*(json_t *const *)at);
-=======
 	case OBJECT:
 		return json_incref(*(json_t *const *)at);
 	case DISKS:
 		return encode_disks(config);
->>>>>>> main
 	}
 	return NULL;
 }
@@ -395,19 +390,11 @@ static int decode_field(const json_t *json, const struct field *field, struct vm
 		return decode_groups(json, config);
 	case DEVICES:
 		return decode_devices(json, config);
-<<<<<<< HEAD
-	case DISKS:
-		return decode_disks(json, config);
-	case OBJECT:
-		*(json_t **)at = json_deep_copy(json);
-		return json_is_object(json) ? 0 : -EINVAL;
-=======
 	case OBJECT:
 		*(json_t **)at = json_deep_copy(json);
 		return json_is_object(json) ? 0 : -EINVAL;
 	case DISKS:
 		return decode_disks(json, config);
->>>>>>> main
 	}
 	return -EINVAL;
 }
@@ -429,7 +416,7 @@ static const char *inconsistent(const struct vmm_config *config)
 		return "cpus";
 	if (config->exit_port == 0 || config->exit_port > 0xfffc)
 		return "exit_port";
-	if (config->kernel.fd < 0 && config->restore.fd < 0)
+	if (config->kernel.fd < 0 && config->restore.fd < 0 && config->firmware.fd < 0)
 		return "kernel";
 	if (config->device_count && config->container_fd < 0)
 		return "container_fd";
