@@ -67,6 +67,7 @@ int cmd_vm_events(struct cli *cli, const struct cli_args *args);
 int cmd_vm_stop(struct cli *cli, const struct cli_args *args);
 int cmd_vm_console(struct cli *cli, const struct cli_args *args);
 int cmd_vm_attach(struct cli *cli, const struct cli_args *args);
+int cmd_vm_cpus(struct cli *cli, const struct cli_args *args);
 int cmd_vm_detach(struct cli *cli, const struct cli_args *args);
 int cmd_vf_attach(struct cli *cli, const struct cli_args *args);
 int cmd_vf_detach(struct cli *cli, const struct cli_args *args);

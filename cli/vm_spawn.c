@@ -149,6 +149,7 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->name = strdup(r->name);
 	config->cmdline = strdup(r->cmdline);
 	config->cpus = r->cpus;
+	config->max_cpus = r->max_cpus;
 	memcpy(config->pin, r->pin, sizeof(config->pin));
 	config->ram = r->ram;
 	config->pages = r->pages;

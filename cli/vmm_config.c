@@ -64,6 +64,7 @@ struct field {
 static const struct field fields[] = {
 	FIELD("name", TEXT, false, name),
 	FIELD("cpus", UNSIGNED, false, cpus),
+	FIELD("max_cpus", UNSIGNED, true, max_cpus),
 	FIELD("pin", PINS, true, pin),
 	FIELD("ram", BYTES, false, ram),
 	FIELD("pages", PAGES, false, pages),
@@ -136,10 +137,12 @@ static json_t *encode_pins(const struct vmm_config *config)
 {
 	json_t *array = NULL;
 
-	for (unsigned i = 0; i < config->cpus && !array; i++)
+	unsigned cpus = MAX(config->cpus, config->max_cpus);
+
+	for (unsigned i = 0; i < cpus && !array; i++)
 		if (config->pin[i] >= 0)
 			array = json_array();
-	for (unsigned i = 0; array && i < config->cpus; i++)
+	for (unsigned i = 0; array && i < cpus; i++)
 		json_array_append_new(array, json_integer(config->pin[i]));
 	return array;
 }
@@ -414,6 +417,8 @@ static const char *inconsistent(const struct vmm_config *config)
 		return "name";
 	if (config->cpus < 1 || config->cpus > HV_MAX_CPUS)
 		return "cpus";
+	if (config->max_cpus && (config->max_cpus < config->cpus || config->max_cpus > HV_MAX_CPUS))
+		return "max_cpus";
 	if (config->exit_port == 0 || config->exit_port > 0xfffc)
 		return "exit_port";
 	if (config->kernel.fd < 0 && config->restore.fd < 0 && config->firmware.fd < 0)

@@ -55,6 +55,7 @@ struct vmm_disk {
 struct vmm_config {
 	char *name;
 	unsigned cpus;
+	unsigned max_cpus;    /* how many it may get while it runs; 0: none come or go */
 	int pin[HV_MAX_CPUS]; /* host CPU, or -1 */
 	uint64_t ram;
 	enum hv_pages pages;

@@ -44,12 +44,15 @@ static json_t *devices_of(const struct vmm_ctl *ctl)
 static int method_status(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
+	unsigned cpus, unheard;
 
 	(void)params, (void)error;
+	vdev_cpus_get(ctl->machine->devices, &cpus, &unheard);
 	*result = json_pack(
-		"{s:s,s:s,s:i,s:I,s:i,s:i,s:I,s:s,s:b,s:o,s:I}", "name", ctl->config->name, "state",
-		vmm_life_state(ctl->life), "pid", (int)getpid(), "since", (json_int_t)ctl->since,
-		"resets", (int)ctl->resets, "cpus", (int)ctl->config->cpus, "ram",
+		"{s:s,s:s,s:i,s:I,s:i,s:i,s:i,s:i,s:I,s:s,s:b,s:o,s:I}", "name", ctl->config->name,
+		"state", vmm_life_state(ctl->life), "pid", (int)getpid(), "since",
+		(json_int_t)ctl->since, "resets", (int)ctl->resets, "cpus", (int)cpus, "max_cpus",
+		(int)hv_vm_cpus(ctl->machine->vm), "cpus_unheard", (int)unheard, "ram",
 		(json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
 		"container", ctl->config->container_fd >= 0, "devices", devices_of(ctl),
 		"events_missed",
@@ -350,6 +353,27 @@ static int method_detach(void *opaque, const json_t *params, json_t **result, ch
 	return err;
 }
 
+static int method_cpus(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	struct vdev_machine *devices = ((const struct vmm_ctl *)opaque)->machine->devices;
+	const json_t *json = json_object_get(params, "count");
+	json_int_t count = json_integer_value(json);
+
+	(void)result;
+	if (!json) {
+		vdev_cpus_keep(devices);
+		return 0;
+	}
+	int err = count < 1 || count > HV_MAX_CPUS ? -EINVAL
+						   : vdev_cpus_set(devices, (unsigned)count);
+	if (err == -ENOTSUP)
+		snprintf(error, RPC_ERROR_TEXT, "its CPUs are fixed; start it with --cpus N,max=M");
+	else if (err == -EINVAL)
+		snprintf(error, RPC_ERROR_TEXT, "it can have 1 to %u",
+			 hv_vm_cpus(((const struct vmm_ctl *)opaque)->machine->vm));
+	return err;
+}
+
 /* ---- the end ---- */
 
 static int method_power_button(void *opaque, const json_t *params, json_t **result, char *error)
@@ -436,6 +460,7 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"maps", method_maps, ""},
 	{"attach", method_attach, "name bdf group files"},
 	{"detach", method_detach, "bdf timeout"},
+	{"cpus", method_cpus, "count?"},
 	{"power-button", method_power_button, ""},
 	{"quit", method_quit, "saved?"},
 	{"pause", method_pause, ""},

@@ -44,7 +44,7 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.name = config->name,
 		.engine = &hv_engine_kvm,
 		.engine_fd = config->engine_fd,
-		.cpus = config->cpus,
+		.cpus = MAX(config->cpus, config->max_cpus),
 		.pin = config->pin,
 		.ram = config->ram,
 		.pages = config->pages,
@@ -160,6 +160,7 @@ static int create_devices(struct vmm_machine *m)
 		.opaque = m->console,
 		.ejected = vmm_hotplug_ejected,
 		.ejected_opaque = m,
+		.cpus = m->config->max_cpus ? m->config->cpus : 0,
 		.free_ports = m->config->ports ? 0 : m->config->hotplug_ports,
 		.ports = m->config->ports,
 	};

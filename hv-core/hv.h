@@ -251,12 +251,15 @@ struct hv_acpi_config {
 	uint8_t event_gsi;    /* edge */
 	uint16_t serial_port; /* 16550; 0: none */
 	uint8_t serial_gsi;
+	uint16_t cpu_port;		 /* vdev/cpus.c: CPUs that come and go; 0: none do */
+	unsigned cpus_present;		 /* with cpu_port: at the start; the others may come */
 	uint16_t panic_port;		 /* pvpanic (QEMU0001); 0: none */
 	const struct hv_acpi_intx *intx; /* _PRT of bus 0 and of each root port */
 	size_t intx_count;
 };
 
 #define HV_ACPI_EVENT_POWER_BUTTON 1u
+#define HV_ACPI_EVENT_CPU	   2u
 
 /* Device `dev` of root bus (bridge < 0), or device 0 behind the root port in slot `bridge` of the
  * root bus: pin 0..3 (INTA..INTD) is wired to I/O APIC input gsi[pin]. */

@@ -419,11 +419,16 @@ static int add_port(struct vdev_host *host)
 
 int vdev_host_add_ports(struct vdev_host *host, unsigned count)
 {
+	unsigned before = host->bridges;
 	int err = 0;
 
 	while (!err && host->bridges < count)
 		err = add_port(host);
-	return err;
+	if (err || !host->ecam || before == host->bridges)
+		return err;
+	hv_bus_remove(host->vm, host->ecam); /* it has to reach further now */
+	host->ecam = NULL;
+	return add_ecam(host, host->layout.ecam.start);
 }
 
 /* The empty port that `child` goes to while the guest runs. */

@@ -67,6 +67,7 @@ struct vdev_machine_config {
 	void (*ejected)(void *opaque, unsigned slot);
 	void *opaque;
 	void *ejected_opaque;
+	unsigned cpus;	     /* of the VM's, present at first; 0: all, and none come or go */
 	unsigned free_ports; /* empty root ports to make, beyond the devices added before finish */
 	unsigned ports; /* root ports to have at least, as the guest knew them before a reset */
 };
@@ -186,6 +187,16 @@ const char *vdev_slot_state_name(enum vdev_slot_state state); /* "empty", "attac
 /* Asks the guest to let go of what is in the slot. Asking again only sets a new deadline. -ENOENT:
  * it is empty. On the loop's thread. */
 int vdev_slot_eject(struct vdev_machine *machine, unsigned slot, unsigned timeout_ms);
+
+/* ---- processors ---- */
+
+/* The guest shall have the VM's first `count` CPUs: it is told of those that come, and asked to let
+ * go of the others. -EINVAL, -ENOTSUP (config->cpus was 0). */
+int vdev_cpus_set(struct vdev_machine *machine, unsigned count);
+/* How many are present, and of how many changes the guest has not heard yet. */
+void vdev_cpus_get(struct vdev_machine *machine, unsigned *present, unsigned *unheard);
+/* Takes back what was asked of the guest. */
+void vdev_cpus_keep(struct vdev_machine *machine);
 
 /* ---- before the guest starts ---- */
 

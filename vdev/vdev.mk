@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 vdev_SRCS := vdev/machine.c
 vdev_SRCS += vdev/pci_bar.c vdev/pci_bridge.c vdev/pci_config.c vdev/pci_host.c vdev/pci_state.c
-vdev_SRCS += vdev/pci_slot.c vdev/hotplug.c
+vdev_SRCS += vdev/pci_slot.c vdev/hotplug.c vdev/cpus.c
 vdev_SRCS += vdev/msi.c vdev/msix.c vdev/vector.c
 vdev_SRCS += vdev/power.c vdev/pvpanic.c vdev/serial.c
 vdev_SRCS += vdev/exit_port.c

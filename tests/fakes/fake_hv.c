@@ -56,7 +56,7 @@ const char *hv_vm_name(const struct hv_vm *vm)
 unsigned hv_vm_cpus(const struct hv_vm *vm)
 {
 	(void)vm;
-	return 2;
+	return FAKE_CPUS;
 }
 
 /* Tables whose first byte is the number of ECAM's place, by which a test knows them. */
