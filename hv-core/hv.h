@@ -37,6 +37,7 @@
 #include "base/loop.h"
 #include "base/range.h"
 #include "base/state.h"
+#include "hv-core/caps.h"
 #include "hv-core/engine.h"
 
 struct hv_vm;
