@@ -56,7 +56,7 @@ int vm_record_read(const char *subject, const json_t *record, struct vm_recorded
 		if (!out->argv[i])
 			return -ENOMEM;
 	if (cli_parse(out->argc, out->argv, &out->args, &noun, stderr) == CLI_PARSED_RUN &&
-	    !out->args.operand)
+	    !out->args.operand && cli_has(&out->args, "--kernel"))
 		return 0;
 	return log_fail(-EINVAL, subject,
 			"not restored: this sluice does not know how the VM was made");
