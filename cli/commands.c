@@ -182,6 +182,11 @@ static const struct cli_option vm_attach_options[] = {
 	 .kind = CLI_BDF,
 	 .repeat = true,
 	 .help = "a whole PCI function"},
+	{.name = "--disk",
+	 .value = "PATH[,KEY=VALUE,...]",
+	 .kind = CLI_FILE,
+	 .repeat = true,
+	 .help = "a raw image or block device, with settings as for vm run"},
 	{0},
 };
 
@@ -507,6 +512,7 @@ const struct cli_command cli_commands[] = {
 	 .about = "Plugs each device into a free slot of the VM (vm run --hotplug-ports), in the "
 		  "order given, and stops at the first that cannot be attached.",
 	 .examples = EXAMPLES("sluice vm attach web --vf ens1f0/2:mac=02:00:00:00:00:02",
+			      "sluice vm attach web --disk /srv/data.img,serial=DATA",
 			      "sluice vm attach web --device 0000:02:00.0")},
 	{.noun = "vm",
 	 .verb = "detach",
@@ -518,8 +524,10 @@ const struct cli_command cli_commands[] = {
 	 .more_kind = CLI_VF,
 	 .options = detach_options,
 	 .summary = "take a device from a VM that runs",
-	 .about = DETACH_ABOUT,
-	 .examples = EXAMPLES("sluice vm detach web ens1f0/2",
+	 .about =
+		 "DEVICE is a VF, the address of a whole device, or the path or serial number of a "
+		 "disk.\n\n" DETACH_ABOUT,
+	 .examples = EXAMPLES("sluice vm detach web ens1f0/2", "sluice vm detach web /srv/data.img",
 			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
 	{.noun = "vm",
 	 .verb = "cpus",

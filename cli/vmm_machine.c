@@ -104,7 +104,7 @@ int vmm_machine_add_device(struct vmm_machine *m, struct vmm_device *device)
 }
 
 /* The machine may be built again: it gets a descriptor of its own, under the same lock. */
-static int add_disk(struct vmm_machine *m, struct vmm_disk *disk)
+int vmm_machine_add_disk(struct vmm_machine *m, struct vmm_disk *disk)
 {
 	char name[80];
 	const char *base = strrchr(disk->file.name, '/');
@@ -169,7 +169,7 @@ static int create_devices(struct vmm_machine *m)
 	for (size_t i = 0; i < m->config->device_count && !err; i++)
 		err = vmm_machine_add_device(m, &m->config->devices[i]);
 	for (size_t i = 0; i < m->config->disk_count && !err; i++)
-		err = add_disk(m, &m->config->disks[i]);
+		err = vmm_machine_add_disk(m, &m->config->disks[i]);
 	if (!err && m->config->rng)
 		err = vdev_rng_add(m->devices);
 	return err ? err : finish_devices(m);
