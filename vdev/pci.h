@@ -170,6 +170,7 @@ struct vdev_host {
 	struct vdev_bridge *bridge[VDEV_SLOTS]; /* by slot; [0] unused */
 	unsigned bridges;
 	struct hv_region *ecam; /* from assignment on */
+	uint32_t empty;		/* before it: ports by slot that are given only to who names them */
 	/* A function that was asked for may be taken out; called on a vCPU's thread. */
 	void (*slot_open)(void *opaque);
 	void *slot_opaque;
@@ -190,8 +191,8 @@ int vdev_host_add(struct vdev_host *host, struct vdev_function *child);
 int vdev_host_add_at(struct vdev_host *host, struct vdev_function *child, unsigned slot);
 /* Makes empty root ports until there are `count`. */
 int vdev_host_add_ports(struct vdev_host *host, unsigned count);
-/* Firmware's work, once all functions are there. While a port is empty, every port gets windows that
- * something else fits too. -ENOSPC when BARs do not fit the windows. */
+/* Firmware's work, once all functions are there. While a port is empty, every port gets windows
+ * that something else fits too. -ENOSPC when BARs do not fit the windows. */
 int vdev_host_assign(struct vdev_host *host);
 /* The registers of bridges and BARs as firmware leaves them. */
 void vdev_host_program(struct vdev_host *host);
