@@ -12,3 +12,4 @@ vmm_SRCS += cli/vmm_hotplug.c
 vmm_SRCS += cli/vmm_events.c cli/vmm_life.c cli/vm_file.c
 cli_SRCS += cli/cmd_host_caps.c cli/exit_trace.c cli/vm_costs.c
 vmm_SRCS += cli/vmm_trace.c
+cli_SRCS += cli/cmd_vm_top.c cli/cmd_vm_trace.c cli/trace_json.c cli/vm_sample.c

@@ -68,7 +68,7 @@ netlink_test_EXTRA := -lnl-3
 # cli: all of sluice but its main; what a test does not call is linked and never run.
 CLI_TESTS := args output proc vf_spec vmm_config vmm_console
 CLI_TESTS += vm_request
-CLI_TESTS += exit_trace vm_costs
+CLI_TESTS += exit_trace vm_costs vm_sample trace_json
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
 $(foreach t,$(filter-out vmm_%,$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
