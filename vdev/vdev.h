@@ -41,7 +41,8 @@ struct vdev_machine_config {
 	struct hv_vm *vm;
 	struct loop *loop;
 	struct iommu_domain *domain; /* NULL when nothing is passed through */
-	uint16_t exit_port;	     /* 0: none; a test kernel ends the VM here */
+	uint16_t exit_port; /* 0: none; here a test kernel ends the VM, which has a test device too
+			     */
 	/* Guest's serial output, called with the device lock held; must not block. */
 	void (*serial_out)(void *opaque, const uint8_t *bytes, size_t len);
 	/* There is room in the receive FIFO again after vdev_serial_in took less than it was given;
