@@ -222,6 +222,36 @@ static const struct cli_option vm_stat_options[] = {
 	{0},
 };
 
+static const struct cli_option vm_top_options[] = {
+	{.name = "--sort",
+	 .value = "cpu|exits|memory|name",
+	 .kind = CLI_WORD,
+	 .words = "cpu|exits|memory|name",
+	 .help = "what comes first (cpu)"},
+	{.name = "--interval",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "how long each look lasts (2)"},
+	{.name = "--once", .help = "one look, then end; so does --json"},
+	{0},
+};
+
+static const struct cli_option vm_trace_options[] = {
+	{.name = "--seconds",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "how long (5)"},
+	{.name = "--output",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "where to write it (standard output)"},
+	{0},
+};
+
 static const struct cli_option vm_stop_options[] = {
 	{.name = "--force", .help = "stop it where it stands, without asking the guest"},
 	{.name = "--timeout",
@@ -480,6 +510,29 @@ const struct cli_command cli_commands[] = {
 		 "same without remapping; or emulated, when it is a level that passes through us.",
 	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json",
 			      "sluice vm stat web --timing on", "sluice vm stat web --exits 5")},
+	{.noun = "vm",
+	 .verb = "top",
+	 .run = cmd_vm_top,
+	 .options = vm_top_options,
+	 .summary = "all VMs that run, and what they use right now",
+	 .about =
+		 "Per VM: CPU time in percent of one CPU, exits per second that came to its process and those "
+		 "that the kernel handled alone, and the memory that is present. On a terminal it "
+		 "goes on until Ctrl-C.",
+	 .examples = EXAMPLES("sluice vm top", "sluice vm top --sort exits --interval 5",
+			      "sluice vm top --once --json")},
+	{.noun = "vm",
+	 .verb = "trace",
+	 .run = cmd_vm_trace,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .options = vm_trace_options,
+	 .summary = "every exit of a running VM for some seconds",
+	 .about =
+		 "Writes the exits that came to the VM's process, each with its CPU, its duration and the device "
+		 "that it met, as JSON that Perfetto (ui.perfetto.dev) and chrome://tracing show. Times "
+		 "are those of the host's monotonic clock, as trace-cmd record -C mono has them.",
+	 .examples = EXAMPLES("sluice vm trace web --seconds 10 --output web.json")},
 	{.noun = "vm",
 	 .verb = "maps",
 	 .run = cmd_vm_maps,
