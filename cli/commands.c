@@ -121,6 +121,14 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_NUMBER,
 	 .max = 24,
 	 .help = "how many devices can be attached while it runs, beside those it starts with (4)"},
+	{.name = "--disk",
+	 .value = "PATH[,SETTING,...]",
+	 .kind = CLI_FILE,
+	 .repeat = true,
+	 .help = "a raw image or block device as a virtio disk; settings: ro, direct (past the host's "
+		 "cache), share (without a lock), serial=TEXT, queues=N, iops=N and bps=SIZE (limits "
+		 "per second)"},
+	{.name = "--rng", .help = "give the guest entropy of the host's (virtio-rng)"},
 	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
 	 .value = "restart|exit",
@@ -335,6 +343,8 @@ const struct cli_command cli_commands[] = {
 		 "followed by c it sends Ctrl-C to the guest, by q it stops the guest at once, and "
 		 "typed twice it sends itself. The exit status is 0 when the guest powered itself "
 		 "off, and 1 otherwise.\n\n"
+		 "A disk is locked: two VMs that write to one image damage it. When the host runs out "
+		 "of space, writes wait instead of failing (vm stat says so) and go on by themselves.\n\n"
 		 "VFs and devices are prepared for the VM, and given back with their former drivers "
 		 "and settings when it ends.\n\n"
 		 "With an exit port, a value that the guest writes there ends the VM, and the exit "
@@ -345,6 +355,8 @@ const struct cli_command cli_commands[] = {
 			  "console=ttyS0 --vf ens1f0",
 			  "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
 			  "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
+			  "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
+			  "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
 			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M")},
 	{.noun = "vm",
 	 .verb = "list",

@@ -21,6 +21,7 @@
 #include "cli/console.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_disk.h"
 #include "iommu/iommu.h"
 
 /* ---- opening ---- */
@@ -151,6 +152,7 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->pages = r->pages;
 	config->kaslr = r->kaslr;
 	config->restart = r->restart;
+	config->rng = r->rng;
 	config->hotplug_ports = r->hotplug_ports;
 	config->exit_port = r->exit_port > 0 ? r->exit_port : -1;
 	config->record = json_incref(r->record);
@@ -172,7 +174,10 @@ static int *each_fd(struct vmm_config *config, size_t i)
 	if (i < ARRAY_SIZE(single))
 		return single[i];
 	i -= ARRAY_SIZE(single);
-	return i < config->group_count ? &config->groups[i].fd : NULL;
+	if (i < config->group_count)
+		return &config->groups[i].fd;
+	i -= config->group_count;
+	return i < config->disk_count ? &config->disks[i].file.fd : NULL;
 }
 
 void vm_config_close(struct vmm_config *config)

@@ -50,12 +50,12 @@ group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
 # VT-d: the walker on an arena of table pages.
 $(eval $(call unit_tests,iommu,pagetable vtd_format vtd,iommu base))
+pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
+vtd_test_OBJS := $(O)/tests/fakes/fake_vtd.o
 
 # what the firmware tells, and what a live unit holds
 $(eval $(call unit_tests,iommu,dmar,iommu base))
 dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
-pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
-vtd_test_OBJS := $(O)/tests/fakes/fake_vtd.o
 
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
 SRIOV_TESTS := pf attrs bind claim
@@ -73,10 +73,12 @@ netlink_test_EXTRA := -lnl-3
 CLI_TESTS := args output proc vf_spec vmm_config vmm_console
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
+CLI_TESTS += disk_spec
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
+CLI_ALONE := vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
-$(foreach t,$(filter-out vmm_% vm_file,$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
-$(foreach t,vm_file vmm_config vmm_console vmm_events,$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
+$(foreach t,$(filter-out $(CLI_ALONE),$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
+$(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 # What scenarios on the emulated host run beside the product.
