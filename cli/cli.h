@@ -47,6 +47,7 @@ int cmd_vf_destroy(struct cli *cli, const struct cli_args *args);
 int cmd_vf_set(struct cli *cli, const struct cli_args *args);
 int cmd_vf_release(struct cli *cli, const struct cli_args *args);
 int cmd_iommu_show(struct cli *cli, const struct cli_args *args);
+int cmd_iommu_release(struct cli *cli, const struct cli_args *args);
 int cmd_vm_run(struct cli *cli, const struct cli_args *args);
 int cmd_vm_list(struct cli *cli, const struct cli_args *args);
 int cmd_vm_show(struct cli *cli, const struct cli_args *args);

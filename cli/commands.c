@@ -328,6 +328,16 @@ const struct cli_command cli_commands[] = {
 		 "A group goes to a VM as a whole, and only when no member of it is held by a host "
 		 "driver. With the address of a device, shows its group alone.",
 	 .examples = EXAMPLES("sluice iommu show", "sluice iommu show 0000:01:10.0")},
+	{.noun = "iommu",
+	 .verb = "release",
+	 .run = cmd_iommu_release,
+	 .changes = true,
+	 .summary = "switch off IOMMU units that a killed driver left on",
+	 .about =
+		 "Where Sluice drives a unit itself, a kill -9 leaves it on, with tables that are kept in "
+		 "hugepages until it is off. This switches such units off and gives the hugepages back; "
+		 "the next driver of a unit does the same by itself.",
+	 .examples = EXAMPLES("sluice iommu release --dry-run", "sluice iommu release")},
 	{.noun = "vm",
 	 .verb = "run",
 	 .run = cmd_vm_run,
