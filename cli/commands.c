@@ -446,6 +446,16 @@ const struct cli_command cli_commands[] = {
 		 "Follows one address through the device's page table, entry by entry, as the hardware "
 		 "would. The exit status is 1 when the access would be blocked.",
 	 .examples = EXAMPLES("sluice iommu walk 0000:01:10.0 0x100000")},
+	{.noun = "iommu",
+	 .verb = "release",
+	 .run = cmd_iommu_release,
+	 .changes = true,
+	 .summary = "switch off IOMMU units that a killed driver left on",
+	 .about =
+		 "Where Sluice drives a unit itself, a kill -9 leaves it on, with tables that are kept in "
+		 "hugepages until it is off. This switches such units off and gives the hugepages back; "
+		 "the next driver of a unit does the same by itself.",
+	 .examples = EXAMPLES("sluice iommu release --dry-run", "sluice iommu release")},
 	{.noun = "vm",
 	 .verb = "run",
 	 .run = cmd_vm_run,
