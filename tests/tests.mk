@@ -52,7 +52,8 @@ domain_test_LDFLAGS := -Wl,--wrap=ioctl
 $(eval $(call unit_tests,iommu,pagetable vtd_format,iommu base))
 
 # what the firmware tells, and what a live unit holds
-$(eval $(call unit_tests,iommu,dmar audit,iommu base))
+$(eval $(call unit_tests,iommu,dmar audit topology posting,iommu base))
+topology_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 
