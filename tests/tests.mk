@@ -60,7 +60,8 @@ vtd_driver_test_LDFLAGS := $(foreach f,vtd_window_open vtd_window_close vtd_huge
 	vtd_hugefile_close vtd_mem_create,-Wl,--wrap=$(f))
 
 # what the firmware tells, and what a live unit holds
-$(eval $(call unit_tests,iommu,dmar audit,iommu base))
+$(eval $(call unit_tests,iommu,dmar audit topology posting,iommu base))
+topology_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
