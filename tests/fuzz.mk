@@ -26,3 +26,10 @@ vm_file_fuzz_EXTRA := -ljansson
 $(eval $(call fuzzer,vm_state,vdev iommu hv-core base))
 vm_state_fuzz_OBJS := $(O)/tests/fakes/fake_engine.o
 vm_state_fuzz_EXTRA := -ljansson -lcmocka
+
+# The interrupt controllers and the timer; what a machine has for its firmware; images of that.
+$(eval $(call fuzzer,legacy,hv-core base))
+legacy_fuzz_EXTRA := -ljansson
+$(eval $(call fuzzer,firmware,vdev base))
+firmware_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o
+firmware_fuzz_EXTRA := -ljansson -luring -lpthread
