@@ -122,8 +122,13 @@ struct madt_ioapic {
 } __attribute__((packed));
 
 _Static_assert(sizeof(struct madt_lapic) == 8, "ACPI 6.5, table 5.21");
+_Static_assert(sizeof(struct madt_x2apic) == HV_ACPI_CPU_ENTRY, "longest of a CPU's");
 _Static_assert(sizeof(struct madt_x2apic) == 16, "ACPI 6.5, table 5.31");
 _Static_assert(sizeof(struct madt_ioapic) == 12, "ACPI 6.5, table 5.22");
+
+/* 5.2.12.2.1 */
+#define MADT_ENABLED	    1u
+#define MADT_ONLINE_CAPABLE 2u
 
 #define LAPIC_BASE   0xfee00000u
 #define LAPIC_MAX_ID 255u /* and above: x2APIC entries only */
@@ -342,15 +347,17 @@ static int append_fadt(struct image *image, const struct hv_acpi_config *config,
 	return append(image, &fadt, sizeof(fadt), at);
 }
 
-static size_t put_cpu(uint8_t *to, unsigned cpu, unsigned apic_id)
+size_t hv_acpi_cpu_entry(uint8_t *to, unsigned cpu, unsigned apic_id, bool here)
 {
+	uint32_t flags = here ? MADT_ENABLED : MADT_ONLINE_CAPABLE;
+
 	if (apic_id < LAPIC_MAX_ID) {
-		struct madt_lapic e = {0, sizeof(e), (uint8_t)cpu, (uint8_t)apic_id, 1};
+		struct madt_lapic e = {0, sizeof(e), (uint8_t)cpu, (uint8_t)apic_id, flags};
 
 		memcpy(to, &e, sizeof(e));
 		return sizeof(e);
 	}
-	struct madt_x2apic e = {9, sizeof(e), 0, apic_id, 1, cpu};
+	struct madt_x2apic e = {9, sizeof(e), 0, apic_id, flags, cpu};
 
 	memcpy(to, &e, sizeof(e));
 	return sizeof(e);
@@ -377,7 +384,9 @@ static int append_madt(struct image *image, const struct hv_acpi_input *input, u
 	size_t len = sizeof(head);
 
 	for (unsigned cpu = 0; cpu < input->cpus; cpu++)
-		len += put_cpu(table + len, cpu, input->apic_ids[cpu]);
+		len += hv_acpi_cpu_entry(table + len, cpu, input->apic_ids[cpu],
+					 !input->config->cpu_port ||
+						 cpu < input->config->cpus_present);
 	memcpy(table + len, &ioapic, sizeof(ioapic));
 	len += sizeof(ioapic);
 	if (input->config->pm_port) {

@@ -10,6 +10,7 @@
 #ifndef HV_CORE_ACPI_H
 #define HV_CORE_ACPI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,12 @@ struct hv_acpi_marks {
 /* Tables as if at address 0, and the RSDP beside them; fills `out` but for the script. -ENOMEM. */
 int hv_acpi_build_movable(const struct hv_acpi_input *input, struct hv_acpi_blob *out,
 			  struct hv_acpi_marks *marks);
+
+/* The MADT entry of one CPU (ACPI 6.5, 5.2.12.2 and 5.2.12.12), at most HV_ACPI_CPU_ENTRY bytes;
+ * returns its length. `here`: enabled; else it may come (online capable). */
+#define HV_ACPI_CPU_ENTRY 16
+size_t hv_acpi_cpu_entry(uint8_t *to, unsigned cpu, unsigned apic_id, bool here);
+
 /* Tables for guest address `base` (64-byte aligned, below 4 GiB), the RSDP first; allocated.
  * -ENOMEM. */
 int hv_acpi_build(const struct hv_acpi_input *input, uint64_t base, uint8_t **out, size_t *size);

@@ -277,6 +277,16 @@ void aml_eisa_id(struct aml *aml, const char id[8])
 	put_int(aml, __builtin_bswap32(value), 4);
 }
 
+void aml_buffer(struct aml *aml, const uint8_t *bytes, size_t len)
+{
+	size_t mark = open_op(aml, 0x11);
+
+	aml_int(aml, len);
+	for (size_t i = 0; i < len; i++)
+		aml_op(aml, bytes[i]);
+	aml_close(aml, mark);
+}
+
 void aml_uuid(struct aml *aml, const char *text)
 {
 	/* where the digit pairs of "aabbccdd-eeff-gghh-iijj-kkllmmnnoopp" go: 19.6.142 */

@@ -39,6 +39,7 @@
 #include "base/state.h"
 #include "hv-core/caps.h"
 #include "hv-core/engine.h"
+#include "hv-core/exit_names.h"
 
 struct hv_vm;
 
@@ -108,7 +109,7 @@ void hv_vm_end(struct hv_vm *vm, enum hv_end end);
 void hv_vm_on_end(struct hv_vm *vm, void (*fn)(void *opaque, enum hv_end end), void *opaque);
 /*
  * What an operator should hear of while the VM runs: "guest-panic", "io-error", "watchdog",
- * "plugged", "ejected". From any thread, signal handlers excluded; texts are copied by the
+ * "plugged", "ejected", "eject-timed-out". From any thread, signal handlers excluded; texts are copied by the
  * listener.
  */
 struct hv_event {
@@ -250,12 +251,15 @@ struct hv_acpi_config {
 	uint8_t event_gsi;    /* edge */
 	uint16_t serial_port; /* 16550; 0: none */
 	uint8_t serial_gsi;
+	uint16_t cpu_port;		 /* vdev/cpus.c: CPUs that come and go; 0: none do */
+	unsigned cpus_present;		 /* with cpu_port: at the start; the others may come */
 	uint16_t panic_port;		 /* pvpanic (QEMU0001); 0: none */
 	const struct hv_acpi_intx *intx; /* _PRT of bus 0 and of each root port */
 	size_t intx_count;
 };
 
 #define HV_ACPI_EVENT_POWER_BUTTON 1u
+#define HV_ACPI_EVENT_CPU	   2u
 
 /* Device `dev` of root bus (bridge < 0), or device 0 behind the root port in slot `bridge` of the
  * root bus: pin 0..3 (INTA..INTD) is wired to I/O APIC input gsi[pin]. */
@@ -303,6 +307,7 @@ int hv_boot(struct hv_vm *vm, const struct hv_boot_config *config);
 
 struct hv_vcpu_stat {
 	uint64_t exits[HV_EXIT_COUNT];
+	uint64_t ns[HV_EXIT_COUNT]; /* in our handlers, while timing was on */
 	uint64_t total;
 	int thread; /* kernel thread id, 0 before start */
 };
@@ -312,6 +317,7 @@ struct hv_region_stat {
 	enum hv_space space;
 	uint64_t base, size;
 	uint64_t reads, writes;
+	uint64_t ns; /* in its handlers, while timing was on */
 };
 
 const char *hv_exit_name(enum hv_exit_reason reason); /* "io-read", "mmio-write", … */
@@ -320,5 +326,25 @@ void hv_stat_vcpu(const struct hv_vm *vm, unsigned cpu, struct hv_vcpu_stat *out
 int hv_stat_regions(struct hv_vm *vm, struct hv_region_stat **out, size_t *count);
 /* Engine statistics; cpu -1: of the VM. Allocated array. */
 int hv_stat_engine(struct hv_vm *vm, int cpu, struct hv_engine_stat **out, size_t *count);
+
+/* Whether time is counted beside exits and accesses; off at first, for it costs two readings of the
+ * clock per exit. */
+void hv_timing_set(struct hv_vm *vm, bool on);
+bool hv_timing_get(const struct hv_vm *vm);
+
+/* One exit, as it was handled. */
+struct hv_trace_event {
+	uint64_t start, ns; /* CLOCK_MONOTONIC */
+	uint64_t addr;	    /* of an access to a port or to memory */
+	uint32_t cpu;
+	enum hv_exit_reason reason;
+};
+
+/* Keeps the last `events` exits until they are read. Any thread. -EALREADY, -EINVAL (too many),
+ * -ENOMEM. */
+int hv_trace_start(struct hv_vm *vm, size_t events);
+/* Takes up to `max` of them, the oldest first. *lost: overwritten since the start. */
+size_t hv_trace_read(struct hv_vm *vm, struct hv_trace_event *out, size_t max, uint64_t *lost);
+void hv_trace_stop(struct hv_vm *vm);
 
 #endif

@@ -134,6 +134,8 @@ static struct hv_vm *allocate(const struct hv_config *config, const char *subjec
 	pthread_mutex_init(&vm->device_lock, NULL);
 	hv_park_init(vm);
 	hv_bus_init(&vm->bus);
+	hv_timing_init(&vm->timing);
+	vm->bus.timing = &vm->timing;
 	return vm;
 }
 
@@ -182,6 +184,7 @@ void hv_vm_destroy(struct hv_vm *vm)
 	if (vm->engine)
 		vm->ops->destroy(vm->engine);
 	hv_bus_finish(&vm->bus);
+	hv_timing_finish(&vm->timing);
 	hv_routes_finish(vm);
 	hv_mem_destroy(vm);
 	hv_park_finish(vm);

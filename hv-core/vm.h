@@ -25,6 +25,7 @@
 #include "hv-core/irq.h"
 #include "hv-core/legacy.h"
 #include "hv-core/mem.h"
+#include "hv-core/timing.h"
 
 struct hv_vcpu {
 	struct hv_vm *vm;
@@ -36,6 +37,7 @@ struct hv_vcpu {
 	bool started;
 	atomic_int tid;
 	atomic_uint_fast64_t exits[HV_EXIT_COUNT]; /* written by the vCPU's own thread only */
+	atomic_uint_fast64_t ns[HV_EXIT_COUNT];	   /* and so is this */
 };
 
 struct hv_vm {
@@ -51,6 +53,7 @@ struct hv_vm {
 
 	struct hv_mem mem;
 	struct hv_bus bus;
+	struct hv_timing timing;
 	struct hv_ioapic ioapic;
 	struct hv_region *ioapic_region;
 	struct hv_routes routes;

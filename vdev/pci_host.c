@@ -419,11 +419,16 @@ static int add_port(struct vdev_host *host)
 
 int vdev_host_add_ports(struct vdev_host *host, unsigned count)
 {
+	unsigned before = host->bridges;
 	int err = 0;
 
 	while (!err && host->bridges < count)
 		err = add_port(host);
-	return err;
+	if (err || !host->ecam || before == host->bridges)
+		return err;
+	hv_bus_remove(host->vm, host->ecam); /* it has to reach further now */
+	host->ecam = NULL;
+	return add_ecam(host, host->layout.ecam.start);
 }
 
 /* The empty port that `child` goes to while the guest runs. */
@@ -463,11 +468,11 @@ int vdev_host_add_at(struct vdev_host *host, struct vdev_function *child, unsign
 
 	if (running)
 		err = find_room(host, child, slot, &slot);
-	for (unsigned s = 1; !slot && s <= host->bridges; s++)
-		if (!host->bridge[s]->child)
+	for (unsigned s = 1; !slot && s < VDEV_SLOTS; s++)
+		if ((s > host->bridges || !host->bridge[s]->child) && !(host->empty >> s & 1))
 			slot = s;
 	if (!slot)
-		slot = host->bridges + 1;
+		slot = VDEV_SLOTS; /* which cannot be made: the bus is full */
 	if (!err)
 		err = vdev_host_add_ports(host, slot);
 	if (err)
