@@ -164,6 +164,33 @@ static int parse_picks(const struct cli_args *args, struct vm_request *r, char *
 	return -EINVAL;
 }
 
+static int parse_boot(const struct cli_args *args, struct vm_request *r, char *why)
+{
+	const char *boot = cli_text(args, "--boot", r->kernel ? "kernel" : "disk");
+	const char *firmware = cli_text(args, "--firmware", NULL);
+	int err = firmware ? vm_firmware_parse(firmware, &r->firmware, why, VF_SPEC_WHY) : 0;
+
+	if (err)
+		return err;
+	if (firmware && r->max_cpus > r->cpus) {
+		snprintf(why, VF_SPEC_WHY,
+			 "--cpus with max= needs a kernel; firmware's tables name a fixed number");
+		return -EINVAL;
+	}
+	if (!firmware && !strcmp(boot, "disk")) {
+		snprintf(why, VF_SPEC_WHY,
+			 "nothing to boot: pass --kernel FILE, or --firmware uefi");
+		return -EINVAL;
+	}
+	if (!strcmp(boot, "kernel") && !r->kernel) {
+		snprintf(why, VF_SPEC_WHY, "--boot kernel needs --kernel FILE");
+		return -EINVAL;
+	}
+	if (!strcmp(boot, "disk"))
+		r->kernel = r->initrd = NULL;
+	return 0;
+}
+
 void vm_request_set_name(struct vm_request *r, const char *name)
 {
 	snprintf(r->name, sizeof(r->name), "%s", name);
@@ -222,7 +249,9 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 			args->operand, VMM_NAME_MAX - 1);
 	if (args->operand)
 		vm_request_set_name(r, args->operand);
-	int err = parse_machine(args, r, why);
+	int err = parse_boot(args, r, why);
+	if (!err)
+		err = parse_machine(args, r, why);
 	if (!err)
 		err = parse_picks(args, r, why);
 	return err ? log_fail(err, r->subject, "%s", why) : parse_disks(args, r);

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/disk_spec.h"
 #include "cli/vf_spec.h"
+#include "cli/vm_firmware.h"
 #include "cli/vmm_config.h"
 
 /* One function for the VM: a VF with settings, or a whole device. */
@@ -29,6 +30,7 @@ struct vm_request {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
+	struct vm_firmware firmware;
 	unsigned hotplug_ports;
 	int exit_port; /* 0: none; EXIT_PORT_BY_KERNEL until the kernel was looked at */
 	const char *kernel, *initrd, *cmdline; /* borrowed from the command line */

@@ -74,6 +74,8 @@ static const struct field fields[] = {
 	FIELD("cmdline", TEXT, false, cmdline),
 	FIELD("kernel", FILE_FD, true, kernel),
 	FIELD("initrd", FILE_FD, true, initrd),
+	FIELD("firmware", FILE_FD, true, firmware),
+	FIELD("vars", FILE_FD, true, vars),
 	FIELD("restore", FILE_FD, true, restore),
 	FIELD("record", OBJECT, true, record),
 	FIELD("engine_fd", FD, false, engine_fd),
@@ -96,6 +98,8 @@ void vmm_config_init(struct vmm_config *config)
 				      .exit_port = -1,
 				      .kernel.fd = -1,
 				      .initrd.fd = -1,
+				      .firmware.fd = -1,
+				      .vars.fd = -1,
 				      .restore.fd = -1,
 				      .engine_fd = -1,
 				      .container_fd = -1,
@@ -121,6 +125,8 @@ void vmm_config_finish(struct vmm_config *config)
 	free(config->cmdline);
 	free(config->kernel.name);
 	free(config->initrd.name);
+	free(config->firmware.name);
+	free(config->vars.name);
 	free(config->restore.name);
 	json_decref(config->record);
 	for (size_t i = 0; i < config->device_count; i++)
@@ -422,7 +428,7 @@ static const char *inconsistent(const struct vmm_config *config)
 		return "max_cpus";
 	if (config->exit_port == 0 || config->exit_port > 0xfffc)
 		return "exit_port";
-	if (config->kernel.fd < 0 && config->restore.fd < 0)
+	if (config->kernel.fd < 0 && config->restore.fd < 0 && config->firmware.fd < 0)
 		return "kernel";
 	if (config->device_count && config->container_fd < 0)
 		return "container_fd";

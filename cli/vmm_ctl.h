@@ -18,6 +18,8 @@
  * descriptor → {"ran"}; see save-status save-status   {}  → {"state", "done", "total", "error"?}
  *     subscribe     {}  → null, and notifications "event" from then on (vmm_events.h)
  *
+ *     timing, trace, trace-read  see vmm_trace.h
+ *
  * docs/api.md describes them for users; tests/cli/api_test holds it against vmm_ctl_methods.
  */
 #ifndef CLI_VMM_CTL_H

@@ -371,6 +371,12 @@ void aml_res_window64(struct aml *aml, uint64_t first, uint64_t last)
 	address_space(aml, 8, 0, 0x07, first, last); /* read-write, prefetchable */
 }
 
+void aml_res_isa_irq(struct aml *aml, unsigned irq)
+{
+	aml_op(aml, 0x22); /* 6.4.2.1, without flags */
+	put_int(aml, UINT64_C(1) << irq, 2);
+}
+
 void aml_res_edge_interrupt(struct aml *aml, uint32_t gsi)
 {
 	aml_op(aml, 0x89); /* 6.4.3.6 */

@@ -78,6 +78,7 @@ void aml_res_bus(struct aml *aml, uint8_t first, uint8_t last);
 /* Windows that a bridge passes on; 32-bit non-prefetchable, 64-bit prefetchable. */
 void aml_res_window32(struct aml *aml, uint32_t first, uint32_t last);
 void aml_res_window64(struct aml *aml, uint64_t first, uint64_t last);
+void aml_res_isa_irq(struct aml *aml, unsigned irq); /* 0..15, edge, active high */
 void aml_res_edge_interrupt(struct aml *aml, uint32_t gsi);
 
 #endif

@@ -347,6 +347,20 @@ static void put_panic(struct aml *a, const struct hv_acpi_config *config)
 	aml_close(a, device);
 }
 
+static void put_pc_device(struct aml *a, const char *name, const char id[8], uint16_t port,
+			  uint8_t ports, uint8_t irq)
+{
+	size_t device = aml_device(a, name), crs;
+
+	hid(a, id);
+	aml_name(a, "_CRS");
+	crs = aml_resources(a);
+	aml_res_io(a, port, ports);
+	aml_res_isa_irq(a, irq);
+	aml_close_resources(a, crs);
+	aml_close(a, device);
+}
+
 static void put_power_button(struct aml *a)
 {
 	size_t device = aml_device(a, "PWRB");
@@ -423,8 +437,14 @@ int hv_dsdt_build(const struct hv_acpi_input *input, uint8_t **out, size_t *len)
 	put_board(&a, input->layout);
 	put_serial(&a, input->config);
 	put_panic(&a, input->config);
-	put_power_button(&a);
-	put_events(&a, input->config);
+	if (input->config->pm_port) { /* the button is a fixed one, and there are PC devices */
+		put_pc_device(&a, "PIC", "PNP0000", 0x20, 2, 2);
+		put_pc_device(&a, "TMR", "PNP0100", 0x40, 4, 0);
+		put_pc_device(&a, "RTC", "PNP0B00", 0x70, 2, 8);
+	} else {
+		put_power_button(&a);
+		put_events(&a, input->config);
+	}
 	aml_close(&a, scope);
 	return aml_finish(&a, out, len);
 }

@@ -25,4 +25,6 @@ vm_file_fuzz_OBJS := $(O)/cli/vm_file.o
 vm_file_fuzz_EXTRA := -ljansson
 $(eval $(call fuzzer,vm_state,vdev iommu hv-core base))
 vm_state_fuzz_OBJS := $(O)/tests/fakes/fake_engine.o
-vm_state_fuzz_EXTRA := -ljansson -lcmocka
+vm_state_fuzz_EXTRA := -ljansson -lcmocka -luring
+
+$(eval $(call fuzzer,pagetable,iommu base))

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "vdev/firmware.h"
 #include "base/util.h"
 #include "vdev/cpus.h"
 #include "vdev/exit_port.h"
@@ -26,7 +27,8 @@ struct vdev_machine {
 	struct loop *loop;
 	struct iommu_domain *domain;
 	struct vdev_serial *serial;
-	struct vdev_power *power;
+	struct vdev_power *power;	/* NULL with firmware, which has its own */
+	struct vdev_firmware *firmware; /* NULL: direct boot */
 	struct vdev_cpus *cpus; /* NULL: none come or go */
 	struct hv_region *pvpanic;
 	struct vdev_exit_port *exit_port; /* NULL: none */
@@ -48,7 +50,7 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 					    .opaque = config->opaque};
 	int err = vdev_serial_create(&serial, &m->serial);
 
-	if (!err)
+	if (!err && !config->firmware)
 		err = vdev_power_create(m->vm, &m->power);
 	if (!err && config->cpus)
 		err = vdev_cpus_create(m->vm, m->power, config->cpus, &m->cpus);
@@ -58,6 +60,8 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 		err = vdev_exit_port_create(m->vm, config->exit_port, &m->exit_port);
 	if (!err)
 		err = vdev_host_create(m->vm, &m->host);
+	if (!err && config->firmware)
+		err = vdev_firmware_create(config->firmware, m->host, m->loop, &m->firmware);
 	if (!err)
 		err = vdev_hotplug_create(m->host, m->loop, config->ejected, config->ejected_opaque,
 					  &m->hotplug);
@@ -102,6 +106,7 @@ void vdev_machine_destroy(struct vdev_machine *m)
 		return;
 	hv_device_lock(m->vm);
 	vdev_hotplug_destroy(m->hotplug);
+	vdev_firmware_destroy(m->firmware);
 	vdev_host_destroy(m->host); /* with the devices, so that none reaches RAM any more */
 	unmap_ram(m);
 	vdev_exit_port_destroy(m->exit_port);
@@ -130,7 +135,7 @@ uint8_t vdev_exit_status(const struct vdev_machine *m)
 int vdev_power_button(struct vdev_machine *m)
 {
 	hv_device_lock(m->vm);
-	int err = vdev_power_press(m->power);
+	int err = m->firmware ? vdev_firmware_press(m->firmware) : vdev_power_press(m->power);
 	hv_device_unlock(m->vm);
 	return err;
 }
@@ -402,13 +407,14 @@ int vdev_machine_finish(struct vdev_machine *m)
 	if (err < 0)
 		return err;
 	hv_device_lock(m->vm);
-	err = vdev_host_add_ports(m->host, MIN(ports, VDEV_SLOTS - 1));
+	err = vdev_host_add_ports(m->host, MIN(ports, VDEV_SLOTS - (m->firmware ? 2 : 1)));
 	if (!err)
 		err = vdev_host_assign(m->host);
 	hv_device_unlock(m->vm);
-	if (!err)
-		describe(m);
-	return err;
+	if (err < 0)
+		return err;
+	describe(m);
+	return m->firmware ? vdev_firmware_finish(m->firmware, &m->acpi) : 0;
 }
 
 const struct hv_acpi_config *vdev_machine_acpi(const struct vdev_machine *m)
@@ -420,7 +426,8 @@ int vdev_machine_reset(struct vdev_machine *m)
 {
 	hv_device_lock(m->vm);
 	vdev_serial_reset(m->serial);
-	vdev_power_reset(m->power);
+	if (m->power)
+		vdev_power_reset(m->power);
 	vdev_host_reset(m->host);
 	hv_device_unlock(m->vm);
 	return 0;
@@ -447,6 +454,10 @@ int vdev_machine_savable(struct vdev_machine *m, char *why, size_t size)
 {
 	const char *reason;
 
+	if (m->firmware) {
+		snprintf(why, size, "it booted by firmware, whose chipset is not saved");
+		return -ENOTSUP;
+	}
 	hv_device_lock(m->vm);
 	const struct vdev_function *fn = vdev_host_unsavable(m->host, &reason);
 	if (fn)

@@ -37,10 +37,25 @@
 struct vdev_machine;
 struct vdev_vfio;
 
+/* Firmware that boots the machine, in place of hv_boot. With it the VM needs hv_config.legacy, and
+ * starts by hv_boot_firmware. Descriptors stay the caller's; -1 is none. */
+struct vdev_firmware_config {
+	int code_fd; /* UEFI (edk2's OVMF_CODE) or legacy BIOS (SeaBIOS) */
+	const char *code_name;
+	int vars_fd; /* read and write: UEFI's variables */
+	const char *vars_name;
+	int kernel_fd; /* a bzImage that the firmware is to start, instead of looking for a disk */
+	const char *kernel_name;
+	int initrd_fd;
+	const char *initrd_name;
+	const char *cmdline;
+};
+
 struct vdev_machine_config {
 	struct hv_vm *vm;
 	struct loop *loop;
 	struct iommu_domain *domain; /* NULL when nothing is passed through */
+	const struct vdev_firmware_config *firmware; /* NULL: direct boot */
 	uint16_t exit_port;	     /* 0: none; a test kernel ends the VM here */
 	/* Guest's serial output, called with the device lock held; must not block. */
 	void (*serial_out)(void *opaque, const uint8_t *bytes, size_t len);
