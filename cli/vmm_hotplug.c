@@ -191,9 +191,11 @@ int vmm_hotplug_attach(struct vmm_machine *m, struct vmm_device *device,
 	err = vmm_machine_add_device(m, device);
 	if (err && !known)
 		leave_group(m, find_group(config, device->group));
-	if (!err)
-		config->devices[config->device_count++] = *device;
-	return err;
+	if (err)
+		return err;
+	config->devices[config->device_count++] = *device;
+	hv_vm_event(m->vm, &(struct hv_event){.what = "plugged", .device = device->name});
+	return 0;
 }
 
 int vmm_hotplug_detach(struct vmm_machine *m, struct bdf bdf, unsigned timeout_ms)
@@ -216,6 +218,8 @@ void vmm_hotplug_ejected(void *opaque, unsigned slot)
 
 		bdf_format(config->devices[i].bdf, bdf);
 		log_info(config->devices[i].name, "ejected by the guest");
+		hv_vm_event(m->vm, &(struct hv_event){.what = "ejected",
+						      .device = config->devices[i].name});
 		remove_device(config, &config->devices[i]);
 		if (!in_use(config, group))
 			leave_group(m, find_group(config, group));
