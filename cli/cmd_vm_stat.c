@@ -203,6 +203,22 @@ static const struct cli_column bar_columns[] = {
 	{0},
 };
 
+static const struct cli_column disk_columns[] = {
+	{"DISK", "name", CLI_SHOW_PLAIN},
+	{"STATE", "state", CLI_SHOW_PLAIN},
+	{"SIZE", "size", CLI_SHOW_SIZE},
+	{"READS", "reads", CLI_SHOW_PLAIN},
+	{"READ", "read_bytes", CLI_SHOW_SIZE},
+	{"WRITES", "writes", CLI_SHOW_PLAIN},
+	{"WRITTEN", "write_bytes", CLI_SHOW_SIZE},
+	{"FLUSHES", "flushes", CLI_SHOW_PLAIN},
+	{"ERRORS", "errors", CLI_SHOW_PLAIN},
+	{"WAITING", "held", CLI_SHOW_PLAIN},
+	{"KICKS", "kicks", CLI_SHOW_PLAIN},
+	{"INTERRUPTS", "interrupts", CLI_SHOW_PLAIN},
+	{0},
+};
+
 /* null, which shows as "-", where no time was counted */
 static json_t *exit_us(const json_t *stat, const char *reason)
 {
@@ -328,6 +344,16 @@ static void show_devices(const json_t *stat)
 	}
 }
 
+static void show_disks(const json_t *stat)
+{
+	const json_t *disks = json_object_get(stat, "disks");
+
+	if (!json_array_size(disks))
+		return;
+	putchar('\n');
+	cli_print_table(stdout, disk_columns, disks);
+}
+
 static uint64_t kib_of(const json_t *memory, const char *key)
 {
 	return (uint64_t)json_integer_value(json_object_get(memory, key)) * KIB;
@@ -425,6 +451,7 @@ int cmd_vm_stat(struct cli *cli, const struct cli_args *args)
 		show_engine(stat);
 		show_costs(json_object_get(stat, "costs"));
 		show_devices(stat);
+		show_disks(stat);
 		show_memory(stat);
 	}
 	json_decref(stat);

@@ -33,6 +33,26 @@ static const struct cli_option host_caps_options[] = {
 	{0},
 };
 
+#define OFFLINE                                                         \
+	{                                                               \
+		.name = "--offline", .value = "FILE", .kind = CLI_FILE, \
+		.help = "look at a snapshot instead of this machine"    \
+	}
+
+static const struct cli_option iommu_audit_options[] = {
+	{.name = "--snapshot",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "also keep what was seen in a file"},
+	OFFLINE,
+	{0},
+};
+
+static const struct cli_option iommu_offline_options[] = {
+	OFFLINE,
+	{0},
+};
+
 static const struct cli_option vf_create_options[] = {
 	{.name = "--count",
 	 .value = "N",
@@ -81,8 +101,17 @@ static const struct cli_option vm_run_options[] = {
 	{.name = "--kernel",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
-	 .required = true,
-	 .help = "Linux bzImage, ELF with a PVH entry, or Multiboot kernel"},
+	 .help = "Linux bzImage, ELF with a PVH entry, or Multiboot kernel; needed without --firmware"},
+	{.name = "--firmware",
+	 .value = "uefi|bios|FILE[,vars=FILE]",
+	 .kind = CLI_TEXT,
+	 .help = "boot by firmware, as a PC does: OVMF, SeaBIOS, or an image; vars keeps UEFI's "
+		 "variables"},
+	{.name = "--boot",
+	 .value = "disk|kernel",
+	 .kind = CLI_WORD,
+	 .words = "disk|kernel",
+	 .help = "what the firmware starts (kernel with --kernel, else disk)"},
 	{.name = "--initrd",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
@@ -92,11 +121,9 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_TEXT,
 	 .help = "kernel command line (console=ttyS0 for output)"},
 	{.name = "--cpus",
-	 .value = "N",
-	 .kind = CLI_NUMBER,
-	 .min = 1,
-	 .max = HV_MAX_CPUS,
-	 .help = "virtual CPUs (1)"},
+	 .value = "N[,max=M]",
+	 .kind = CLI_TEXT,
+	 .help = "virtual CPUs (1), and how many it may get while it runs"},
 	{.name = "--memory",
 	 .value = "SIZE[,pages=4k|thp|2m|1g]",
 	 .kind = CLI_TEXT,
@@ -121,6 +148,14 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_NUMBER,
 	 .max = 24,
 	 .help = "how many devices can be attached while it runs, beside those it starts with (4)"},
+	{.name = "--disk",
+	 .value = "PATH[,SETTING,...]",
+	 .kind = CLI_FILE,
+	 .repeat = true,
+	 .help = "a raw image or block device as a virtio disk; settings: ro, direct (past the host's "
+		 "cache), share (without a lock), serial=TEXT, queues=N, iops=N and bps=SIZE (limits "
+		 "per second)"},
+	{.name = "--rng", .help = "give the guest entropy of the host's (virtio-rng)"},
 	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
 	 .value = "restart|exit",
@@ -225,6 +260,9 @@ static const struct cli_option vm_stop_options[] = {
 
 static const struct cli_option vm_save_options[] = {
 	{.name = "--keep", .help = "let the VM go on afterwards: the file is a copy of it"},
+	{.name = "--detach-vfs",
+	 .help = "first take its VFs and devices out, as vm detach does; vm restore --detach puts "
+		 "those it was started with in again"},
 	{0},
 };
 
@@ -366,6 +404,43 @@ const struct cli_command cli_commands[] = {
 		 "A group goes to a VM as a whole, and only when no member of it is held by a host "
 		 "driver. With the address of a device, shows its group alone.",
 	 .examples = EXAMPLES("sluice iommu show", "sluice iommu show 0000:01:10.0")},
+	{.noun = "iommu",
+	 .verb = "audit",
+	 .run = cmd_iommu_audit,
+	 .options = iommu_audit_options,
+	 .summary = "prove from the hardware's tables what devices reach",
+	 .about =
+		 "Follows the tables that the VT-d units use now, and compares: every function of a VM "
+		 "reaches exactly the memory that its VM mapped, nothing of the host or another VM; "
+		 "its interrupts come from its own entries; nothing is left of what was given back; "
+		 "no two owners share a domain. The exit status is 0 only when all of that holds.\n\n"
+		 "Registers are read from /dev/mem, which most kernels allow only when booted with "
+		 "iomem=relaxed, and tables from /proc/kcore. A snapshot holds both, and what the VMs "
+		 "told, and can be audited elsewhere.",
+	 .examples = EXAMPLES("sluice iommu audit", "sluice iommu audit --snapshot host.audit",
+			      "sluice iommu audit --offline host.audit --json")},
+	{.noun = "iommu",
+	 .verb = "dump",
+	 .run = cmd_iommu_dump,
+	 .options = iommu_offline_options,
+	 .summary = "registers, contexts and interrupt entries of the VT-d units",
+	 .about =
+		 "Shows every unit's capabilities in words, every function's context entry and every "
+		 "interrupt remapping entry, from the live tables or a snapshot.",
+	 .examples = EXAMPLES("sluice iommu dump", "sluice iommu dump --offline host.audit")},
+	{.noun = "iommu",
+	 .verb = "walk",
+	 .run = cmd_iommu_walk,
+	 .operand = "ADDRESS",
+	 .operand_kind = CLI_BDF,
+	 .more = "IOVA",
+	 .more_kind = CLI_TEXT,
+	 .options = iommu_offline_options,
+	 .summary = "where an I/O address of a device leads, step by step",
+	 .about =
+		 "Follows one address through the device's page table, entry by entry, as the hardware "
+		 "would. The exit status is 1 when the access would be blocked.",
+	 .examples = EXAMPLES("sluice iommu walk 0000:01:10.0 0x100000")},
 	{.noun = "vm",
 	 .verb = "run",
 	 .run = cmd_vm_run,
@@ -381,6 +456,8 @@ const struct cli_command cli_commands[] = {
 		 "followed by c it sends Ctrl-C to the guest, by q it stops the guest at once, and "
 		 "typed twice it sends itself. The exit status is 0 when the guest powered itself "
 		 "off, and 1 otherwise.\n\n"
+		 "A disk is locked: two VMs that write to one image damage it. When the host runs out "
+		 "of space, writes wait instead of failing (vm stat says so) and go on by themselves.\n\n"
 		 "VFs and devices are prepared for the VM, and given back with their former drivers "
 		 "and settings when it ends.\n\n"
 		 "With an exit port, a value that the guest writes there ends the VM, and the exit "
@@ -391,7 +468,10 @@ const struct cli_command cli_commands[] = {
 			  "console=ttyS0 --vf ens1f0",
 			  "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
 			  "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
-			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M")},
+			  "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
+			  "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
+			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
+			  "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
 	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,
@@ -494,6 +574,21 @@ const struct cli_command cli_commands[] = {
 	 .about = DETACH_ABOUT,
 	 .examples = EXAMPLES("sluice vm detach web ens1f0/2",
 			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
+	{.noun = "vm",
+	 .verb = "cpus",
+	 .run = cmd_vm_cpus,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "N",
+	 .more_kind = CLI_NUMBER,
+	 .options = detach_options,
+	 .summary = "how many CPUs a running VM has",
+	 .about = "Up to what the VM was started for (vm run --cpus N,max=M). CPUs that come are "
+		  "announced; whether they are used is up to the guest (udev, or "
+		  "/sys/devices/system/cpu/cpuN/online). CPUs that shall go are asked for, and the "
+		  "guest lets go of them or not.",
+	 .examples = EXAMPLES("sluice vm cpus web 4", "sluice vm cpus web 1 --timeout 60")},
 	{.noun = "vm",
 	 .verb = "pause",
 	 .run = cmd_vm_pause,

@@ -124,7 +124,10 @@ static void *vcpu_thread(void *opaque)
 	name_thread(vcpu);
 	atomic_store(&vcpu->tid, (int)gettid());
 	while (atomic_load(&vm->end) == HV_END_NONE) {
-		int rc = vm->ops->vcpu_run(vcpu->engine, &exit);
+		int rc = vm->legacy && vcpu->index == 0 ? hv_legacy_enter(vm->legacy, vcpu) : 0;
+
+		if (rc == 0)
+			rc = vm->ops->vcpu_run(vcpu->engine, &exit);
 
 		if (rc < 0) {
 			log_fail(rc, vm->subject, "CPU %u cannot go on: %s%s", vcpu->index,

@@ -23,6 +23,7 @@
 #include "hv-core/hv.h"
 #include "hv-core/ioapic.h"
 #include "hv-core/irq.h"
+#include "hv-core/legacy.h"
 #include "hv-core/mem.h"
 #include "hv-core/timing.h"
 
@@ -56,6 +57,7 @@ struct hv_vm {
 	struct hv_ioapic ioapic;
 	struct hv_region *ioapic_region;
 	struct hv_routes routes;
+	struct hv_legacy *legacy; /* NULL: the machine has no PIC and no PIT */
 
 	pthread_mutex_t device_lock;
 	atomic_int end; /* enum hv_end; set once */

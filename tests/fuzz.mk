@@ -14,6 +14,23 @@ FUZZERS :=
 $(eval $(call fuzzer,state,base))
 state_fuzz_EXTRA := -ljansson
 
+$(eval $(call fuzzer,dmar,iommu base))
 # What a kernel file can be.
 $(foreach t,multiboot bzimage elf vmlinux unpack,$(eval $(call fuzzer,$(t),hv-core base)))
 unpack_fuzz_EXTRA := -lzstd -llzma -llz4 -lz
+
+# A saved VM: the file, and the state in it.
+$(eval $(call fuzzer,vm_file,hv-core base))
+vm_file_fuzz_OBJS := $(O)/cli/vm_file.o
+vm_file_fuzz_EXTRA := -ljansson
+$(eval $(call fuzzer,vm_state,vdev iommu hv-core base))
+vm_state_fuzz_OBJS := $(O)/tests/fakes/fake_engine.o
+vm_state_fuzz_EXTRA := -ljansson -lcmocka -luring
+
+$(eval $(call fuzzer,pagetable,iommu base))
+
+# virtio: the rings, and the registers in front of a disk.
+$(foreach t,virtq virtio_pci,$(eval $(call fuzzer,$(t),vdev base)))
+virtq_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o
+virtio_pci_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o
+$(foreach t,virtq virtio_pci,$(eval $(t)_fuzz_EXTRA := -ljansson -luring -lpthread))
