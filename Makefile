@@ -15,6 +15,7 @@
 #: make bench-iommu  cost of map and unmap by page size
 #: make coverage     lines of iommu/ that its unit tests run (gcov)
 #: make bench-boot   start to first user-space line, beside QEMU, in one run
+#: make bench-blk    random reads from a virtio disk, beside QEMU, in one run
 #: make lint         include direction, headers, format, shellcheck, cppcheck, clang-tidy, man pages
 #: make install | uninstall  [DESTDIR=] [prefix=/usr/local]
 #: make clean        everything but the lab's cache
@@ -190,12 +191,12 @@ coverage:
 		$(patsubst %,build/coverage/tests/%,$(filter iommu/%,$(UNIT_TESTS)))
 	@tests/coverage build/coverage iommu
 
-.PHONY: bench-boot
-bench-boot:
+.PHONY: bench-boot bench-blk
+bench-boot bench-blk:
 	@packaging/deps.sh build lab
 	@$(MAKE) --no-print-directory staged
 	@lab/lab fetch --rig 1
-	@bench/boot.sh
+	@bench/$(@:bench-%=%).sh
 
 lint:
 	@packaging/deps.sh build test lint

@@ -23,7 +23,9 @@ struct vmm_machine {
 	size_t announced;	     /* groups of the config that the engine knows */
 	struct hv_vm *vm;
 	struct vdev_machine *devices;
-	bool restored; /* goes on with config->restore */
+	bool restored;	     /* goes on with config->restore */
+	uint32_t gaps;	     /* its root ports, by number, that nothing is behind */
+	struct state *saved; /* its state, until it is taken over */
 };
 
 /* Everything up to the guest's first instruction. When the guest has ended, `loop` is stopped with
@@ -36,5 +38,7 @@ void vmm_machine_destroy(struct vmm_machine *machine);
 /* Opens a function of a group that was announced and puts it into the machine, in its slot when it
  * had one; device->slot says where it is. */
 int vmm_machine_add_device(struct vmm_machine *machine, struct vmm_device *device);
+/* The same for a disk; its descriptor stays the configuration's. */
+int vmm_machine_add_disk(struct vmm_machine *machine, struct vmm_disk *disk);
 
 #endif

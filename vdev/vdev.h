@@ -37,11 +37,27 @@
 struct vdev_machine;
 struct vdev_vfio;
 
+/* Firmware that boots the machine, in place of hv_boot. With it the VM needs hv_config.legacy, and
+ * starts by hv_boot_firmware. Descriptors stay the caller's; -1 is none. */
+struct vdev_firmware_config {
+	int code_fd; /* UEFI (edk2's OVMF_CODE) or legacy BIOS (SeaBIOS) */
+	const char *code_name;
+	int vars_fd; /* read and write: UEFI's variables */
+	const char *vars_name;
+	int kernel_fd; /* a bzImage that the firmware is to start, instead of looking for a disk */
+	const char *kernel_name;
+	int initrd_fd;
+	const char *initrd_name;
+	const char *cmdline;
+};
+
 struct vdev_machine_config {
 	struct hv_vm *vm;
 	struct loop *loop;
 	struct iommu_domain *domain; /* NULL when nothing is passed through */
-	uint16_t exit_port;	     /* 0: none; a test kernel ends the VM here */
+	const struct vdev_firmware_config *firmware; /* NULL: direct boot */
+	uint16_t exit_port; /* 0: none; here a test kernel ends the VM, which has a test device too
+			     */
 	/* Guest's serial output, called with the device lock held; must not block. */
 	void (*serial_out)(void *opaque, const uint8_t *bytes, size_t len);
 	/* There is room in the receive FIFO again after vdev_serial_in took less than it was given;
@@ -52,8 +68,11 @@ struct vdev_machine_config {
 	void (*ejected)(void *opaque, unsigned slot);
 	void *opaque;
 	void *ejected_opaque;
+	unsigned cpus;	     /* of the VM's, present at first; 0: all, and none come or go */
 	unsigned free_ports; /* empty root ports to make, beyond the devices added before finish */
 	unsigned ports; /* root ports to have at least, as the guest knew them before a reset */
+	uint32_t empty; /* bit n: port n is not filled before finish unless it is named: what a
+			 * saved VM had there is gone */
 };
 
 int vdev_machine_create(const struct vdev_machine_config *config, struct vdev_machine **out);
@@ -172,6 +191,16 @@ const char *vdev_slot_state_name(enum vdev_slot_state state); /* "empty", "attac
  * it is empty. On the loop's thread. */
 int vdev_slot_eject(struct vdev_machine *machine, unsigned slot, unsigned timeout_ms);
 
+/* ---- processors ---- */
+
+/* The guest shall have the VM's first `count` CPUs: it is told of those that come, and asked to let
+ * go of the others. -EINVAL, -ENOTSUP (config->cpus was 0). */
+int vdev_cpus_set(struct vdev_machine *machine, unsigned count);
+/* How many are present, and of how many changes the guest has not heard yet. */
+void vdev_cpus_get(struct vdev_machine *machine, unsigned *present, unsigned *unheard);
+/* Takes back what was asked of the guest. */
+void vdev_cpus_keep(struct vdev_machine *machine);
+
 /* ---- before the guest starts ---- */
 
 /* Assigns bus numbers, windows and BARs; maps RAM into the domain. Then the machine is complete. */
@@ -192,6 +221,8 @@ void vdev_machine_resume(struct vdev_machine *machine);
 /* Whether all devices can be saved; "NAME: reason" in `why` when not, and -ENOTSUP. */
 int vdev_machine_savable(struct vdev_machine *machine, char *why, size_t size);
 int vdev_machine_save(struct vdev_machine *machine, struct state *s);
+/* For vdev_machine_config.empty: what `pci` of a saved state tells of its first `ports` ports. */
+uint32_t vdev_machine_gaps(const struct state *pci, unsigned ports);
 /* Of a machine with the same devices, finished and not yet run: it is quiesced by that. */
 int vdev_machine_load(struct vdev_machine *machine, struct state *s);
 
