@@ -33,6 +33,32 @@ static const struct cli_option host_caps_options[] = {
 	{0},
 };
 
+#define OFFLINE                                                         \
+	{                                                               \
+		.name = "--offline", .value = "FILE", .kind = CLI_FILE, \
+		.help = "look at a snapshot instead of this machine"    \
+	}
+
+static const struct cli_option iommu_audit_options[] = {
+	{.name = "--snapshot",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "also keep what was seen in a file"},
+	OFFLINE,
+	{0},
+};
+
+static const struct cli_option iommu_offline_options[] = {
+	OFFLINE,
+	{0},
+};
+
+#define IRQS_ABOUT                                                                                      \
+	"For every vector of a passed-through device: the host's interrupt, its chip (IR-: remapped), " \
+	"the CPU it goes to, how often it came, and whether the IOMMU posts it into the virtual CPU "   \
+	"without the host, or why not. The entry of the remapping table is shown where registers and "  \
+	"tables can be read (see iommu audit)."
+
 static const struct cli_option vf_create_options[] = {
 	{.name = "--count",
 	 .value = "N",
@@ -81,8 +107,17 @@ static const struct cli_option vm_run_options[] = {
 	{.name = "--kernel",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
-	 .required = true,
-	 .help = "Linux bzImage, ELF with a PVH entry, or Multiboot kernel"},
+	 .help = "Linux bzImage, ELF with a PVH entry, or Multiboot kernel; needed without --firmware"},
+	{.name = "--firmware",
+	 .value = "uefi|bios|FILE[,vars=FILE]",
+	 .kind = CLI_TEXT,
+	 .help = "boot by firmware, as a PC does: OVMF, SeaBIOS, or an image; vars keeps UEFI's "
+		 "variables"},
+	{.name = "--boot",
+	 .value = "disk|kernel",
+	 .kind = CLI_WORD,
+	 .words = "disk|kernel",
+	 .help = "what the firmware starts (kernel with --kernel, else disk)"},
 	{.name = "--initrd",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
@@ -92,11 +127,9 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_TEXT,
 	 .help = "kernel command line (console=ttyS0 for output)"},
 	{.name = "--cpus",
-	 .value = "N",
-	 .kind = CLI_NUMBER,
-	 .min = 1,
-	 .max = HV_MAX_CPUS,
-	 .help = "virtual CPUs (1)"},
+	 .value = "N[,max=M]",
+	 .kind = CLI_TEXT,
+	 .help = "virtual CPUs (1), and how many it may get while it runs"},
 	{.name = "--memory",
 	 .value = "SIZE[,pages=4k|thp|2m|1g]",
 	 .kind = CLI_TEXT,
@@ -155,6 +188,11 @@ static const struct cli_option vm_attach_options[] = {
 	 .kind = CLI_BDF,
 	 .repeat = true,
 	 .help = "a whole PCI function"},
+	{.name = "--disk",
+	 .value = "PATH[,KEY=VALUE,...]",
+	 .kind = CLI_FILE,
+	 .repeat = true,
+	 .help = "a raw image or block device, with settings as for vm run"},
 	{0},
 };
 
@@ -173,6 +211,52 @@ static const struct cli_option detach_options[] = {
 	"for five seconds, stops its driver and turns the slot off; then the device is taken out, " \
 	"and goes back to its former driver and settings. A guest that does not do so in time "     \
 	"keeps the device, and may be asked again."
+
+static const struct cli_option vm_stat_options[] = {
+	{.name = "--exits",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "count all exits for so long, also those that the kernel handles, by the processor's own "
+		 "reasons (root, with tracefs)"},
+	{.name = "--timing",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "count the time that exits and accesses take from now on, or no longer"},
+	{0},
+};
+
+static const struct cli_option vm_top_options[] = {
+	{.name = "--sort",
+	 .value = "cpu|exits|memory|name",
+	 .kind = CLI_WORD,
+	 .words = "cpu|exits|memory|name",
+	 .help = "what comes first (cpu)"},
+	{.name = "--interval",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "how long each look lasts (2)"},
+	{.name = "--once", .help = "one look, then end; so does --json"},
+	{0},
+};
+
+static const struct cli_option vm_trace_options[] = {
+	{.name = "--seconds",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "how long (5)"},
+	{.name = "--output",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "where to write it (standard output)"},
+	{0},
+};
 
 static const struct cli_option vm_stop_options[] = {
 	{.name = "--force", .help = "stop it where it stands, without asking the guest"},
@@ -323,14 +407,87 @@ const struct cli_command cli_commands[] = {
 	{.noun = "iommu",
 	 .verb = "show",
 	 .run = cmd_iommu_show,
+	 .summary = "the VT-d units, as the firmware describes them",
+	 .about =
+		 "Lists the firmware's DMAR table: every unit (DRHD), the devices it stands before, "
+		 "memory that firmware keeps for its own DMA (RMRR), and what is said about device "
+		 "TLBs and NUMA. A table with mistakes is refused, and the mistake named.",
+	 .examples = EXAMPLES("sluice iommu show", "sluice iommu show --json")},
+	{.noun = "iommu",
+	 .verb = "groups",
+	 .run = cmd_iommu_groups,
 	 .operand = "ADDRESS",
 	 .operand_kind = CLI_BDF,
 	 .operand_optional = true,
-	 .summary = "IOMMU groups, their members and drivers",
+	 .summary = "IOMMU groups, their members, drivers and reasons",
 	 .about =
 		 "A group goes to a VM as a whole, and only when no member of it is held by a host "
 		 "driver. With the address of a device, shows its group alone.",
-	 .examples = EXAMPLES("sluice iommu show", "sluice iommu show 0000:01:10.0")},
+	 .examples = EXAMPLES("sluice iommu groups", "sluice iommu groups 0000:01:10.0")},
+	{.noun = "iommu",
+	 .verb = "explain",
+	 .run = cmd_iommu_explain,
+	 .operand = "ADDRESS",
+	 .operand_kind = CLI_BDF,
+	 .summary = "why a device is in its group, and what it can reach",
+	 .about =
+		 "Follows the way from the device to the root and tells of every hop whether it keeps "
+		 "requests apart (ACS), why other devices are in the same group, which VT-d unit "
+		 "stands before the device, and which memory it reaches.",
+	 .examples = EXAMPLES("sluice iommu explain 0000:01:10.0")},
+	{.noun = "iommu",
+	 .verb = "irqs",
+	 .run = cmd_iommu_irqs,
+	 .summary = "interrupts of all devices that VMs have, remapped or posted",
+	 .about = IRQS_ABOUT,
+	 .examples = EXAMPLES("sluice iommu irqs", "sluice iommu irqs --json")},
+	{.noun = "iommu",
+	 .verb = "audit",
+	 .run = cmd_iommu_audit,
+	 .options = iommu_audit_options,
+	 .summary = "prove from the hardware's tables what devices reach",
+	 .about =
+		 "Follows the tables that the VT-d units use now, and compares: every function of a VM "
+		 "reaches exactly the memory that its VM mapped, nothing of the host or another VM; "
+		 "its interrupts come from its own entries; nothing is left of what was given back; "
+		 "no two owners share a domain. The exit status is 0 only when all of that holds.\n\n"
+		 "Registers are read from /dev/mem, which most kernels allow only when booted with "
+		 "iomem=relaxed, and tables from /proc/kcore. A snapshot holds both, and what the VMs "
+		 "told, and can be audited elsewhere.",
+	 .examples = EXAMPLES("sluice iommu audit", "sluice iommu audit --snapshot host.audit",
+			      "sluice iommu audit --offline host.audit --json")},
+	{.noun = "iommu",
+	 .verb = "dump",
+	 .run = cmd_iommu_dump,
+	 .options = iommu_offline_options,
+	 .summary = "registers, contexts and interrupt entries of the VT-d units",
+	 .about =
+		 "Shows every unit's capabilities in words, every function's context entry and every "
+		 "interrupt remapping entry, from the live tables or a snapshot.",
+	 .examples = EXAMPLES("sluice iommu dump", "sluice iommu dump --offline host.audit")},
+	{.noun = "iommu",
+	 .verb = "walk",
+	 .run = cmd_iommu_walk,
+	 .operand = "ADDRESS",
+	 .operand_kind = CLI_BDF,
+	 .more = "IOVA",
+	 .more_kind = CLI_TEXT,
+	 .options = iommu_offline_options,
+	 .summary = "where an I/O address of a device leads, step by step",
+	 .about =
+		 "Follows one address through the device's page table, entry by entry, as the hardware "
+		 "would. The exit status is 1 when the access would be blocked.",
+	 .examples = EXAMPLES("sluice iommu walk 0000:01:10.0 0x100000")},
+	{.noun = "iommu",
+	 .verb = "release",
+	 .run = cmd_iommu_release,
+	 .changes = true,
+	 .summary = "switch off IOMMU units that a killed driver left on",
+	 .about =
+		 "Where Sluice drives a unit itself, a kill -9 leaves it on, with tables that are kept in "
+		 "hugepages until it is off. This switches such units off and gives the hugepages back; "
+		 "the next driver of a unit does the same by itself.",
+	 .examples = EXAMPLES("sluice iommu release --dry-run", "sluice iommu release")},
 	{.noun = "vm",
 	 .verb = "run",
 	 .run = cmd_vm_run,
@@ -360,7 +517,8 @@ const struct cli_command cli_commands[] = {
 			  "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
 			  "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
 			  "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
-			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M")},
+			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
+			  "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
 	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,
@@ -383,12 +541,48 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_vm_stat,
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
+	 .options = vm_stat_options,
 	 .summary = "exits, interrupts and memory of a running VM",
 	 .about =
 		 "Counts since the VM's start (or its last reset): exits by reason and by device, the "
 		 "engine's own numbers, interrupts per vector of each device it was given, and the memory that "
-		 "the VM's process uses beside the guest's RAM.",
-	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json")},
+		 "the VM's process uses beside the guest's RAM.\n\n"
+		 "The path of an interrupt is posted, when the IOMMU may put it into the guest's APIC; "
+		 "remapped, when it comes to the host through the IOMMU and to the guest by an eventfd; host, the "
+		 "same without remapping; or emulated, when it is a level that passes through us.",
+	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json",
+			      "sluice vm stat web --timing on", "sluice vm stat web --exits 5")},
+	{.noun = "vm",
+	 .verb = "top",
+	 .run = cmd_vm_top,
+	 .options = vm_top_options,
+	 .summary = "all VMs that run, and what they use right now",
+	 .about =
+		 "Per VM: CPU time in percent of one CPU, exits per second that came to its process and those "
+		 "that the kernel handled alone, and the memory that is present. On a terminal it "
+		 "goes on until Ctrl-C.",
+	 .examples = EXAMPLES("sluice vm top", "sluice vm top --sort exits --interval 5",
+			      "sluice vm top --once --json")},
+	{.noun = "vm",
+	 .verb = "trace",
+	 .run = cmd_vm_trace,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .options = vm_trace_options,
+	 .summary = "every exit of a running VM for some seconds",
+	 .about =
+		 "Writes the exits that came to the VM's process, each with its CPU, its duration and the device "
+		 "that it met, as JSON that Perfetto (ui.perfetto.dev) and chrome://tracing show. Times "
+		 "are those of the host's monotonic clock, as trace-cmd record -C mono has them.",
+	 .examples = EXAMPLES("sluice vm trace web --seconds 10 --output web.json")},
+	{.noun = "vm",
+	 .verb = "irqs",
+	 .run = cmd_vm_irqs,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "how the interrupts of a VM's devices reach it",
+	 .about = IRQS_ABOUT,
+	 .examples = EXAMPLES("sluice vm irqs web", "sluice vm irqs web --json")},
 	{.noun = "vm",
 	 .verb = "maps",
 	 .run = cmd_vm_maps,
@@ -421,6 +615,7 @@ const struct cli_command cli_commands[] = {
 	 .about = "Plugs each device into a free slot of the VM (vm run --hotplug-ports), in the "
 		  "order given, and stops at the first that cannot be attached.",
 	 .examples = EXAMPLES("sluice vm attach web --vf ens1f0/2:mac=02:00:00:00:00:02",
+			      "sluice vm attach web --disk /srv/data.img,serial=DATA",
 			      "sluice vm attach web --device 0000:02:00.0")},
 	{.noun = "vm",
 	 .verb = "detach",
@@ -432,9 +627,26 @@ const struct cli_command cli_commands[] = {
 	 .more_kind = CLI_VF,
 	 .options = detach_options,
 	 .summary = "take a device from a VM that runs",
-	 .about = DETACH_ABOUT,
-	 .examples = EXAMPLES("sluice vm detach web ens1f0/2",
+	 .about =
+		 "DEVICE is a VF, the address of a whole device, or the path or serial number of a "
+		 "disk.\n\n" DETACH_ABOUT,
+	 .examples = EXAMPLES("sluice vm detach web ens1f0/2", "sluice vm detach web /srv/data.img",
 			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
+	{.noun = "vm",
+	 .verb = "cpus",
+	 .run = cmd_vm_cpus,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "N",
+	 .more_kind = CLI_NUMBER,
+	 .options = detach_options,
+	 .summary = "how many CPUs a running VM has",
+	 .about = "Up to what the VM was started for (vm run --cpus N,max=M). CPUs that come are "
+		  "announced; whether they are used is up to the guest (udev, or "
+		  "/sys/devices/system/cpu/cpuN/online). CPUs that shall go are asked for, and the "
+		  "guest lets go of them or not.",
+	 .examples = EXAMPLES("sluice vm cpus web 4", "sluice vm cpus web 1 --timeout 60")},
 	{.noun = "vm",
 	 .verb = "pause",
 	 .run = cmd_vm_pause,

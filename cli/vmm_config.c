@@ -64,6 +64,7 @@ struct field {
 static const struct field fields[] = {
 	FIELD("name", TEXT, false, name),
 	FIELD("cpus", UNSIGNED, false, cpus),
+	FIELD("max_cpus", UNSIGNED, true, max_cpus),
 	FIELD("pin", PINS, true, pin),
 	FIELD("ram", BYTES, false, ram),
 	FIELD("pages", PAGES, false, pages),
@@ -73,6 +74,8 @@ static const struct field fields[] = {
 	FIELD("cmdline", TEXT, false, cmdline),
 	FIELD("kernel", FILE_FD, true, kernel),
 	FIELD("initrd", FILE_FD, true, initrd),
+	FIELD("firmware", FILE_FD, true, firmware),
+	FIELD("vars", FILE_FD, true, vars),
 	FIELD("restore", FILE_FD, true, restore),
 	FIELD("record", OBJECT, true, record),
 	FIELD("engine_fd", FD, false, engine_fd),
@@ -95,6 +98,8 @@ void vmm_config_init(struct vmm_config *config)
 				      .exit_port = -1,
 				      .kernel.fd = -1,
 				      .initrd.fd = -1,
+				      .firmware.fd = -1,
+				      .vars.fd = -1,
 				      .restore.fd = -1,
 				      .engine_fd = -1,
 				      .container_fd = -1,
@@ -107,19 +112,27 @@ void vmm_config_init(struct vmm_config *config)
 		config->pin[i] = -1;
 }
 
+void vmm_disk_finish(struct vmm_disk *disk)
+{
+	free(disk->file.name);
+	free(disk->serial);
+	disk->file.name = disk->serial = NULL;
+}
+
 void vmm_config_finish(struct vmm_config *config)
 {
 	free(config->name);
 	free(config->cmdline);
 	free(config->kernel.name);
 	free(config->initrd.name);
+	free(config->firmware.name);
+	free(config->vars.name);
 	free(config->restore.name);
 	json_decref(config->record);
 	for (size_t i = 0; i < config->device_count; i++)
 		free(config->devices[i].name);
 	for (size_t i = 0; i < config->disk_count; i++) {
-		free(config->disks[i].file.name);
-		free(config->disks[i].serial);
+		vmm_disk_finish(&config->disks[i]);
 	}
 	vmm_config_init(config);
 }
@@ -130,10 +143,12 @@ static json_t *encode_pins(const struct vmm_config *config)
 {
 	json_t *array = NULL;
 
-	for (unsigned i = 0; i < config->cpus && !array; i++)
+	unsigned cpus = MAX(config->cpus, config->max_cpus);
+
+	for (unsigned i = 0; i < cpus && !array; i++)
 		if (config->pin[i] >= 0)
 			array = json_array();
-	for (unsigned i = 0; array && i < config->cpus; i++)
+	for (unsigned i = 0; array && i < cpus; i++)
 		json_array_append_new(array, json_integer(config->pin[i]));
 	return array;
 }
@@ -162,19 +177,20 @@ static json_t *encode_devices(const struct vmm_config *config)
 	return array;
 }
 
+json_t *vmm_disk_encode(const struct vmm_disk *disk)
+{
+	return json_pack("{s:i,s:s,s:s,s:b,s:i,s:I,s:I}", "fd", disk->file.fd, "name",
+			 disk->file.name, "serial", disk->serial, "read_only", disk->read_only,
+			 "queues", (int)disk->queues, "iops", (json_int_t)disk->iops, "bps",
+			 (json_int_t)disk->bps);
+}
+
 static json_t *encode_disks(const struct vmm_config *config)
 {
 	json_t *array = config->disk_count ? json_array() : NULL;
 
-	for (size_t i = 0; i < config->disk_count; i++) {
-		const struct vmm_disk *disk = &config->disks[i];
-		json_array_append_new(array, json_pack("{s:i,s:s,s:s,s:b,s:i,s:I,s:I}", "fd",
-						       disk->file.fd, "name", disk->file.name,
-						       "serial", disk->serial, "read_only",
-						       disk->read_only, "queues", (int)disk->queues,
-						       "iops", (json_int_t)disk->iops, "bps",
-						       (json_int_t)disk->bps));
-	}
+	for (size_t i = 0; i < config->disk_count; i++)
+		json_array_append_new(array, vmm_disk_encode(&config->disks[i]));
 	return array;
 }
 
@@ -317,7 +333,7 @@ static int decode_devices(const json_t *json, struct vmm_config *config)
 	return 0;
 }
 
-static int decode_disk(const json_t *json, struct vmm_disk *disk)
+int vmm_disk_decode(const json_t *json, struct vmm_disk *disk)
 {
 	const json_t *read_only = json_object_get(json, "read_only");
 	json_int_t queues, iops, bps;
@@ -343,7 +359,7 @@ static int decode_disks(const json_t *json, struct vmm_config *config)
 	if (json_array_size(json) == 0 || json_array_size(json) > VMM_DISKS_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < json_array_size(json) && !err; i++) {
-		err = decode_disk(json_array_get(json, i), &config->disks[i]);
+		err = vmm_disk_decode(json_array_get(json, i), &config->disks[i]);
 		config->disk_count = i + 1;
 	}
 	return err;
@@ -408,9 +424,11 @@ static const char *inconsistent(const struct vmm_config *config)
 		return "name";
 	if (config->cpus < 1 || config->cpus > HV_MAX_CPUS)
 		return "cpus";
+	if (config->max_cpus && (config->max_cpus < config->cpus || config->max_cpus > HV_MAX_CPUS))
+		return "max_cpus";
 	if (config->exit_port == 0 || config->exit_port > 0xfffc)
 		return "exit_port";
-	if (config->kernel.fd < 0 && config->restore.fd < 0)
+	if (config->kernel.fd < 0 && config->restore.fd < 0 && config->firmware.fd < 0)
 		return "kernel";
 	if (config->device_count && config->container_fd < 0)
 		return "container_fd";

@@ -50,11 +50,13 @@ struct vmm_disk {
 	unsigned queues;
 	uint64_t iops, bps; /* 0: no limit */
 	unsigned slot;	    /* of the running VMM, not in the JSON: where the guest found it */
+	bool leaving;	    /* as of a device */
 };
 
 struct vmm_config {
 	char *name;
 	unsigned cpus;
+	unsigned max_cpus;    /* how many it may get while it runs; 0: none come or go */
 	int pin[HV_MAX_CPUS]; /* host CPU, or -1 */
 	uint64_t ram;
 	enum hv_pages pages;
@@ -62,7 +64,8 @@ struct vmm_config {
 	bool restart;  /* on a guest's reset: run again; else end */
 	int exit_port; /* where a test kernel ends the VM with a status; -1: nowhere */
 	char *cmdline;
-	struct vmm_file kernel, initrd;
+	struct vmm_file kernel, initrd;  /* kernel.fd -1: the firmware looks for a disk */
+	struct vmm_file firmware, vars; /* firmware.fd -1: direct boot */
 	struct vmm_file restore; /* a saved VM (vm_file.h), to go on with instead of booting */
 	json_t *record;		 /* how it was asked for, for whoever restores it; or NULL */
 	int engine_fd;		 /* /dev/kvm */
@@ -87,6 +90,11 @@ struct vmm_config {
 void vmm_config_init(struct vmm_config *config);
 /* Frees the texts; the descriptors stay. */
 void vmm_config_finish(struct vmm_config *config);
+
+/* One entry of "disks"; `disk` is to be finished in any case. */
+int vmm_disk_decode(const json_t *json, struct vmm_disk *disk);
+json_t *vmm_disk_encode(const struct vmm_disk *disk);
+void vmm_disk_finish(struct vmm_disk *disk);
 
 /* A new reference, or NULL without memory. */
 json_t *vmm_config_encode(const struct vmm_config *config);

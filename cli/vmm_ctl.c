@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/util.h"
 #include "cli/vmm_hotplug.h"
+#include "cli/vmm_trace.h"
 
 #define DETACH_MAX_MS (24 * 3600 * 1000)
 
@@ -40,18 +41,38 @@ static json_t *devices_of(const struct vmm_ctl *ctl)
 	return array;
 }
 
+static json_t *disks_of(const struct vmm_ctl *ctl)
+{
+	const struct vmm_config *config = ctl->config;
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < config->disk_count; i++) {
+		const struct vmm_disk *disk = &config->disks[i];
+		enum vdev_slot_state state = vdev_slot_state(ctl->machine->devices, disk->slot);
+
+		json_array_append_new(array,
+				      json_pack("{s:s,s:s,s:i,s:s}", "name", disk->file.name,
+						"serial", disk->serial, "slot", (int)disk->slot,
+						"state", vdev_slot_state_name(state)));
+	}
+	return array;
+}
+
 static int method_status(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
+	unsigned cpus, unheard;
 
 	(void)params, (void)error;
+	vdev_cpus_get(ctl->machine->devices, &cpus, &unheard);
 	*result = json_pack(
-		"{s:s,s:s,s:i,s:I,s:i,s:i,s:I,s:s,s:b,s:o,s:I}", "name", ctl->config->name, "state",
-		vmm_life_state(ctl->life), "pid", (int)getpid(), "since", (json_int_t)ctl->since,
-		"resets", (int)ctl->resets, "cpus", (int)ctl->config->cpus, "ram",
+		"{s:s,s:s,s:i,s:I,s:i,s:i,s:i,s:i,s:I,s:s,s:b,s:o,s:o,s:I}", "name",
+		ctl->config->name, "state", vmm_life_state(ctl->life), "pid", (int)getpid(),
+		"since", (json_int_t)ctl->since, "resets", (int)ctl->resets, "cpus", (int)cpus,
+		"max_cpus", (int)hv_vm_cpus(ctl->machine->vm), "cpus_unheard", (int)unheard, "ram",
 		(json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
-		"container", ctl->config->container_fd >= 0, "devices", devices_of(ctl),
-		"events_missed",
+		"container", ctl->config->container_fd >= 0, "devices", devices_of(ctl), "disks",
+		disks_of(ctl), "events_missed",
 		(json_int_t)(vmm_events_lost(ctl->events) + rpc_server_missed(ctl->server)));
 	return *result ? 0 : -ENOMEM;
 }
@@ -82,7 +103,7 @@ static json_t *engine_numbers(struct hv_vm *vm, int cpu)
 
 static void stat_cpus(struct hv_vm *vm, json_t *result)
 {
-	uint64_t sum[HV_EXIT_COUNT] = {0}, total = 0;
+	uint64_t sum[HV_EXIT_COUNT] = {0}, ns[HV_EXIT_COUNT] = {0}, total = 0;
 	json_t *cpus = json_array();
 
 	for (unsigned cpu = 0; cpu < hv_vm_cpus(vm); cpu++) {
@@ -94,11 +115,13 @@ static void stat_cpus(struct hv_vm *vm, json_t *result)
 						exit_counts(stat.exits), "engine",
 						engine_numbers(vm, (int)cpu)));
 		for (int r = 0; r < HV_EXIT_COUNT; r++)
-			sum[r] += stat.exits[r];
+			sum[r] += stat.exits[r], ns[r] += stat.ns[r];
 		total += stat.total;
 	}
 	json_object_set_new(result, "cpus", cpus);
 	json_object_set_new(result, "exits", exit_counts(sum));
+	json_object_set_new(result, "timing", json_boolean(hv_timing_get(vm)));
+	json_object_set_new(result, "exits_ns", exit_counts(ns));
 	json_object_set_new(result, "total", number(total));
 	json_object_set_new(result, "engine", engine_numbers(vm, -1));
 }
@@ -114,10 +137,11 @@ static json_t *stat_regions(struct hv_vm *vm)
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(
 			array,
-			json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "name", regions[i].name, "space",
+			json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o}", "name", regions[i].name, "space",
 				  regions[i].space == HV_PIO ? "io" : "mmio", "base",
 				  number(regions[i].base), "size", number(regions[i].size), "reads",
-				  number(regions[i].reads), "writes", number(regions[i].writes)));
+				  number(regions[i].reads), "writes", number(regions[i].writes),
+				  "ns", number(regions[i].ns)));
 	free(regions);
 	return array;
 }
@@ -310,6 +334,23 @@ static int refuse_while_saving(const struct vmm_ctl *ctl, char error[RPC_ERROR_T
 	return -EBUSY;
 }
 
+static int attach_disk(const struct vmm_ctl *ctl, const json_t *json, unsigned *slot)
+{
+	struct vmm_disk disk = {.file.fd = -1};
+	int fd = rpc_server_take_fd(ctl->server);
+	int err = fd < 0 ? -EINVAL : vmm_disk_decode(json, &disk);
+
+	disk.file.fd = fd; /* "fd" was its number on the other side */
+	if (!err)
+		err = vmm_hotplug_attach_disk(ctl->machine, &disk);
+	*slot = disk.slot;
+	if (!err)
+		return 0;
+	vmm_disk_finish(&disk);
+	io_close(&fd);
+	return err;
+}
+
 static int method_attach(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	int busy = refuse_while_saving(opaque, error);
@@ -317,8 +358,9 @@ static int method_attach(void *opaque, const json_t *params, json_t **result, ch
 	if (busy)
 		return busy;
 	struct vmm_hotplug_files files = {.group = -1, .container = -1};
+	const json_t *disk = json_object_get(params, "disk");
 	unsigned slot = 0;
-	int err = attach(opaque, params, &files, &slot);
+	int err = disk ? attach_disk(opaque, disk, &slot) : attach(opaque, params, &files, &slot);
 
 	io_close(&files.group);
 	io_close(&files.container);
@@ -331,18 +373,45 @@ static int method_detach(void *opaque, const json_t *params, json_t **result, ch
 {
 	const struct vmm_ctl *ctl = opaque;
 	const char *text = json_string_value(json_object_get(params, "bdf"));
+	const char *disk = json_string_value(json_object_get(params, "disk"));
 	json_int_t timeout = json_integer_value(json_object_get(params, "timeout"));
 	struct bdf bdf;
+	int err;
 
-	if (!text || bdf_parse(text, &bdf) || timeout < 1 || timeout > DETACH_MAX_MS)
+	if (!text == !disk || (text && bdf_parse(text, &bdf)) || timeout < 1 ||
+	    timeout > DETACH_MAX_MS)
 		return -EINVAL;
 	if (refuse_while_saving(ctl, error))
 		return -EBUSY;
-	int err = vmm_hotplug_detach(ctl->machine, bdf, (unsigned)timeout);
+	if (disk)
+		err = vmm_hotplug_detach_disk(ctl->machine, disk, (unsigned)timeout);
+	else
+		err = vmm_hotplug_detach(ctl->machine, bdf, (unsigned)timeout);
 	if (err == -ENOENT)
-		snprintf(error, RPC_ERROR_TEXT, "the VM does not have %s", text);
+		snprintf(error, RPC_ERROR_TEXT, "the VM does not have %s", disk ? disk : text);
 	if (!err)
 		*result = json_pack("{s:s}", "state", vdev_slot_state_name(VDEV_SLOT_PENDING));
+	return err;
+}
+
+static int method_cpus(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	struct vdev_machine *devices = ((const struct vmm_ctl *)opaque)->machine->devices;
+	const json_t *json = json_object_get(params, "count");
+	json_int_t count = json_integer_value(json);
+
+	(void)result;
+	if (!json) {
+		vdev_cpus_keep(devices);
+		return 0;
+	}
+	int err = count < 1 || count > HV_MAX_CPUS ? -EINVAL
+						   : vdev_cpus_set(devices, (unsigned)count);
+	if (err == -ENOTSUP)
+		snprintf(error, RPC_ERROR_TEXT, "its CPUs are fixed; start it with --cpus N,max=M");
+	else if (err == -EINVAL)
+		snprintf(error, RPC_ERROR_TEXT, "it can have 1 to %u",
+			 hv_vm_cpus(((const struct vmm_ctl *)opaque)->machine->vm));
 	return err;
 }
 
@@ -430,8 +499,9 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"status", method_status, ""},
 	{"stat", method_stat, ""},
 	{"maps", method_maps, ""},
-	{"attach", method_attach, "name bdf group files"},
-	{"detach", method_detach, "bdf timeout"},
+	{"attach", method_attach, "name? bdf? group? files? disk?"},
+	{"detach", method_detach, "bdf? disk? timeout"},
+	{"cpus", method_cpus, "count?"},
 	{"power-button", method_power_button, ""},
 	{"quit", method_quit, "saved?"},
 	{"pause", method_pause, ""},
@@ -440,5 +510,8 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"save", method_save, "keep?"},
 	{"save-status", method_save_status, ""},
 	{"subscribe", method_subscribe, ""},
+	{"timing", vmm_method_timing, "on"},
+	{"trace", vmm_method_trace, "events"},
+	{"trace-read", vmm_method_trace_read, ""},
 	{0},
 };

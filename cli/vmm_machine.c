@@ -44,12 +44,13 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.name = config->name,
 		.engine = &hv_engine_kvm,
 		.engine_fd = config->engine_fd,
-		.cpus = config->cpus,
+		.cpus = MAX(config->cpus, config->max_cpus),
 		.pin = config->pin,
 		.ram = config->ram,
 		.pages = config->pages,
 		.iova = info->usable,
 		.iova_count = info->usable_count,
+		.legacy = config->firmware.fd >= 0 ? m->loop : NULL,
 		.ram_file = m->restored ? &saved : NULL,
 	};
 
@@ -103,7 +104,7 @@ int vmm_machine_add_device(struct vmm_machine *m, struct vmm_device *device)
 }
 
 /* The machine may be built again: it gets a descriptor of its own, under the same lock. */
-static int add_disk(struct vmm_machine *m, struct vmm_disk *disk)
+int vmm_machine_add_disk(struct vmm_machine *m, struct vmm_disk *disk)
 {
 	char name[80];
 	const char *base = strrchr(disk->file.name, '/');
@@ -136,16 +137,30 @@ static int finish_devices(struct vmm_machine *m)
 
 static int create_devices(struct vmm_machine *m)
 {
+	const struct vmm_config *c = m->config;
+	const struct vdev_firmware_config firmware = {
+		.code_fd = c->firmware.fd,
+		.code_name = c->firmware.name,
+		.vars_fd = c->vars.fd,
+		.vars_name = c->vars.name,
+		.kernel_fd = c->kernel.fd,
+		.kernel_name = c->kernel.name,
+		.initrd_fd = c->initrd.fd,
+		.initrd_name = c->initrd.name,
+		.cmdline = c->cmdline,
+	};
 	const struct vdev_machine_config config = {
 		.vm = m->vm,
 		.loop = m->loop,
 		.domain = m->domain,
+		.firmware = c->firmware.fd >= 0 ? &firmware : NULL,
 		.exit_port = m->config->exit_port < 0 ? 0 : (uint16_t)m->config->exit_port,
 		.serial_out = vmm_console_out,
 		.serial_room = vmm_console_room,
 		.opaque = m->console,
 		.ejected = vmm_hotplug_ejected,
 		.ejected_opaque = m,
+		.cpus = m->config->max_cpus ? m->config->cpus : 0,
 		.free_ports = m->config->ports ? 0 : m->config->hotplug_ports,
 		.ports = m->config->ports,
 		.empty = m->gaps,
@@ -155,7 +170,7 @@ static int create_devices(struct vmm_machine *m)
 	for (size_t i = 0; i < m->config->device_count && !err; i++)
 		err = vmm_machine_add_device(m, &m->config->devices[i]);
 	for (size_t i = 0; i < m->config->disk_count && !err; i++)
-		err = add_disk(m, &m->config->disks[i]);
+		err = vmm_machine_add_disk(m, &m->config->disks[i]);
 	if (!err && m->config->rng)
 		err = vdev_rng_add(m->devices);
 	return err ? err : finish_devices(m);
@@ -164,6 +179,9 @@ static int create_devices(struct vmm_machine *m)
 static int load(struct vmm_machine *m)
 {
 	const struct vmm_config *config = m->config;
+
+	if (config->firmware.fd >= 0)
+		return hv_boot_firmware(m->vm);
 	const struct hv_boot_config boot = {
 		.kernel_fd = config->kernel.fd,
 		.kernel_name = config->kernel.name,

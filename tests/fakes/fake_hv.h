@@ -16,6 +16,7 @@
 #include "tests/fakes/fake_log.h"
 
 #define FAKE_REGIONS 64
+#define FAKE_CPUS    8
 #define FAKE_SLOTS   32
 #define FAKE_ROUTES  4096
 
@@ -46,6 +47,7 @@ struct hv_vm {
 	void (*eoi[HV_IOAPIC_PINS])(void *opaque);
 	void *eoi_opaque[HV_IOAPIC_PINS];
 	enum hv_end end;
+	const char *event; /* the last one */
 	int locked;
 	unsigned msi_count;  /* sent without a route */
 	struct hv_msi msi;   /* the last one */
