@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
-#include "hv-core/xxh64.h"
+#include "base/xxh64.h"
 
 #define CONFIG_MAX (1 * MIB)
 #define STATE_MAX  (64 * MIB)
@@ -69,7 +69,7 @@ static bool is_zero(const void *bytes, size_t len)
 
 static uint64_t sum_of(const void *bytes, size_t len)
 {
-	return hv_xxh64(bytes, len, 0);
+	return xxh64(bytes, len, 0);
 }
 
 /* Zero stands for "nothing but zeroes". */

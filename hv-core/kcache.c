@@ -20,7 +20,7 @@
 
 #include "base/io.h"
 #include "base/util.h"
-#include "hv-core/xxh64.h"
+#include "base/xxh64.h"
 
 /* The last byte is the version of the format. */
 #define MAGIC	    UINT64_C(0x534c554943454b02)
@@ -51,7 +51,7 @@ _Static_assert(sizeof(struct header) == 120, "no padding: the header is summed a
 
 static uint64_t header_sum(const struct header *header)
 {
-	return hv_xxh64(header, offsetof(struct header, header_sum), 0);
+	return xxh64(header, offsetof(struct header, header_sum), 0);
 }
 
 static uint64_t reloc_count(const uint32_t relocs[HV_RELOC_KINDS])
@@ -93,7 +93,7 @@ int hv_kcache_key(int kernel_fd, struct hv_kcache_key *key)
 
 void hv_kcache_name(const struct hv_kcache_key *key, char name[HV_KCACHE_NAME])
 {
-	snprintf(name, HV_KCACHE_NAME, PREFIX "%016" PRIx64, hv_xxh64(key, sizeof(*key), MAGIC));
+	snprintf(name, HV_KCACHE_NAME, PREFIX "%016" PRIx64, xxh64(key, sizeof(*key), MAGIC));
 }
 
 /* ---- reading ---- */
@@ -130,7 +130,7 @@ static int read_tables(int fd, const struct header *header, struct hv_vmlinux *o
 	if (!tables)
 		return -ENOMEM;
 	err = io_pread_full(fd, tables, size, sizeof(*header));
-	if (err == 0 && hv_xxh64(tables, size, 0) != header->table_sum)
+	if (err == 0 && xxh64(tables, size, 0) != header->table_sum)
 		err = -EBADMSG;
 	if (err == 0)
 		err = split_tables(header, tables, out);
@@ -237,7 +237,7 @@ static void *read_chunks(void *opaque)
 		if (err < 0)
 			atomic_store(&r->err, err == -EPIPE ? -EBADMSG : err);
 		else
-			atomic_fetch_add(&r->sum, hv_xxh64(to, chunk.len, number));
+			atomic_fetch_add(&r->sum, xxh64(to, chunk.len, number));
 	}
 	return NULL;
 }
@@ -279,8 +279,7 @@ static uint64_t sum_data(const struct hv_vmlinux *image)
 		const struct hv_vmlinux_extent *extent = &image->extent[i];
 
 		for (uint64_t done = 0; done < extent->len; done += CHUNK)
-			sum += hv_xxh64(extent->data + done, MIN(CHUNK, extent->len - done),
-					number++);
+			sum += xxh64(extent->data + done, MIN(CHUNK, extent->len - done), number++);
 	}
 	return sum;
 }
@@ -311,7 +310,7 @@ static uint8_t *encode(const struct hv_kcache_key *key, const struct hv_vmlinux 
 	}
 	if (reloc_count(header.relocs))
 		memcpy(at, image->reloc, reloc_count(header.relocs) * sizeof(*image->reloc));
-	header.table_sum = hv_xxh64(head + sizeof(header), table_size(&header), 0);
+	header.table_sum = xxh64(head + sizeof(header), table_size(&header), 0);
 	header.data_sum = sum_data(image);
 	header.header_sum = header_sum(&header);
 	memcpy(head, &header, sizeof(header));

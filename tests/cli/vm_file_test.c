@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "base/xxh64.h"
 #include "cli/vm_file.h"
-#include "hv-core/xxh64.h"
 
 #define LOW  (6 * MIB)
 #define HIGH (3 * MIB + 8 * KIB)
@@ -199,7 +199,7 @@ static void bad_header(void **state)
 /* A header that somebody made, with a checksum that fits. */
 static void forge(struct vm_file_header h)
 {
-	h.sum = hv_xxh64(&h, offsetof(struct vm_file_header, sum), 0);
+	h.sum = xxh64(&h, offsetof(struct vm_file_header, sum), 0);
 	assert_int_equal(pwrite(f.fd, &h, sizeof(h), 0), sizeof(h));
 }
 

@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/xxh64.h"
 #include "cli/vm_file.h"
-#include "hv-core/xxh64.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void fit(struct vm_file_part *part, const uint8_t *bytes, size_t size)
 {
 	if (part->offset <= size && part->size <= size - part->offset)
-		part->sum = hv_xxh64(bytes + part->offset, part->size, 0);
+		part->sum = xxh64(bytes + part->offset, part->size, 0);
 }
 
 static void read_all(int fd)
@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fit(&h.config, bytes, total);
 	fit(&h.state, bytes, total);
 	if (!(data[0] & 2))
-		h.sum = hv_xxh64(&h, offsetof(struct vm_file_header, sum), 0);
+		h.sum = xxh64(&h, offsetof(struct vm_file_header, sum), 0);
 	memcpy(bytes, &h, HEAD);
 	if (write(fd, bytes, total) != (ssize_t)total)
 		abort();

@@ -6,12 +6,12 @@
  * For finding damage, not malice. Written out here because it is sixty lines, and fast even where
  * the host's own CPU is emulated: one multiplication per eight bytes and no vector instruction.
  */
-#ifndef HV_CORE_XXH64_H
-#define HV_CORE_XXH64_H
+#ifndef BASE_XXH64_H
+#define BASE_XXH64_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-uint64_t hv_xxh64(const void *data, size_t len, uint64_t seed);
+uint64_t xxh64(const void *data, size_t len, uint64_t seed);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* xxh64: four lanes over stripes of 32 bytes, then the rest, then the avalanche. */
-#include "hv-core/xxh64.h"
+#include "base/xxh64.h"
 
 #include <string.h>
 
@@ -55,7 +55,7 @@ static uint64_t stripes(const uint8_t **at, size_t *left, uint64_t seed)
 	return merge(merge(merge(merge(acc, a), b), c), d);
 }
 
-uint64_t hv_xxh64(const void *data, size_t len, uint64_t seed)
+uint64_t xxh64(const void *data, size_t len, uint64_t seed)
 {
 	const uint8_t *at = data;
 	size_t left = len;
