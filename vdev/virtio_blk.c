@@ -456,7 +456,7 @@ static void learn(struct blk *blk, uint64_t now)
  * others now and then, with a kick to itself. */
 static void run(struct blk *blk)
 {
-	uint64_t begin = now_ns(), busy = begin, now = begin;
+	uint64_t begin = now_ns(), busy = begin, now;
 
 	if (!blk->live) /* an event of the time before the stop */
 		return;
