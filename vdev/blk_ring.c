@@ -168,6 +168,8 @@ void vdev_blk_ring_submit(struct vdev_blk_ring *ring)
 {
 	int n;
 
+	if (!io_uring_sq_ready(&ring->uring))
+		return;
 	do
 		n = io_uring_submit(&ring->uring);
 	while (n == -EINTR || n == -EAGAIN || n == -EBUSY);
@@ -208,18 +210,17 @@ static bool go_on(struct vdev_blk_ring *ring, struct vdev_blk_io *io, int *res)
 	return true;
 }
 
-void vdev_blk_ring_reap(struct vdev_blk_ring *ring,
-			void (*fn)(void *opaque, struct vdev_blk_io *io, int err), void *opaque)
+unsigned vdev_blk_ring_reap(struct vdev_blk_ring *ring,
+			    void (*fn)(void *opaque, struct vdev_blk_io *io, int err), void *opaque)
 {
 	struct io_uring_cqe *cqe;
-	uint64_t count;
-	ssize_t n = read(ring->eventfd, &count, sizeof(count));
+	unsigned seen = 0;
 
-	(void)n; /* the queue tells, not the count */
 	while (!io_uring_peek_cqe(&ring->uring, &cqe)) {
 		struct vdev_blk_io *io = io_uring_cqe_get_data(cqe);
 		int res = cqe->res;
 
+		seen++;
 		io_uring_cqe_seen(&ring->uring, cqe);
 		if (go_on(ring, io, &res))
 			continue;
@@ -229,6 +230,7 @@ void vdev_blk_ring_reap(struct vdev_blk_ring *ring,
 		fn(opaque, io, res);
 	}
 	vdev_blk_ring_submit(ring);
+	return seen;
 }
 
 void vdev_blk_ring_wait(struct vdev_blk_ring *ring)

@@ -41,14 +41,15 @@ int vdev_blk_ring_create(const char *name, int fd, unsigned entries, struct vdev
 /* With nothing under way; accepts NULL. */
 void vdev_blk_ring_destroy(struct vdev_blk_ring *ring);
 
-/* Readable when there is something to reap. */
+/* Readable when something came to be reaped; who listens reads it. */
 int vdev_blk_ring_eventfd(const struct vdev_blk_ring *ring);
 void vdev_blk_ring_queue(struct vdev_blk_ring *ring, struct vdev_blk_io *io);
 void vdev_blk_ring_submit(struct vdev_blk_ring *ring);
-/* fn may queue; what it queues is submitted. err: 0 or negative errno; -EIO also for the end of the
- * file within the operation. */
-void vdev_blk_ring_reap(struct vdev_blk_ring *ring,
-			void (*fn)(void *opaque, struct vdev_blk_io *io, int err), void *opaque);
+/* Returns how many results there were. fn may queue; what it queues is submitted. err: 0 or
+ * negative errno; -EIO also for the end of the file within the operation. */
+unsigned vdev_blk_ring_reap(struct vdev_blk_ring *ring,
+			    void (*fn)(void *opaque, struct vdev_blk_io *io, int err),
+			    void *opaque);
 /* Until there is something to reap. */
 void vdev_blk_ring_wait(struct vdev_blk_ring *ring);
 

@@ -22,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
@@ -37,6 +38,9 @@
 #define BLK_IOVS     VDEV_VIRTQ_IOVS(BLK_SEGMENTS + 2)
 #define ZEROES_MAX   (1u << 22) /* sectors in one discard or write-zeroes: 2 GiB */
 #define RETRY_MS     5000u
+#define POLL_MIN_NS  4000u
+#define POLL_MAX_NS  100000u
+#define RUN_MAX_NS   2000000u
 
 struct request {
 	struct vdev_blk_io io;
@@ -73,6 +77,8 @@ struct blk {
 	bool writeback;	 /* a write is done when the host's cache has it */
 	bool told_space; /* said so; nothing came back since */
 	bool starved[VDEV_VIRTIO_QUEUES];
+	bool live;	      /* between start and stop: only then rings are looked at */
+	uint64_t slept, poll; /* when it last began to wait for events; how long it looks before */
 };
 
 static struct blk *blk_of(struct vdev_virtio *dev)
@@ -376,7 +382,7 @@ static int take_one(struct blk *blk, unsigned queue)
 	return 1;
 }
 
-static void serve(struct blk *blk);
+static void run(struct blk *blk);
 
 static void pause_over(void *opaque, uint32_t events)
 {
@@ -384,11 +390,10 @@ static void pause_over(void *opaque, uint32_t events)
 
 	(void)events;
 	blk->pause = NULL; /* it removed itself */
-	serve(blk);
-	notify_all(blk);
+	run(blk);
 }
 
-/* True when a request may begin now; else something will call serve. */
+/* True when a request may begin now; else something will call run. */
 static bool may_begin(struct blk *blk)
 {
 	uint64_t wait = vdev_blk_limit_wait(&blk->limit, now_ns());
@@ -402,48 +407,94 @@ static bool may_begin(struct blk *blk)
 	return !wait;
 }
 
-static void serve_queue(struct blk *blk, unsigned queue)
+/* Every enabled queue until it is empty, or nothing may begin. Returns how many were taken. */
+static unsigned take_all(struct blk *blk)
 {
-	struct vdev_virtq *q = &blk->virtio.queue[queue].vq;
+	unsigned taken = 0;
 
-	blk->starved[queue] = false;
-	do {
-		vdev_virtq_kick_off(q);
-		do {
-			if (!may_begin(blk)) {
-				blk->starved[queue] = true;
-				return;
-			}
-		} while (take_one(blk, queue) > 0);
-	} while (vdev_virtq_kick_on(q));
+	for (unsigned i = 0; i < blk->virtio.queues; i++) {
+		struct vdev_virtio_queue *queue = &blk->virtio.queue[i];
+
+		blk->starved[i] = false;
+		if (!queue->enabled)
+			continue;
+		vdev_virtq_kick_off(&queue->vq);
+		while (vdev_virtq_pending(&queue->vq) && !blk->starved[i]) {
+			if (!may_begin(blk))
+				blk->starved[i] = true;
+			else if (take_one(blk, i) > 0)
+				taken++;
+		}
+	}
+	return taken;
 }
 
-/* What had to stay in the rings. */
-static void serve(struct blk *blk)
+/* Asks for kicks again where one would help; true when something came too early for one. */
+static bool kicks_on(struct blk *blk)
 {
+	bool more = false;
+
 	for (unsigned i = 0; i < blk->virtio.queues; i++)
-		if (blk->starved[i])
-			serve_queue(blk, i);
-	vdev_blk_ring_submit(blk->ring);
+		if (blk->virtio.queue[i].enabled && !blk->starved[i])
+			more |= vdev_virtq_kick_on(&blk->virtio.queue[i].vq);
+	return more;
+}
+
+/* A kick costs the guest an exit and us a wake-up. Where the last pause was a short one, the next
+ * work is waited for by looking, as long as that pause; where it was not, less and less. */
+static void learn(struct blk *blk, uint64_t now)
+{
+	if (now - blk->slept < POLL_MAX_NS)
+		blk->poll = MIN(MAX(2 * blk->poll, POLL_MIN_NS), POLL_MAX_NS);
+	else
+		blk->poll /= 2;
+	if (blk->poll < POLL_MIN_NS)
+		blk->poll = 0;
+}
+
+/* The data path: takes, submits, answers, until nothing comes for a while. It leaves its thread to
+ * others now and then, with a kick to itself. */
+static void run(struct blk *blk)
+{
+	uint64_t begin = now_ns(), busy = begin, now;
+
+	if (!blk->live) /* an event of the time before the stop */
+		return;
+	learn(blk, begin);
+	do {
+		do {
+			unsigned done = take_all(blk);
+
+			vdev_blk_ring_submit(blk->ring);
+			done += vdev_blk_ring_reap(blk->ring, finished, blk);
+			notify_all(blk);
+			now = now_ns();
+			busy = done ? now : busy;
+			if (now - begin > RUN_MAX_NS) {
+				vdev_virtio_kick_self(&blk->virtio, 0);
+				blk->slept = now;
+				return;
+			}
+		} while (now - busy < blk->poll);
+	} while (kicks_on(blk));
+	blk->slept = now;
 }
 
 static void blk_kick(struct vdev_virtio *dev, unsigned queue)
 {
-	struct blk *blk = blk_of(dev);
-
-	serve_queue(blk, queue);
-	vdev_blk_ring_submit(blk->ring);
-	vdev_virtq_notify(&dev->queue[queue].vq); /* for what was answered at once */
+	(void)queue; /* all of them are looked at */
+	run(blk_of(dev));
 }
 
 static void on_completed(void *opaque, uint32_t events)
 {
 	struct blk *blk = opaque;
+	uint64_t count;
 
 	(void)events;
-	vdev_blk_ring_reap(blk->ring, finished, blk);
-	serve(blk);
-	notify_all(blk);
+	ssize_t n = read(vdev_blk_ring_eventfd(blk->ring), &count, sizeof(count));
+	(void)n; /* the ring tells, not the count */
+	run(blk);
 }
 
 /* ---- start, stop, reset ---- */
@@ -462,6 +513,7 @@ static void start_here(void *opaque)
 
 	blk->writeback = wants_writeback(&blk->virtio, blk);
 	memset(blk->starved, 0, sizeof(blk->starved));
+	blk->live = true;
 	retry_held(blk);
 }
 
@@ -476,6 +528,7 @@ static void stop_here(void *opaque)
 {
 	struct blk *blk = opaque;
 
+	blk->live = false;
 	loop_remove(blk->pause);
 	loop_remove(blk->retry);
 	blk->pause = NULL;

@@ -373,6 +373,36 @@ static void test_limit(void **state)
 	tear_down(rig);
 }
 
+/* Standing still means that nothing is taken from the ring either, whatever is still due. */
+static void test_quiesce(void **state)
+{
+	const struct vdev_disk_config config = {.iops = 20};
+	struct rig *rig = set_up(&config, 0);
+	unsigned done = 0;
+	uint32_t written;
+
+	(void)state;
+	guest_bring_up(&rig->g, V1, 1);
+	for (unsigned n = 0; n < 5; n++)
+		put_request(rig, 0, n, VIRTIO_BLK_T_IN, n, BUFFER + 512 * n, 512);
+	guest_kick(&rig->g, 0);
+	assert_true(guest_wait(&rig->g, 0, &written) >= 0);
+	hv_device_lock(rig->g.vm);
+	assert_int_equal(rig->fn->ops->quiesce(rig->fn), 0);
+	hv_device_unlock(rig->g.vm);
+	while (guest_ring_get(&rig->g.ring[0], &written) >= 0)
+		done++;
+	assert_true(done < 4);
+	usleep(300000);
+	assert_int_equal(guest_ring_get(&rig->g.ring[0], &written), -1);
+	hv_device_lock(rig->g.vm);
+	rig->fn->ops->resume(rig->fn);
+	hv_device_unlock(rig->g.vm);
+	for (; done < 4; done++)
+		assert_true(guest_wait(&rig->g, 0, &written) >= 0);
+	tear_down(rig);
+}
+
 static struct vdev_disk_stat stat_of(struct rig *rig)
 {
 	struct vdev_disk_stat stat;
@@ -490,8 +520,8 @@ int main(void)
 		cmocka_unit_test(test_malformed),  cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_discard),	   cmocka_unit_test(test_many),
 		cmocka_unit_test(test_reset_busy), cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_no_space),   cmocka_unit_test(test_stat),
-		cmocka_unit_test(test_bad_files),
+		cmocka_unit_test(test_quiesce),	   cmocka_unit_test(test_no_space),
+		cmocka_unit_test(test_stat),	   cmocka_unit_test(test_bad_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
