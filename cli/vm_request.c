@@ -172,9 +172,10 @@ static int parse_boot(const struct cli_args *args, struct vm_request *r, char *w
 
 	if (err)
 		return err;
-	if (firmware && r->max_cpus > r->cpus) {
-		snprintf(why, VF_SPEC_WHY,
-			 "--cpus with max= needs a kernel; firmware's tables name a fixed number");
+	if (firmware && r->max_cpus) {
+		snprintf(
+			why, VF_SPEC_WHY,
+			"with --firmware, CPUs cannot come and go: its tables name a fixed number");
 		return -EINVAL;
 	}
 	if (!firmware && !strcmp(boot, "disk")) {
@@ -249,9 +250,9 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 			args->operand, VMM_NAME_MAX - 1);
 	if (args->operand)
 		vm_request_set_name(r, args->operand);
-	int err = parse_boot(args, r, why);
+	int err = parse_machine(args, r, why);
 	if (!err)
-		err = parse_machine(args, r, why);
+		err = parse_boot(args, r, why);
 	if (!err)
 		err = parse_picks(args, r, why);
 	return err ? log_fail(err, r->subject, "%s", why) : parse_disks(args, r);

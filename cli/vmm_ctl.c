@@ -325,6 +325,15 @@ static int attach(const struct vmm_ctl *ctl, const json_t *params, struct vmm_ho
 	return err;
 }
 
+/* What is being saved must not change under the writer's hands. */
+static int refuse_while_saving(const struct vmm_ctl *ctl, char error[RPC_ERROR_TEXT])
+{
+	if (strcmp(vmm_life_state(ctl->life), "saving") != 0)
+		return 0;
+	snprintf(error, RPC_ERROR_TEXT, "it is being saved; try again when that is done");
+	return -EBUSY;
+}
+
 static int attach_disk(const struct vmm_ctl *ctl, const json_t *json, unsigned *slot)
 {
 	struct vmm_disk disk = {.file.fd = -1};
@@ -340,15 +349,6 @@ static int attach_disk(const struct vmm_ctl *ctl, const json_t *json, unsigned *
 	vmm_disk_finish(&disk);
 	io_close(&fd);
 	return err;
-}
-
-/* What is being saved must not change under the writer's hands. */
-static int refuse_while_saving(const struct vmm_ctl *ctl, char error[RPC_ERROR_TEXT])
-{
-	if (strcmp(vmm_life_state(ctl->life), "saving") != 0)
-		return 0;
-	snprintf(error, RPC_ERROR_TEXT, "it is being saved; try again when that is done");
-	return -EBUSY;
 }
 
 static int method_attach(void *opaque, const json_t *params, json_t **result, char *error)
@@ -511,7 +511,7 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"save-status", method_save_status, ""},
 	{"subscribe", method_subscribe, ""},
 	{"timing", vmm_method_timing, "on"},
-	{"trace", vmm_method_trace, "events?"},
+	{"trace", vmm_method_trace, "events"},
 	{"trace-read", vmm_method_trace_read, ""},
 	{0},
 };

@@ -163,6 +163,7 @@ static int create_devices(struct vmm_machine *m)
 		.cpus = m->config->max_cpus ? m->config->cpus : 0,
 		.free_ports = m->config->ports ? 0 : m->config->hotplug_ports,
 		.ports = m->config->ports,
+		.empty = m->gaps,
 	};
 	int err = vdev_machine_create(&config, &m->devices);
 
@@ -208,12 +209,13 @@ static int take_state(struct vmm_machine *m)
 	return err;
 }
 
-/* As many root ports as the guest knew, also where what was behind one is gone. */
+/* As many root ports as the guest knew; what was taken out before the save leaves a gap. */
 static int read_ports(struct vmm_machine *m)
 {
 	struct state *pci = state_open(state_open(m->saved, "devices"), "pci");
 
 	m->config->ports = (unsigned)state_take(pci, "ports", 31);
+	m->gaps = vdev_machine_gaps(pci, m->config->ports);
 	return state_error(m->saved);
 }
 

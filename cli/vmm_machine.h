@@ -24,6 +24,7 @@ struct vmm_machine {
 	struct hv_vm *vm;
 	struct vdev_machine *devices;
 	bool restored;	     /* goes on with config->restore */
+	uint32_t gaps;	     /* its root ports, by number, that nothing is behind */
 	struct state *saved; /* its state, until it is taken over */
 };
 
