@@ -70,6 +70,22 @@ static json_t *claims_of(const struct sriov_claim *claims, size_t count, const c
 	return list;
 }
 
+static json_t *groups_of(const json_t *devices)
+{
+	json_t *groups = json_array();
+
+	for (size_t i = 0; i < json_array_size(devices); i++) {
+		json_t *group = json_object_get(json_array_get(devices, i), "group");
+		bool known = false;
+
+		for (size_t g = 0; g < json_array_size(groups); g++)
+			known |= json_equal(json_array_get(groups, g), group);
+		if (!known)
+			json_array_append(groups, group);
+	}
+	return groups;
+}
+
 static void describe_running(const struct cli *cli, const char *name, json_t *row)
 {
 	char error[RPC_ERROR_TEXT];
@@ -87,6 +103,8 @@ static void describe_running(const struct cli *cli, const char *name, json_t *ro
 	json_object_set_new(row, "uptime",
 			    uptime(json_integer_value(json_object_get(status, "since"))));
 	json_object_set_new(row, "devices", names_of(json_object_get(status, "devices")));
+	json_object_set_new(row, "disks", names_of(json_object_get(status, "disks")));
+	json_object_set_new(row, "iommu_groups", groups_of(json_object_get(status, "devices")));
 	json_decref(status);
 }
 
@@ -194,7 +212,8 @@ static const struct cli_column map_columns[] = {
 	{0},
 };
 
-/* The configuration as the user knows it: names instead of descriptors. */
+/* The configuration as the user knows it: names instead of descriptors. What a running VM has told
+ * of itself stays: devices, disks and CPUs come and go. */
 static void describe_config(const struct cli *cli, const char *name, json_t *vm)
 {
 	static const char *const same[] = {"cmdline", "cpus", "pin", "ram", "pages"};
@@ -203,15 +222,19 @@ static void describe_config(const struct cli *cli, const char *name, json_t *vm)
 	char path[CLI_PATH];
 
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
-		json_object_set(vm, same[i], json_object_get(config, same[i]));
+		if (!json_object_get(vm, same[i]))
+			json_object_set(vm, same[i], json_object_get(config, same[i]));
 	json_object_set(vm, "kernel", json_object_get(json_object_get(config, "kernel"), "name"));
 	json_object_set(vm, "initrd", json_object_get(json_object_get(config, "initrd"), "name"));
 	if (!json_object_get(vm, "devices"))
 		json_object_set_new(vm, "devices", names_of(json_object_get(config, "devices")));
-	json_object_set_new(vm, "disks", names_of(json_object_get(config, "disks")));
+	if (!json_object_get(vm, "disks"))
+		json_object_set_new(vm, "disks", names_of(json_object_get(config, "disks")));
 	for (size_t i = 0; i < json_array_size(list); i++)
 		json_array_append(groups, json_object_get(json_array_get(list, i), "id"));
-	json_object_set_new(vm, "iommu_groups", groups);
+	if (!json_object_get(vm, "iommu_groups"))
+		json_object_set(vm, "iommu_groups", groups);
+	json_decref(groups);
 	if (!vm_path(cli, name, VM_LOG, path))
 		json_object_set_new(vm, "log", json_string(path));
 	json_decref(config);

@@ -62,7 +62,7 @@ int cmd_vm_cpus(struct cli *cli, const struct cli_args *args)
 	uint32_t count;
 
 	if (parse_u32(args->more[0], 1, HV_MAX_CPUS, &count)) {
-		log_error("vm cpus", "'%s' is no number from 1 to %u", args->more[0], HV_MAX_CPUS);
+		log_error("vm cpus", "'%s' is no number from 1 to %d", args->more[0], HV_MAX_CPUS);
 		return CLI_USAGE;
 	}
 	return vm_plug_cpus(cli, args->operand, count, seconds) ? CLI_FAILED : CLI_OK;

@@ -187,7 +187,16 @@ static long log_size(const struct plug *p)
 									       : 0;
 }
 
-/* The reason stands in the VM's log; it is shown as it was written there. */
+/* The reason stands in the VM's log, most often; it is shown as it was written there. */
+static void explain(const struct plug *p, const char *what, long log_from, const char *error)
+{
+	long shown = log_from;
+
+	vm_show_log(p->cli, p->name, &shown);
+	if (shown == log_from)
+		log_error(p->subject, "%s not attached: %s", what, error);
+}
+
 static int call_attach(const struct plug *p, const struct vm_pick *pick, int group,
 		       struct files *files, int *slot)
 {
@@ -205,8 +214,7 @@ static int call_attach(const struct plug *p, const struct vm_pick *pick, int gro
 	else
 		json_decref(params);
 	if (err) {
-		vm_show_log(p->cli, p->name, &log_from);
-		log_error(p->subject, "%s not attached: %s", name, error);
+		explain(p, name, log_from, error);
 	}
 	*slot = (int)json_integer_value(json_object_get(result, "slot"));
 	json_decref(result);
@@ -296,8 +304,7 @@ static int call_attach_disk(const struct plug *p, const struct vmm_disk *disk, i
 	}
 	err = rpc_call_fds(path, "attach", params, &disk->file.fd, 1, VM_CALL_MS, &result, error);
 	if (err) {
-		vm_show_log(p->cli, p->name, &log_from);
-		log_error(p->subject, "disk %s not attached: %s", disk->file.name, error);
+		explain(p, disk->file.name, log_from, error);
 	}
 	*slot = (int)json_integer_value(json_object_get(result, "slot"));
 	json_decref(result);

@@ -63,7 +63,7 @@ int vm_request_cpus(const char *text, unsigned *cpus, unsigned *max, char why[VF
 	    (text[len] && (strncmp(text + len, ",max=", 5) != 0 ||
 			   parse_u32(text + len + 5, count, HV_MAX_CPUS, &most)))) {
 		snprintf(why, VF_SPEC_WHY,
-			 "cpus '%.40s': not a number from 1 to %u, or two such as 2,max=8", text,
+			 "cpus '%.40s': not a number from 1 to %d, or two such as 2,max=8", text,
 			 HV_MAX_CPUS);
 		return -EINVAL;
 	}

@@ -14,7 +14,7 @@ has() { # CPUS [TIMES]
 
 guest web "" --cpus 1,max=2 --memory 256M >"$work/out" 2>&1 &
 job=$!
-check "the guest is up, with one CPU" wait_for 60 has 1
+check "the guest is up, with one CPU" wait_for 120 has 1
 check "a second one comes" sluice vm cpus web 2
 check "and is used" wait_for 20 has 2
 check "vm list says so" sh -c "sluice vm list --json | jq -e '.[0].cpus == 2'"

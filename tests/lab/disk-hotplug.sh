@@ -23,7 +23,7 @@ before=$(host_state)
 sluice vm run web --kernel "$LAB_KERNEL" --initrd "$LAB_INITRD" --append "console=ttyS0 quiet panic=-1" \
 	--cpus 2 --memory 256M </dev/null >"$work/out" 2>&1 &
 job=$!
-check "the guest is up" wait_for 60 said_all "memory"
+check "the guest is up" wait_for 120 said_all "memory"
 sleep 2
 sluice vm events web >"$work/events" 2>&1 &
 failed=0

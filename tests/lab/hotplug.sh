@@ -53,7 +53,7 @@ attach() { # ROUND: prints how long until the guest has its NIC
 }
 
 start web "hp" --cpus 2
-check "the guest is up" wait_for 60 said_all web "memory"
+check "the guest is up" wait_for 120 said_all web "memory"
 sleep 2
 refused 1 "does not run" "attach to a VM that does not run" sluice vf attach none "$pf/0"
 pid=$(pgrep -x sluice-vmm)
