@@ -54,12 +54,16 @@ $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
 # VT-d: the walker on an arena of table pages.
-$(eval $(call unit_tests,iommu,pagetable vtd_format vtd,iommu base))
+$(eval $(call unit_tests,iommu,pagetable vtd_format vtd vtd_driver,iommu base))
 pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 vtd_test_OBJS := $(O)/tests/fakes/fake_vtd.o
+vtd_driver_test_OBJS := $(O)/tests/fakes/fake_vtd.o
+vtd_driver_test_LDFLAGS := $(foreach f,vtd_window_open vtd_window_close vtd_hugefile_open \
+	vtd_hugefile_close vtd_mem_create,-Wl,--wrap=$(f))
 
 # what the firmware tells, and what a live unit holds
-$(eval $(call unit_tests,iommu,dmar audit,iommu base))
+$(eval $(call unit_tests,iommu,dmar audit topology posting,iommu base))
+topology_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 
 # sriov: over a made-up machine (fakes/) instead of the kernel's.

@@ -85,6 +85,8 @@ int vdev_machine_create(const struct vdev_machine_config *config, struct vdev_ma
 	m->free_ports = config->free_ports;
 	m->ports = config->ports;
 	err = add_platform(m, config);
+	if (!err)
+		m->host->empty = config->empty;
 	if (err < 0) {
 		vdev_machine_destroy(m);
 		return err;

@@ -85,6 +85,11 @@ void hv_vm_end(struct hv_vm *vm, enum hv_end end)
 		vm->end = end;
 }
 
+void hv_vm_event(struct hv_vm *vm, const struct hv_event *event)
+{
+	vm->event = event->what;
+}
+
 void hv_device_lock(struct hv_vm *vm)
 {
 	if (vm->locked++)
