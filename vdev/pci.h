@@ -133,6 +133,8 @@ struct vdev_bridge {
 };
 
 void vdev_bridge_init(struct vdev_bridge *bridge, struct vdev_host *host, uint8_t slot);
+/* Registers as after power-on, with what is behind the port seen and powered. */
+void vdev_bridge_power_on(struct vdev_bridge *bridge);
 /* Registers as firmware leaves them: bus numbers, windows, the child's BARs, decoding on. */
 void vdev_bridge_program(struct vdev_bridge *bridge);
 /* Moves the child's BARs to where the registers of both now say. */

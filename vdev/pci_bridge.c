@@ -198,6 +198,12 @@ static void program_window(struct vdev_config *c, unsigned offset, struct range 
 	vdev_config_write(c, PCI_PREF_LIMIT_UPPER32, 4, open ? (uint32_t)(w.last >> 32) : 0);
 }
 
+void vdev_bridge_power_on(struct vdev_bridge *b)
+{
+	build(b);
+	vdev_bridge_update(b);
+}
+
 void vdev_bridge_program(struct vdev_bridge *b)
 {
 	struct vdev_config *c = &b->fn.config;

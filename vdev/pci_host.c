@@ -492,8 +492,11 @@ int vdev_host_add_at(struct vdev_host *host, struct vdev_function *child, unsign
 
 void vdev_host_program(struct vdev_host *host)
 {
-	if (host->isa)
-		return; /* that is for real firmware to do */
+	if (host->isa) { /* the rest is for real firmware to do */
+		for (unsigned slot = 1; slot <= host->bridges; slot++)
+			vdev_bridge_power_on(host->bridge[slot]);
+		return;
+	}
 	root_build(&host->root.config);
 	for (unsigned slot = 1; slot <= host->bridges; slot++) {
 		struct vdev_bridge *b = host->bridge[slot];
