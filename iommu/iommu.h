@@ -23,6 +23,9 @@
 #include "base/range.h"
 #include "base/sysfs.h"
 #include "iommu/audit.h"
+#include "iommu/dmar.h"
+#include "iommu/posting.h"
+#include "iommu/topology.h"
 
 /* ---- groups ---- */
 

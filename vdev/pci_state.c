@@ -149,14 +149,6 @@ static bool lacks(struct state *s, unsigned i)
 	return !state_error(s);
 }
 
-static bool has_part(const struct state *s, unsigned i)
-{
-	char name[24];
-
-	snprintf(name, sizeof(name), "function%u", i);
-	return state_has(s, name);
-}
-
 /* Registers of all functions first: where a BAR answers depends on its bridge too. */
 static void load_registers(struct vdev_host *host, struct state *s)
 {
@@ -165,8 +157,6 @@ static void load_registers(struct vdev_host *host, struct state *s)
 
 		if (!fn && !lacks(s, i))
 			return;
-		if (!fn && has_part(s, i))
-			state_refuse(s, -EINVAL, "a device is missing that the VM was saved with");
 		if (!fn)
 			continue;
 		struct state *part = open_part(host, i, s);
