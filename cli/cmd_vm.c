@@ -17,12 +17,23 @@
 #include "cli/cli.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_disk.h"
 #include "cli/vm_record.h"
 #include "cli/vm_request.h"
 #include "cli/vm_spawn.h"
 #include "cli/vm_supervise.h"
 
 /* ---- checking ---- */
+
+static int open_disks(const struct cli *cli, const struct vm_request *r, struct vmm_config *config)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < r->disk_count && !err; i++)
+		err = vm_disk_open(cli, r->subject, &r->disks[i], r->cpus,
+				   &config->disks[config->disk_count++]);
+	return err;
+}
 
 /* Nothing here changes anything. */
 static int check(struct cli *cli, struct vm_request *r, struct vmm_config *config)
@@ -37,6 +48,8 @@ static int check(struct cli *cli, struct vm_request *r, struct vmm_config *confi
 		err = vm_request_check_memory(cli, r);
 	if (!err)
 		err = vm_request_find(cli, r);
+	if (!err)
+		err = open_disks(cli, r, config);
 	return err;
 }
 
@@ -47,14 +60,15 @@ static int describe(const struct cli *cli, const struct vm_request *r)
 
 	for (size_t i = 0; i < r->pick_count; i++)
 		json_array_append_new(devices, json_string(vm_pick_name(&r->picks[i], name)));
-	json_t *plan =
-		json_pack("{s:s,s:i,s:I,s:s,s:o}", "name", r->name, "cpus", (int)r->cpus, "ram",
-			  (json_int_t)r->ram, "kernel", r->kernel, "devices", devices);
+	json_t *plan = json_pack("{s:s,s:i,s:I,s:s,s:o}", "name", r->name, "cpus", (int)r->cpus,
+				 "ram", (json_int_t)r->ram, "kernel", r->kernel ? r->kernel : "",
+				 "devices", devices);
 	if (cli->json)
 		cli_print_json(stdout, plan);
 	else
-		printf("%s: would start with %u CPUs, %s, kernel %s\n", r->subject, r->cpus,
-		       format_size(r->ram, ram), r->kernel);
+		printf("%s: would start with %u CPUs, %s, %s %s\n", r->subject, r->cpus,
+		       format_size(r->ram, ram), r->kernel ? "kernel" : "firmware",
+		       r->kernel ? r->kernel : r->firmware.code);
 	for (size_t i = 0; i < r->pick_count && !cli->json; i++)
 		printf("%s: would be given %s\n", r->subject, vm_pick_name(&r->picks[i], name));
 	json_decref(plan);

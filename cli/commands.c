@@ -25,6 +25,14 @@ const struct cli_option cli_common[] = {
 
 #define EXAMPLES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+static const struct cli_option host_caps_options[] = {
+	{.name = "--from",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "decode the numbers in a file, lines 'MSR VALUE' or 'svm EAX EBX EDX', not this machine's"},
+	{0},
+};
+
 #define OFFLINE                                                         \
 	{                                                               \
 		.name = "--offline", .value = "FILE", .kind = CLI_FILE, \
@@ -99,8 +107,17 @@ static const struct cli_option vm_run_options[] = {
 	{.name = "--kernel",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
-	 .required = true,
-	 .help = "Linux bzImage, ELF with a PVH entry, or Multiboot kernel"},
+	 .help = "Linux bzImage, ELF with a PVH entry, or Multiboot kernel; needed without --firmware"},
+	{.name = "--firmware",
+	 .value = "uefi|bios|FILE[,vars=FILE]",
+	 .kind = CLI_TEXT,
+	 .help = "boot by firmware, as a PC does: OVMF, SeaBIOS, or an image; vars keeps UEFI's "
+		 "variables"},
+	{.name = "--boot",
+	 .value = "disk|kernel",
+	 .kind = CLI_WORD,
+	 .words = "disk|kernel",
+	 .help = "what the firmware starts (kernel with --kernel, else disk)"},
 	{.name = "--initrd",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
@@ -110,11 +127,9 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_TEXT,
 	 .help = "kernel command line (console=ttyS0 for output)"},
 	{.name = "--cpus",
-	 .value = "N",
-	 .kind = CLI_NUMBER,
-	 .min = 1,
-	 .max = HV_MAX_CPUS,
-	 .help = "virtual CPUs (1)"},
+	 .value = "N[,max=M]",
+	 .kind = CLI_TEXT,
+	 .help = "virtual CPUs (1), and how many it may get while it runs"},
 	{.name = "--memory",
 	 .value = "SIZE[,pages=4k|thp|2m|1g]",
 	 .kind = CLI_TEXT,
@@ -139,6 +154,14 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_NUMBER,
 	 .max = 24,
 	 .help = "how many devices can be attached while it runs, beside those it starts with (4)"},
+	{.name = "--disk",
+	 .value = "PATH[,SETTING,...]",
+	 .kind = CLI_FILE,
+	 .repeat = true,
+	 .help = "a raw image or block device as a virtio disk; settings: ro, direct (past the host's "
+		 "cache), share (without a lock), serial=TEXT, queues=N, iops=N and bps=SIZE (limits "
+		 "per second)"},
+	{.name = "--rng", .help = "give the guest entropy of the host's (virtio-rng)"},
 	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
 	 .value = "restart|exit",
@@ -184,6 +207,22 @@ static const struct cli_option detach_options[] = {
 	"and goes back to its former driver and settings. A guest that does not do so in time "     \
 	"keeps the device, and may be asked again."
 
+static const struct cli_option vm_stat_options[] = {
+	{.name = "--exits",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "count all exits for so long, also those that the kernel handles, by the processor's own "
+		 "reasons (root, with tracefs)"},
+	{.name = "--timing",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "count the time that exits and accesses take from now on, or no longer"},
+	{0},
+};
+
 static const struct cli_option vm_stop_options[] = {
 	{.name = "--force", .help = "stop it where it stands, without asking the guest"},
 	{.name = "--timeout",
@@ -197,6 +236,9 @@ static const struct cli_option vm_stop_options[] = {
 
 static const struct cli_option vm_save_options[] = {
 	{.name = "--keep", .help = "let the VM go on afterwards: the file is a copy of it"},
+	{.name = "--detach-vfs",
+	 .help = "first take its VFs and devices out, as vm detach does; vm restore --detach puts "
+		 "those it was started with in again"},
 	{0},
 };
 
@@ -226,6 +268,18 @@ const struct cli_command cli_commands[] = {
 		 "Shows the CPU and its virtualization, /dev/kvm, the IOMMU and its interrupt remapping, "
 		 "memory and huge pages, the VFIO modules, and how many PFs there are.",
 	 .examples = EXAMPLES("sluice host show", "sluice host show --json")},
+	{.noun = "host",
+	 .verb = "caps",
+	 .run = cmd_host_caps,
+	 .options = host_caps_options,
+	 .summary = "what the processor offers to a hypervisor",
+	 .about =
+		 "Decodes the VMX capability MSRs of an Intel processor (as root, with the module msr) or "
+		 "CPUID 0x8000000a of an AMD one. A feature is used; unused, because the engine has no "
+		 "use for it; off, by a parameter of KVM's module; or missing. Of each that is off or "
+		 "missing and would be felt, one sentence says what that costs.",
+	 .examples = EXAMPLES("sluice host caps", "sluice host caps --json",
+			      "sluice host caps --from server.msrs")},
 	{.noun = "pf",
 	 .verb = "list",
 	 .run = cmd_pf_list,
@@ -404,6 +458,8 @@ const struct cli_command cli_commands[] = {
 		 "followed by c it sends Ctrl-C to the guest, by q it stops the guest at once, and "
 		 "typed twice it sends itself. The exit status is 0 when the guest powered itself "
 		 "off, and 1 otherwise.\n\n"
+		 "A disk is locked: two VMs that write to one image damage it. When the host runs out "
+		 "of space, writes wait instead of failing (vm stat says so) and go on by themselves.\n\n"
 		 "VFs and devices are prepared for the VM, and given back with their former drivers "
 		 "and settings when it ends.\n\n"
 		 "With an exit port, a value that the guest writes there ends the VM, and the exit "
@@ -414,7 +470,10 @@ const struct cli_command cli_commands[] = {
 			  "console=ttyS0 --vf ens1f0",
 			  "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
 			  "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
-			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M")},
+			  "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
+			  "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
+			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
+			  "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
 	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,
@@ -437,12 +496,17 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_vm_stat,
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
+	 .options = vm_stat_options,
 	 .summary = "exits, interrupts and memory of a running VM",
 	 .about =
 		 "Counts since the VM's start (or its last reset): exits by reason and by device, the "
 		 "engine's own numbers, interrupts per vector of each device it was given, and the memory that "
-		 "the VM's process uses beside the guest's RAM.",
-	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json")},
+		 "the VM's process uses beside the guest's RAM.\n\n"
+		 "The path of an interrupt is posted, when the IOMMU may put it into the guest's APIC; "
+		 "remapped, when it comes to the host through the IOMMU and to the guest by an eventfd; host, the "
+		 "same without remapping; or emulated, when it is a level that passes through us.",
+	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json",
+			      "sluice vm stat web --timing on", "sluice vm stat web --exits 5")},
 	{.noun = "vm",
 	 .verb = "irqs",
 	 .run = cmd_vm_irqs,
@@ -497,6 +561,21 @@ const struct cli_command cli_commands[] = {
 	 .about = DETACH_ABOUT,
 	 .examples = EXAMPLES("sluice vm detach web ens1f0/2",
 			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
+	{.noun = "vm",
+	 .verb = "cpus",
+	 .run = cmd_vm_cpus,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "N",
+	 .more_kind = CLI_NUMBER,
+	 .options = detach_options,
+	 .summary = "how many CPUs a running VM has",
+	 .about = "Up to what the VM was started for (vm run --cpus N,max=M). CPUs that come are "
+		  "announced; whether they are used is up to the guest (udev, or "
+		  "/sys/devices/system/cpu/cpuN/online). CPUs that shall go are asked for, and the "
+		  "guest lets go of them or not.",
+	 .examples = EXAMPLES("sluice vm cpus web 4", "sluice vm cpus web 1 --timeout 60")},
 	{.noun = "vm",
 	 .verb = "pause",
 	 .run = cmd_vm_pause,

@@ -52,6 +52,26 @@ int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, cha
 	return 0;
 }
 
+int vm_request_cpus(const char *text, unsigned *cpus, unsigned *max, char why[VF_SPEC_WHY])
+{
+	size_t len = strcspn(text, ",");
+	char first[16];
+	uint32_t count, most = 0;
+
+	snprintf(first, sizeof(first), "%.*s", (int)MIN(len, sizeof(first)), text);
+	if (parse_u32(first, 1, HV_MAX_CPUS, &count) ||
+	    (text[len] && (strncmp(text + len, ",max=", 5) != 0 ||
+			   parse_u32(text + len + 5, count, HV_MAX_CPUS, &most)))) {
+		snprintf(why, VF_SPEC_WHY,
+			 "cpus '%.40s': not a number from 1 to %u, or two such as 2,max=8", text,
+			 HV_MAX_CPUS);
+		return -EINVAL;
+	}
+	*cpus = count;
+	*max = most;
+	return 0;
+}
+
 int vm_request_pin(const char *text, unsigned cpus, int *pin, char why[VF_SPEC_WHY])
 {
 	while (*text) {
@@ -108,14 +128,16 @@ static int parse_machine(const struct cli_args *args, struct vm_request *r, char
 {
 	int err = vm_request_memory(cli_text(args, "--memory", "512M"), &r->ram, &r->pages, why);
 
-	r->cpus = (unsigned)cli_number(args, "--cpus", 1);
+	if (!err)
+		err = vm_request_cpus(cli_text(args, "--cpus", "1"), &r->cpus, &r->max_cpus, why);
 	for (size_t i = 0; i < HV_MAX_CPUS; i++)
 		r->pin[i] = -1;
 	r->exit_port = EXIT_PORT_BY_KERNEL;
 	if (!err && cli_has(args, "--exit-port"))
 		err = vm_request_port(cli_text(args, "--exit-port", ""), &r->exit_port, why);
 	if (!err && cli_has(args, "--pin"))
-		err = vm_request_pin(cli_text(args, "--pin", ""), r->cpus, r->pin, why);
+		err = vm_request_pin(cli_text(args, "--pin", ""), MAX(r->cpus, r->max_cpus), r->pin,
+				     why);
 	return err;
 }
 
@@ -142,6 +164,34 @@ static int parse_picks(const struct cli_args *args, struct vm_request *r, char *
 	return -EINVAL;
 }
 
+static int parse_boot(const struct cli_args *args, struct vm_request *r, char *why)
+{
+	const char *boot = cli_text(args, "--boot", r->kernel ? "kernel" : "disk");
+	const char *firmware = cli_text(args, "--firmware", NULL);
+	int err = firmware ? vm_firmware_parse(firmware, &r->firmware, why, VF_SPEC_WHY) : 0;
+
+	if (err)
+		return err;
+	if (firmware && r->max_cpus) {
+		snprintf(
+			why, VF_SPEC_WHY,
+			"with --firmware, CPUs cannot come and go: its tables name a fixed number");
+		return -EINVAL;
+	}
+	if (!firmware && !strcmp(boot, "disk")) {
+		snprintf(why, VF_SPEC_WHY,
+			 "nothing to boot: pass --kernel FILE, or --firmware uefi");
+		return -EINVAL;
+	}
+	if (!strcmp(boot, "kernel") && !r->kernel) {
+		snprintf(why, VF_SPEC_WHY, "--boot kernel needs --kernel FILE");
+		return -EINVAL;
+	}
+	if (!strcmp(boot, "disk"))
+		r->kernel = r->initrd = NULL;
+	return 0;
+}
+
 void vm_request_set_name(struct vm_request *r, const char *name)
 {
 	snprintf(r->name, sizeof(r->name), "%s", name);
@@ -163,6 +213,21 @@ int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
 	return err ? log_fail(err, r->subject, "%s", why) : 0;
 }
 
+static int parse_disks(const struct cli_args *args, struct vm_request *r)
+{
+	const struct cli_given *given = NULL;
+	char why[DISK_SPEC_WHY];
+
+	while ((given = cli_next(args, "--disk", given))) {
+		if (r->disk_count == VMM_DISKS_MAX)
+			return log_fail(-EINVAL, r->subject, "more than %d disks for one VM",
+					VMM_DISKS_MAX);
+		if (disk_spec_parse(given->text, &r->disks[r->disk_count++], why))
+			return log_fail(-EINVAL, r->subject, "disk: %s", why);
+	}
+	return 0;
+}
+
 int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 {
 	char why[VF_SPEC_WHY];
@@ -174,6 +239,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	r->kaslr = !cli_has(args, "--no-kaslr");
 	r->restart = strcmp(cli_text(args, "--on-reboot", "restart"), "restart") == 0;
 	r->detach = cli_has(args, "--detach");
+	r->rng = cli_has(args, "--rng");
 	r->hotplug_ports = (unsigned)cli_number(args, "--hotplug-ports", HOTPLUG_PORTS);
 	if (args->operand && !vmm_name_valid(args->operand))
 		return log_fail(
@@ -185,8 +251,10 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 		vm_request_set_name(r, args->operand);
 	int err = parse_machine(args, r, why);
 	if (!err)
+		err = parse_boot(args, r, why);
+	if (!err)
 		err = parse_picks(args, r, why);
-	return err ? log_fail(err, r->subject, "%s", why) : 0;
+	return err ? log_fail(err, r->subject, "%s", why) : parse_disks(args, r);
 }
 
 int vm_request_name(const struct cli *cli, struct vm_request *r)

@@ -7,7 +7,9 @@
 #define CLI_VM_REQUEST_H
 
 #include "cli/cli.h"
+#include "cli/disk_spec.h"
 #include "cli/vf_spec.h"
+#include "cli/vm_firmware.h"
 #include "cli/vmm_config.h"
 
 /* One function for the VM: a VF with settings, or a whole device. */
@@ -23,11 +25,12 @@ struct vm_pick {
 struct vm_request {
 	char name[VMM_NAME_MAX]; /* "" until one is chosen */
 	char subject[VMM_NAME_MAX + 4];
-	unsigned cpus;
+	unsigned cpus, max_cpus; /* max_cpus 0: none come or go */
 	int pin[HV_MAX_CPUS];
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
+	struct vm_firmware firmware;
 	unsigned hotplug_ports;
 	int exit_port; /* 0: none; EXIT_PORT_BY_KERNEL until the kernel was looked at */
 	const char *kernel, *initrd, *cmdline; /* borrowed from the command line */
@@ -36,6 +39,9 @@ struct vm_request {
 	int saved_fd;	   /* open; borrowed */
 	struct vm_pick picks[VMM_DEVICES_MAX];
 	size_t pick_count;
+	struct disk_spec disks[VMM_DISKS_MAX];
+	size_t disk_count;
+	bool rng;
 };
 
 void vm_request_set_name(struct vm_request *request, const char *name);
@@ -63,6 +69,8 @@ int vm_start(struct cli *cli, struct vm_request *request);
 
 /* "1G,pages=2m" */
 int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, char why[VF_SPEC_WHY]);
+/* "2" or "2,max=8" */
+int vm_request_cpus(const char *text, unsigned *cpus, unsigned *max, char why[VF_SPEC_WHY]);
 /* "0xf4", "none" */
 int vm_request_port(const char *text, int *port, char why[VF_SPEC_WHY]);
 /* "0:2,1:3"; pin has `cpus` entries, filled with -1 before. */

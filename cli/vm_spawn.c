@@ -21,6 +21,7 @@
 #include "cli/console.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_disk.h"
 #include "iommu/iommu.h"
 
 /* ---- opening ---- */
@@ -74,8 +75,10 @@ int vm_open_files(const struct vm_request *r, struct vmm_config *config)
 	bool boots = !r->saved || !kernel_is_gone(r);
 	int err = r->saved ? open_saved(r, config) : 0;
 
-	if (!err && boots)
+	if (!err && boots && r->kernel)
 		err = open_image(r, "kernel", r->kernel, &config->kernel);
+	if (!err)
+		err = vm_firmware_open(r->subject, &r->firmware, config);
 	if (!err && boots && r->initrd)
 		err = open_image(r, "initrd", r->initrd, &config->initrd);
 	return err ? err : open_kvm(r, config);
@@ -146,16 +149,20 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->name = strdup(r->name);
 	config->cmdline = strdup(r->cmdline);
 	config->cpus = r->cpus;
+	config->max_cpus = r->max_cpus;
 	memcpy(config->pin, r->pin, sizeof(config->pin));
 	config->ram = r->ram;
 	config->pages = r->pages;
 	config->kaslr = r->kaslr;
 	config->restart = r->restart;
+	config->rng = r->rng;
 	config->hotplug_ports = r->hotplug_ports;
 	config->exit_port = r->exit_port > 0 ? r->exit_port : -1;
 	config->record = json_incref(r->record);
 	config->cache_fd = open_cache(cli);
 	int err = config->name && config->cmdline ? open_vfio(cli, r, config) : -ENOMEM;
+	if (!err)
+		err = vm_firmware_open_vars(cli, r->name, r->subject, &r->firmware, config);
 	if (!err)
 		err = open_socket(cli, r, VM_CTL, &config->ctl_fd);
 	return err ? err : open_socket(cli, r, VM_CONSOLE, &config->console_fd);
@@ -164,15 +171,18 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 /* Every descriptor in `config`, one after the other; NULL behind the last. */
 static int *each_fd(struct vmm_config *config, size_t i)
 {
-	int *const single[] = {&config->kernel.fd,    &config->initrd.fd, &config->engine_fd,
-			       &config->container_fd, &config->ctl_fd,	  &config->console_fd,
-			       &config->report_fd,    &config->lock_fd,	  &config->cache_fd,
-			       &config->restore.fd};
+	int *const single[] = {&config->firmware.fd, &config->vars.fd,	  &config->kernel.fd,
+			       &config->initrd.fd,   &config->engine_fd,  &config->container_fd,
+			       &config->ctl_fd,	     &config->console_fd, &config->report_fd,
+			       &config->lock_fd,     &config->cache_fd,	  &config->restore.fd};
 
 	if (i < ARRAY_SIZE(single))
 		return single[i];
 	i -= ARRAY_SIZE(single);
-	return i < config->group_count ? &config->groups[i].fd : NULL;
+	if (i < config->group_count)
+		return &config->groups[i].fd;
+	i -= config->group_count;
+	return i < config->disk_count ? &config->disks[i].file.fd : NULL;
 }
 
 void vm_config_close(struct vmm_config *config)

@@ -46,7 +46,7 @@ bool vmm_name_valid(const char *name)
 
 /* ---- the fields ---- */
 
-enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES, OBJECT };
+enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES, DISKS, OBJECT };
 
 struct field {
 	const char *key;
@@ -64,6 +64,7 @@ struct field {
 static const struct field fields[] = {
 	FIELD("name", TEXT, false, name),
 	FIELD("cpus", UNSIGNED, false, cpus),
+	FIELD("max_cpus", UNSIGNED, true, max_cpus),
 	FIELD("pin", PINS, true, pin),
 	FIELD("ram", BYTES, false, ram),
 	FIELD("pages", PAGES, false, pages),
@@ -73,12 +74,16 @@ static const struct field fields[] = {
 	FIELD("cmdline", TEXT, false, cmdline),
 	FIELD("kernel", FILE_FD, true, kernel),
 	FIELD("initrd", FILE_FD, true, initrd),
+	FIELD("firmware", FILE_FD, true, firmware),
+	FIELD("vars", FILE_FD, true, vars),
 	FIELD("restore", FILE_FD, true, restore),
 	FIELD("record", OBJECT, true, record),
 	FIELD("engine_fd", FD, false, engine_fd),
 	FIELD("container_fd", FD, true, container_fd),
 	FIELD("groups", GROUPS, true, groups),
 	FIELD("devices", DEVICES, true, devices),
+	FIELD("disks", DISKS, true, disks),
+	FIELD("rng", BOOL, true, rng),
 	FIELD("hotplug_ports", UNSIGNED, true, hotplug_ports),
 	FIELD("ctl_fd", FD, false, ctl_fd),
 	FIELD("console_fd", FD, false, console_fd),
@@ -93,6 +98,8 @@ void vmm_config_init(struct vmm_config *config)
 				      .exit_port = -1,
 				      .kernel.fd = -1,
 				      .initrd.fd = -1,
+				      .firmware.fd = -1,
+				      .vars.fd = -1,
 				      .restore.fd = -1,
 				      .engine_fd = -1,
 				      .container_fd = -1,
@@ -111,10 +118,16 @@ void vmm_config_finish(struct vmm_config *config)
 	free(config->cmdline);
 	free(config->kernel.name);
 	free(config->initrd.name);
+	free(config->firmware.name);
+	free(config->vars.name);
 	free(config->restore.name);
 	json_decref(config->record);
 	for (size_t i = 0; i < config->device_count; i++)
 		free(config->devices[i].name);
+	for (size_t i = 0; i < config->disk_count; i++) {
+		free(config->disks[i].file.name);
+		free(config->disks[i].serial);
+	}
 	vmm_config_init(config);
 }
 
@@ -124,10 +137,12 @@ static json_t *encode_pins(const struct vmm_config *config)
 {
 	json_t *array = NULL;
 
-	for (unsigned i = 0; i < config->cpus && !array; i++)
+	unsigned cpus = MAX(config->cpus, config->max_cpus);
+
+	for (unsigned i = 0; i < cpus && !array; i++)
 		if (config->pin[i] >= 0)
 			array = json_array();
-	for (unsigned i = 0; array && i < config->cpus; i++)
+	for (unsigned i = 0; array && i < cpus; i++)
 		json_array_append_new(array, json_integer(config->pin[i]));
 	return array;
 }
@@ -152,6 +167,22 @@ static json_t *encode_devices(const struct vmm_config *config)
 		json_array_append_new(array, json_pack("{s:s,s:s,s:i}", "name", device->name, "bdf",
 						       bdf_format(device->bdf, bdf), "group",
 						       device->group));
+	}
+	return array;
+}
+
+static json_t *encode_disks(const struct vmm_config *config)
+{
+	json_t *array = config->disk_count ? json_array() : NULL;
+
+	for (size_t i = 0; i < config->disk_count; i++) {
+		const struct vmm_disk *disk = &config->disks[i];
+		json_array_append_new(array, json_pack("{s:i,s:s,s:s,s:b,s:i,s:I,s:I}", "fd",
+						       disk->file.fd, "name", disk->file.name,
+						       "serial", disk->serial, "read_only",
+						       disk->read_only, "queues", (int)disk->queues,
+						       "iops", (json_int_t)disk->iops, "bps",
+						       (json_int_t)disk->bps));
 	}
 	return array;
 }
@@ -187,6 +218,8 @@ static json_t *encode_field(const struct vmm_config *config, const struct field 
 		return encode_devices(config);
 	case OBJECT:
 		return json_incref(*(json_t *const *)at);
+	case DISKS:
+		return encode_disks(config);
 	}
 	return NULL;
 }
@@ -293,6 +326,38 @@ static int decode_devices(const json_t *json, struct vmm_config *config)
 	return 0;
 }
 
+static int decode_disk(const json_t *json, struct vmm_disk *disk)
+{
+	const json_t *read_only = json_object_get(json, "read_only");
+	json_int_t queues, iops, bps;
+
+	if (json_object_size(json) != 7 || decode_fd(json_object_get(json, "fd"), &disk->file.fd) ||
+	    !json_is_boolean(read_only) ||
+	    decode_integer(json_object_get(json, "queues"), 1, 64, &queues) ||
+	    decode_integer(json_object_get(json, "iops"), 0, INT64_MAX, &iops) ||
+	    decode_integer(json_object_get(json, "bps"), 0, INT64_MAX, &bps))
+		return -EINVAL;
+	disk->read_only = json_is_true(read_only);
+	disk->queues = (unsigned)queues;
+	disk->iops = (uint64_t)iops;
+	disk->bps = (uint64_t)bps;
+	int err = decode_text(json_object_get(json, "name"), &disk->file.name);
+	return err ? err : decode_text(json_object_get(json, "serial"), &disk->serial);
+}
+
+static int decode_disks(const json_t *json, struct vmm_config *config)
+{
+	int err = 0;
+
+	if (json_array_size(json) == 0 || json_array_size(json) > VMM_DISKS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < json_array_size(json) && !err; i++) {
+		err = decode_disk(json_array_get(json, i), &config->disks[i]);
+		config->disk_count = i + 1;
+	}
+	return err;
+}
+
 static int decode_field(const json_t *json, const struct field *field, struct vmm_config *config)
 {
 	void *at = (char *)config + field->offset;
@@ -331,6 +396,8 @@ static int decode_field(const json_t *json, const struct field *field, struct vm
 	case OBJECT:
 		*(json_t **)at = json_deep_copy(json);
 		return json_is_object(json) ? 0 : -EINVAL;
+	case DISKS:
+		return decode_disks(json, config);
 	}
 	return -EINVAL;
 }
@@ -350,9 +417,11 @@ static const char *inconsistent(const struct vmm_config *config)
 		return "name";
 	if (config->cpus < 1 || config->cpus > HV_MAX_CPUS)
 		return "cpus";
+	if (config->max_cpus && (config->max_cpus < config->cpus || config->max_cpus > HV_MAX_CPUS))
+		return "max_cpus";
 	if (config->exit_port == 0 || config->exit_port > 0xfffc)
 		return "exit_port";
-	if (config->kernel.fd < 0 && config->restore.fd < 0)
+	if (config->kernel.fd < 0 && config->restore.fd < 0 && config->firmware.fd < 0)
 		return "kernel";
 	if (config->device_count && config->container_fd < 0)
 		return "container_fd";

@@ -21,6 +21,7 @@
 #define VMM_CONFIG_VERSION 1
 #define VMM_CONFIG_MAX	   (256u << 10) /* bytes of JSON */
 #define VMM_DEVICES_MAX	   16
+#define VMM_DISKS_MAX	   16
 #define VMM_NAME_MAX	   48 /* of a VM, with its end */
 
 struct vmm_file {
@@ -42,9 +43,19 @@ struct vmm_device {
 	bool leaving;  /* the guest was asked to let go of it when it reset */
 };
 
+struct vmm_disk {
+	struct vmm_file file; /* locked, as it shall be used */
+	char *serial;
+	bool read_only;
+	unsigned queues;
+	uint64_t iops, bps; /* 0: no limit */
+	unsigned slot;	    /* of the running VMM, not in the JSON: where the guest found it */
+};
+
 struct vmm_config {
 	char *name;
 	unsigned cpus;
+	unsigned max_cpus;    /* how many it may get while it runs; 0: none come or go */
 	int pin[HV_MAX_CPUS]; /* host CPU, or -1 */
 	uint64_t ram;
 	enum hv_pages pages;
@@ -52,7 +63,8 @@ struct vmm_config {
 	bool restart;  /* on a guest's reset: run again; else end */
 	int exit_port; /* where a test kernel ends the VM with a status; -1: nowhere */
 	char *cmdline;
-	struct vmm_file kernel, initrd;
+	struct vmm_file kernel, initrd;  /* kernel.fd -1: the firmware looks for a disk */
+	struct vmm_file firmware, vars; /* firmware.fd -1: direct boot */
 	struct vmm_file restore; /* a saved VM (vm_file.h), to go on with instead of booting */
 	json_t *record;		 /* how it was asked for, for whoever restores it; or NULL */
 	int engine_fd;		 /* /dev/kvm */
@@ -61,6 +73,9 @@ struct vmm_config {
 	size_t group_count;
 	struct vmm_device devices[VMM_DEVICES_MAX];
 	size_t device_count;
+	struct vmm_disk disks[VMM_DISKS_MAX];
+	size_t disk_count;
+	bool rng;		/* entropy from the host */
 	unsigned hotplug_ports; /* root ports for devices that come later */
 	unsigned ports; /* of the running VMM: how many the guest found; 0: not yet, or no hot plug
 			 */
