@@ -51,13 +51,14 @@ $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthrea
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
+iommufd_test_LDFLAGS := -Wl,--wrap=ioctl
 # VT-d: the walker on an arena of table pages.
 $(eval $(call unit_tests,iommu,pagetable vtd_format vtd,iommu base))
 pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 vtd_test_OBJS := $(O)/tests/fakes/fake_vtd.o
 
 # what the firmware tells, and what a live unit holds
-$(eval $(call unit_tests,iommu,dmar audit topology posting,iommu base))
+$(eval $(call unit_tests,iommu,dmar audit topology posting iommufd,iommu base))
 topology_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 
