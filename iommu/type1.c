@@ -163,11 +163,10 @@ int iommu_dirty_stop(struct iommu_domain *domain)
 int iommu_dirty_read(struct iommu_domain *domain, uint64_t iova, uint64_t size, uint64_t *bitmap)
 {
 	const uint64_t page = domain->dirty_pages & -domain->dirty_pages;
-	struct {
-		struct vfio_iommu_type1_dirty_bitmap head;
-		struct vfio_iommu_type1_dirty_bitmap_get get;
-	} request = {.head = {.argsz = sizeof(request),
-			      .flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP}};
+	_Alignas(8) uint8_t request[sizeof(struct vfio_iommu_type1_dirty_bitmap) +
+				    sizeof(struct vfio_iommu_type1_dirty_bitmap_get)];
+	const struct vfio_iommu_type1_dirty_bitmap head = {
+		.argsz = sizeof(request), .flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP};
 
 	if (domain->ops != &iommu_backend_type1 || !page)
 		return -EOPNOTSUPP;
@@ -176,11 +175,13 @@ int iommu_dirty_read(struct iommu_domain *domain, uint64_t iova, uint64_t size, 
 	const uint64_t bytes = (size / page + 63) / 64 * 8;
 	if (bytes > domain->dirty_max)
 		return -E2BIG;
-	request.get.iova = iova;
-	request.get.size = size;
-	request.get.bitmap.pgsize = page;
-	request.get.bitmap.size = bytes;
-	request.get.bitmap.data = (void *)bitmap;
+	const struct vfio_iommu_type1_dirty_bitmap_get get = {
+		.iova = iova,
+		.size = size,
+		.bitmap = {.pgsize = page, .size = bytes, .data = (void *)bitmap},
+	};
+	memcpy(request, &head, sizeof(head));
+	memcpy(request + sizeof(head), &get, sizeof(get));
 	memset(bitmap, 0, bytes);
-	return ioctl(domain->fd, VFIO_IOMMU_DIRTY_PAGES, &request) < 0 ? -errno : 0;
+	return ioctl(domain->fd, VFIO_IOMMU_DIRTY_PAGES, request) < 0 ? -errno : 0;
 }
