@@ -12,7 +12,10 @@
 #: make test         every ring of tests: unit, sanitizers, local KVM, the lab's two rigs
 #: make test-unit | test-asan | test-kvm | test-lab | test-lab-asan | test-rig2
 #: make test-fuzz    every fuzzer for SLUICE_FUZZ_SECONDS (15); make fuzz: for ten minutes each
+#: make bench-iommu  cost of map and unmap by page size
+#: make coverage     lines of iommu/ that its unit tests run (gcov)
 #: make bench-boot   start to first user-space line, beside QEMU, in one run
+#: make bench-blk    random reads from a virtio disk, beside QEMU, in one run
 #: make lint         include direction, headers, format, shellcheck, cppcheck, clang-tidy, man pages
 #: make install | uninstall  [DESTDIR=] [prefix=/usr/local]
 #: make clean        everything but the lab's cache
@@ -172,12 +175,28 @@ demo:
 	@lab/lab fetch --rig 1
 	@lab/lab run --name demo /usr/bin/env SLUICE_BUILD=$(CURDIR)/build docs/demo.sh
 
-.PHONY: bench-boot
-bench-boot:
+$(O)/bench/iommu_walker: $(O)/bench/iommu_walker.o $(O)/iommu.a $(O)/base.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+.PHONY: bench-iommu
+bench-iommu:
+	@$(MAKE) --no-print-directory $(O)/bench/iommu_walker
+	@$(O)/bench/iommu_walker
+
+# Lines of iommu/ that its unit tests run; below COVERAGE_MIN percent is a failure.
+.PHONY: coverage
+coverage:
+	@$(MAKE) --no-print-directory O=build/coverage CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage \
+		$(patsubst %,build/coverage/tests/%,$(filter iommu/%,$(UNIT_TESTS)))
+	@tests/coverage build/coverage iommu
+
+.PHONY: bench-boot bench-blk
+bench-boot bench-blk:
 	@packaging/deps.sh build lab
 	@$(MAKE) --no-print-directory staged
 	@lab/lab fetch --rig 1
-	@bench/boot.sh
+	@bench/$(@:bench-%=%).sh
 
 lint:
 	@packaging/deps.sh build test lint

@@ -198,21 +198,6 @@ void vm_request_set_name(struct vm_request *r, const char *name)
 	snprintf(r->subject, sizeof(r->subject), "vm %s", r->name);
 }
 
-int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
-{
-	char why[VF_SPEC_WHY];
-
-	*r = (struct vm_request){0};
-	vm_request_set_name(r, args->operand);
-	int err = parse_picks(args, r, why);
-	if (!err && !r->pick_count) {
-		snprintf(why, sizeof(why), "nothing to attach; for example: %.80s",
-			 args->command->examples[0]);
-		err = -EINVAL;
-	}
-	return err ? log_fail(err, r->subject, "%s", why) : 0;
-}
-
 static int parse_disks(const struct cli_args *args, struct vm_request *r)
 {
 	const struct cli_given *given = NULL;
@@ -226,6 +211,22 @@ static int parse_disks(const struct cli_args *args, struct vm_request *r)
 			return log_fail(-EINVAL, r->subject, "disk: %s", why);
 	}
 	return 0;
+}
+
+int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
+{
+	char why[VF_SPEC_WHY];
+
+	*r = (struct vm_request){.cpus = 1};
+	vm_request_set_name(r, args->operand);
+	int err = parse_picks(args, r, why);
+	if (err)
+		return log_fail(err, r->subject, "%s", why);
+	err = parse_disks(args, r);
+	if (!err && !r->pick_count && !r->disk_count)
+		err = log_fail(-EINVAL, r->subject, "nothing to attach; for example: %s",
+			       args->command->examples[0]);
+	return err;
 }
 
 int vm_request_parse(const struct cli_args *args, struct vm_request *r)

@@ -33,7 +33,7 @@ tiny_test_EXTRA := -ljansson
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
 VDEV_TESTS += pci_slot cpus
-VDEV_TESTS += exit_port
+VDEV_TESTS += exit_port test_device
 VDEV_TESTS += flash fw_cfg fw_image pm q35 rtc smbios
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
 VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
@@ -53,9 +53,12 @@ group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
 iommufd_test_LDFLAGS := -Wl,--wrap=ioctl
 # VT-d: the walker on an arena of table pages.
-$(eval $(call unit_tests,iommu,pagetable vtd_format vtd,iommu base))
+$(eval $(call unit_tests,iommu,pagetable vtd_format vtd vtd_driver,iommu base))
 pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 vtd_test_OBJS := $(O)/tests/fakes/fake_vtd.o
+vtd_driver_test_OBJS := $(O)/tests/fakes/fake_vtd.o
+vtd_driver_test_LDFLAGS := $(foreach f,vtd_window_open vtd_window_close vtd_hugefile_open \
+	vtd_hugefile_close vtd_mem_create,-Wl,--wrap=$(f))
 
 # what the firmware tells, and what a live unit holds
 $(eval $(call unit_tests,iommu,dmar audit topology posting iommufd,iommu base))
@@ -79,7 +82,7 @@ CLI_TESTS := args output proc vf_spec vmm_config vmm_console
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_spec
-CLI_TESTS += exit_trace vm_costs
+CLI_TESTS += exit_trace vm_costs vm_sample trace_json
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
