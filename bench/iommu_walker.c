@@ -18,8 +18,11 @@
 #define RW     (PAGETABLE_READ | PAGETABLE_WRITE)
 
 /* Table pages whose physical address is the virtual one; freed pages are kept in a list. */
+struct page {
+	struct page *next;
+};
 struct pages {
-	uint64_t *free;
+	struct page *free;
 };
 
 static uint64_t *page_at(void *opaque, uint64_t phys)
@@ -31,10 +34,10 @@ static uint64_t *page_at(void *opaque, uint64_t phys)
 static uint64_t *page_alloc(void *opaque, uint64_t *phys)
 {
 	struct pages *pages = opaque;
-	uint64_t *page = pages->free;
+	struct page *page = pages->free;
 
 	if (page)
-		memcpy(&pages->free, page, sizeof(page));
+		pages->free = page->next;
 	else
 		page = aligned_alloc(4096, 4096);
 	if (!page)
@@ -46,9 +49,9 @@ static uint64_t *page_alloc(void *opaque, uint64_t *phys)
 static void page_free(void *opaque, uint64_t phys)
 {
 	struct pages *pages = opaque;
-	uint64_t *page = page_at(opaque, phys);
+	struct page *page = (struct page *)(uintptr_t)phys;
 
-	memcpy(page, &pages->free, sizeof(page));
+	page->next = pages->free;
 	pages->free = page;
 }
 

@@ -77,8 +77,8 @@ int pagetable_lookup(const struct pagetable *pt, uint64_t iova, struct pagetable
 	int count = pagetable_trace(pt, iova, steps, trouble);
 	unsigned allowed = GATED;
 
-	if (count < 0)
-		return count;
+	if (count <= 0)
+		return count ? count : -ENOENT;
 	if (trouble->why)
 		return -EUCLEAN;
 	const struct pagetable_step *leaf = &steps[count - 1];

@@ -83,7 +83,8 @@ bool vtd_irte_accepts(const struct vtd_irte *irte, uint16_t source)
 	case VTD_SVT_NONE:
 		return true;
 	case VTD_SVT_REQUESTER:
-		return !((source ^ irte->source) & ~ignored[irte->qualifier & 3] & 0xffff);
+		return (source | ignored[irte->qualifier & 3]) ==
+		       (irte->source | ignored[irte->qualifier & 3]);
 	case VTD_SVT_BUS:
 		return source >> 8 >= irte->source >> 8 && source >> 8 <= (irte->source & 0xff);
 	default:

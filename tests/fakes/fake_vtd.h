@@ -63,12 +63,13 @@ struct fake_vtd {
 	unsigned write_flushes;
 };
 
-#define FAKE_CAP  UINT64_C(0x80d2038c222f0606) /* 4 records, 65536 domains, 3 and 4 levels, no CM \
-						*/
+/* 4 fault records, 65536 domains, tables of 3 and 4 levels, no caching mode. */
+#define FAKE_CAP  UINT64_C(0x80d2038c222f0606)
 #define FAKE_CM	  (UINT64_C(1) << 7)
 #define FAKE_RWBF (UINT64_C(1) << 4)
 #define FAKE_PSI  (UINT64_C(1) << 39)
-#define FAKE_ECAP UINT64_C(0x00c80000f00f5a) /* scalable mode with both stages */
+/* Scalable mode with both stages. */
+#define FAKE_ECAP UINT64_C(0x00c80000f00f5a)
 
 void fake_vtd_init(struct fake_vtd *fake, struct vtd_mem *mem, uint64_t cap, uint64_t ecap);
 
