@@ -143,7 +143,7 @@ test:
 	@tests/run $(RINGS)
 
 test-unit test-kvm:
-	@$(MAKE) --no-print-directory unit-programs
+	@$(MAKE) --no-print-directory unit-programs $(if $(filter test-kvm,$@),$(O)/guest/mb-environment)
 	@tests/run $(@:test-%=%)
 
 test-asan:

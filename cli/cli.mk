@@ -16,3 +16,4 @@ cli_SRCS += cli/iommu_facts.c cli/cmd_iommu_audit.c cli/cmd_irqs.c
 cli_SRCS += cli/exit_trace.c cli/vm_costs.c
 vmm_SRCS += cli/vmm_trace.c
 cli_SRCS += cli/cmd_vm_top.c cli/cmd_vm_trace.c cli/trace_json.c cli/vm_sample.c
+cli_SRCS += cli/patience.c

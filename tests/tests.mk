@@ -29,6 +29,8 @@ $(foreach t,boot boot_firmware irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/
 # The engine itself, on this machine's /dev/kvm: a ring of its own.
 $(eval $(call unit_tests,kvm,tiny,hv-core base))
 tiny_test_EXTRA := -ljansson
+$(eval $(call unit_tests,kvm,conformance,hv-core base))
+conformance_test_EXTRA := -ljansson
 
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
@@ -82,7 +84,7 @@ CLI_TESTS := args output proc vf_spec vmm_config vmm_console
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_spec
-CLI_TESTS += exit_trace vm_costs vm_sample trace_json
+CLI_TESTS += exit_trace vm_costs vm_sample trace_json patience
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
