@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "iommu/iommu.h"
 
 const char *vm_pick_name(const struct vm_pick *pick, char name[VM_PICK_NAME])
 {
@@ -40,18 +41,14 @@ int vm_claim_pick(struct cli *cli, const struct vm_request *r, const struct vm_p
 
 int vm_open_group(const char *subject, int group, int *fd)
 {
-	char path[32];
-
-	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
-	*fd = open(path, O_RDWR | O_CLOEXEC);
-	return *fd >= 0 ? 0 : log_fail(-errno, subject, "%s not opened: %m", path);
+	*fd = iommu_open_group(subject, group);
+	return *fd < 0 ? *fd : 0;
 }
 
 int vm_open_container(const char *subject, int *fd)
 {
-	*fd = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	return *fd >= 0 ? 0
-			: log_fail(-errno, subject, "/dev/vfio/vfio not opened: %m; load vfio_pci");
+	*fd = iommu_open(subject);
+	return *fd < 0 ? *fd : 0;
 }
 
 int vm_find_function(struct sriov *sriov, const char *text, struct bdf *out)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* device: the descriptor through which one function is driven (VFIO_GROUP_GET_DEVICE_FD). */
+/* device: the descriptor through which one function is driven: from its group
+ * (VFIO_GROUP_GET_DEVICE_FD), or, on iommufd, what was attached. */
 #include "iommu/domain.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/vfio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -32,6 +34,10 @@ int iommu_device_open(struct iommu_domain *domain, int group_fd, const char *nam
 {
 	if (!iommu_domain_has_group(domain, group_fd))
 		return log_fail(-EINVAL, name, "not opened: its group is not attached");
+	if (domain->ops->handle == IOMMU_HANDLE_DEVICE) {
+		int copy = fcntl(group_fd, F_DUPFD_CLOEXEC, 3);
+		return copy < 0 ? log_fail(-errno, name, "not opened: %m") : copy;
+	}
 	int fd = ioctl(group_fd, VFIO_GROUP_GET_DEVICE_FD, name);
 	if (fd < 0) {
 		int err = -errno;

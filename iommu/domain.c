@@ -1,42 +1,49 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * domain: one I/O address space, over a VFIO type1v2 container.
+ * domain: one I/O address space, over a backend.
  *
  * The kernel keeps maps as it is told them and can only take one back whole, so the domain keeps
  * the same list: it makes mapping idempotent, refuses overlaps by name, and shows what a device
- * can reach. Documentation/driver-api/vfio.rst, include/uapi/linux/vfio.h.
+ * can reach. What the hardware is asked is the backend's business (backend.h).
  */
 #include "iommu/domain.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/util.h"
 
-_Static_assert(IOMMU_READ == VFIO_DMA_MAP_FLAG_READ && IOMMU_WRITE == VFIO_DMA_MAP_FLAG_WRITE,
-	       "protections go to the kernel as they are");
-
-int iommu_domain_create(int container_fd, struct iommu_domain **out)
+int iommu_domain_create(int fd, struct iommu_domain **out)
 {
-	int version = ioctl(container_fd, VFIO_GET_API_VERSION);
-
-	if (version != VFIO_API_VERSION)
-		return log_fail(-EOPNOTSUPP, "iommu", "this is no VFIO container of version %d",
-				VFIO_API_VERSION);
-	if (ioctl(container_fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0)
-		return log_fail(-EOPNOTSUPP, "iommu",
-				"VFIO offers no type1v2 backend; modprobe vfio_iommu_type1");
 	struct iommu_domain *domain = calloc(1, sizeof(*domain));
+
 	if (!domain)
 		return -ENOMEM;
-	domain->container = container_fd;
+	domain->fd = fd;
+	domain->ops = iommu_is_iommufd(fd) ? &iommu_backend_iommufd : &iommu_backend_type1;
+	int err = domain->ops == &iommu_backend_type1 ? iommu_type1_check(fd) : 0;
+	if (err)
+		free(domain);
+	else
+		*out = domain;
+	return err;
+}
+
+int iommu_domain_create_on(const struct iommu_backend_ops *ops, void *backend,
+			   struct iommu_domain **out)
+{
+	struct iommu_domain *domain = calloc(1, sizeof(*domain));
+
+	if (!domain)
+		return -ENOMEM;
+	domain->fd = -1;
+	domain->ops = ops;
+	domain->backend = backend;
 	*out = domain;
 	return 0;
 }
@@ -68,84 +75,39 @@ bool iommu_domain_has_group(const struct iommu_domain *domain, int group_fd)
 	return false;
 }
 
-static int check_viable(int group_fd, const char *name)
+int iommu_domain_attach(struct iommu_domain *domain, int handle, const char *name)
 {
-	struct vfio_group_status status = {.argsz = sizeof(status)};
-
-	if (ioctl(group_fd, VFIO_GROUP_GET_STATUS, &status) < 0)
-		return log_fail(-errno, name, "the state of its IOMMU group is unknown: %m");
-	if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE))
-		return log_fail(
-			-EPERM, name,
-			"its IOMMU group is not viable: a host driver holds another member; "
-			"`sluice host show` names it");
-	return 0;
-}
-
-static int set_container(struct iommu_domain *domain, int group_fd, const char *name)
-{
-	if (ioctl(group_fd, VFIO_GROUP_SET_CONTAINER, &domain->container) == 0)
-		return 0;
-	int err = -errno;
-	if (err == -EBUSY)
-		return log_fail(err, name, "its IOMMU group is in use in another container");
-	return log_fail(err, name, "its IOMMU group does not join the others: %s", strerror(-err));
-}
-
-static int set_iommu(struct iommu_domain *domain, const char *name)
-{
-	if (ioctl(domain->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) == 0)
-		return 0;
-	int err = -errno;
-	if (err == -EPERM)
-		return log_fail(
-			err, name,
-			"no interrupt remapping, so a guest could forge interrupts; boot with "
-			"intremap=on, or accept it with vfio_iommu_type1.allow_unsafe_interrupts=1");
-	return log_fail(err, name, "the IOMMU was not set up: %s", strerror(-err));
-}
-
-int iommu_domain_attach(struct iommu_domain *domain, int group_fd, const char *name)
-{
-	if (iommu_domain_has_group(domain, group_fd))
+	if (iommu_domain_has_group(domain, handle))
 		return 0;
 	int *groups = realloc(domain->groups, (domain->group_count + 1) * sizeof(*groups));
 	if (!groups)
 		return -ENOMEM;
 	domain->groups = groups;
-	int err = check_viable(group_fd, name);
-	if (!err)
-		err = set_container(domain, group_fd, name);
+	int err = domain->ops->attach(domain, handle, name);
 	if (err)
 		return err;
-	/* A container without a group has no hardware to choose a backend for. */
-	if (!domain->group_count)
-		err = set_iommu(domain, name);
-	if (!err)
-		err = iommu_info_refresh(domain);
+	err = domain->ops->info(domain);
 	if (err) {
-		ioctl(group_fd, VFIO_GROUP_UNSET_CONTAINER);
+		domain->ops->detach(domain, handle);
 		return err;
 	}
-	domain->groups[domain->group_count++] = group_fd;
+	domain->groups[domain->group_count++] = handle;
 	return 0;
 }
 
-void iommu_domain_detach(struct iommu_domain *domain, int group_fd)
+void iommu_domain_detach(struct iommu_domain *domain, int handle)
 {
 	size_t i = 0;
 
-	while (i < domain->group_count && domain->groups[i] != group_fd)
+	while (i < domain->group_count && domain->groups[i] != handle)
 		i++;
 	if (i == domain->group_count)
 		return;
-	/* EINVAL: its last device was unbound meanwhile, and the kernel has taken it out. */
-	if (ioctl(group_fd, VFIO_GROUP_UNSET_CONTAINER) < 0 && errno != EINVAL)
-		log_warn("iommu", "a group stays in the container until it is closed: %m");
 	memmove(&domain->groups[i], &domain->groups[i + 1],
 		(domain->group_count - i - 1) * sizeof(*domain->groups));
 	domain->group_count--;
-	/* The kernel drops the backend, and with it every map, together with the last group. */
+	domain->ops->detach(domain, handle);
+	/* A backend drops its tables, and with them every map, together with the last device. */
 	if (!domain->group_count)
 		domain->map_count = 0;
 }
@@ -267,15 +229,9 @@ int iommu_map(struct iommu_domain *domain, uint64_t iova, uint64_t size, void *h
 	err = make_room(domain);
 	if (err)
 		return err;
-	struct vfio_iommu_type1_dma_map request = {
-		.argsz = sizeof(request),
-		.flags = prot & (IOMMU_READ | IOMMU_WRITE),
-		.vaddr = (uintptr_t)hva,
-		.iova = iova,
-		.size = size,
-	};
-	if (ioctl(domain->container, VFIO_IOMMU_MAP_DMA, &request) < 0)
-		return prot & IOMMU_PEER ? -errno : explain_map(domain, -errno, iova, size);
+	err = domain->ops->map(domain, &entry);
+	if (err)
+		return prot & IOMMU_PEER ? err : explain_map(domain, err, iova, size);
 	memmove(&domain->maps[at + 1], &domain->maps[at],
 		(domain->map_count - at) * sizeof(*domain->maps));
 	domain->maps[at] = entry;
@@ -283,34 +239,17 @@ int iommu_map(struct iommu_domain *domain, uint64_t iova, uint64_t size, void *h
 	return 0;
 }
 
-/* A host that takes the last device of a group back drops the group, and with the container's last
- * group all that is mapped. */
-static bool backend_gone(const struct iommu_domain *domain)
-{
-	struct vfio_iommu_type1_info info = {.argsz = sizeof(info)};
-
-	return ioctl(domain->container, VFIO_IOMMU_GET_INFO, &info) < 0 && errno == EINVAL;
-}
-
 int iommu_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t size)
 {
 	size_t at = find_map(domain, iova);
-	struct vfio_iommu_type1_dma_unmap request = {
-		.argsz = sizeof(request),
-		.iova = iova,
-		.size = size,
-	};
 
 	if (at == domain->map_count || domain->maps[at].iova != iova ||
 	    domain->maps[at].size != size)
 		return log_fail(-ENOENT, "iommu", "no map at 0x%" PRIx64 "+0x%" PRIx64, iova, size);
-	int err = ioctl(domain->container, VFIO_IOMMU_UNMAP_DMA, &request) < 0 ? -errno : 0;
-	if (err && !backend_gone(domain))
+	int err = domain->ops->unmap(domain, &domain->maps[at]);
+	if (err)
 		return log_fail(err, "iommu", "0x%" PRIx64 "+0x%" PRIx64 " not unmapped: %s", iova,
 				size, strerror(-err));
-	if (!err && request.size != size)
-		log_warn("iommu", "of 0x%" PRIx64 "+0x%" PRIx64 " the kernel unmapped 0x%llx", iova,
-			 size, (unsigned long long)request.size);
 	domain->map_count--;
 	memmove(&domain->maps[at], &domain->maps[at + 1],
 		(domain->map_count - at) * sizeof(*domain->maps));
@@ -321,4 +260,25 @@ size_t iommu_domain_maps(const struct iommu_domain *domain, const struct iommu_m
 {
 	*out = domain->maps;
 	return domain->map_count;
+}
+
+int iommu_domain_info(struct iommu_domain *domain, struct iommu_info *out)
+{
+	if (!domain->group_count)
+		return log_fail(-EINVAL, "iommu", "nothing is attached, so nothing is known yet");
+	int err = domain->ops->info(domain);
+	if (err)
+		return err;
+	*out = (struct iommu_info){
+		.usable = domain->usable,
+		.usable_count = domain->usable_count,
+		.page_sizes = domain->page_sizes,
+		.maps_left = domain->maps_left,
+	};
+	return 0;
+}
+
+const char *iommu_domain_backend(const struct iommu_domain *domain)
+{
+	return domain->ops->name;
 }

@@ -92,6 +92,14 @@ static int take_info(struct iommu_domain *domain, const uint8_t *buf, size_t len
 		memcpy(&avail, cap, sizeof(avail));
 		domain->maps_left = avail.avail;
 	}
+	struct vfio_iommu_type1_info_cap_migration migration;
+	cap = find_cap(buf, len, offset, VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION, sizeof(migration));
+	domain->dirty_pages = domain->dirty_max = 0;
+	if (cap) {
+		memcpy(&migration, cap, sizeof(migration));
+		domain->dirty_pages = migration.pgsize_bitmap;
+		domain->dirty_max = migration.max_dirty_bitmap_size;
+	}
 	return take_ranges(domain, buf, len, offset);
 }
 
@@ -108,7 +116,7 @@ int iommu_info_refresh(struct iommu_domain *domain)
 		if (!buf)
 			return -ENOMEM;
 		memcpy(buf, &size, sizeof(size)); /* argsz */
-		err = ioctl(domain->container, VFIO_IOMMU_GET_INFO, buf) < 0 ? -errno : 0;
+		err = ioctl(domain->fd, VFIO_IOMMU_GET_INFO, buf) < 0 ? -errno : 0;
 		memcpy(&told, buf, sizeof(told));
 	} while (!err && told > size && told <= INFO_MAX);
 	if (!err)
@@ -117,20 +125,4 @@ int iommu_info_refresh(struct iommu_domain *domain)
 	return err ? log_fail(err, "iommu", "the container does not tell what it can do: %s",
 			      strerror(-err))
 		   : 0;
-}
-
-int iommu_domain_info(struct iommu_domain *domain, struct iommu_info *out)
-{
-	if (!domain->group_count)
-		return log_fail(-EINVAL, "iommu", "nothing is attached, so nothing is known yet");
-	int err = iommu_info_refresh(domain);
-	if (err)
-		return err;
-	*out = (struct iommu_info){
-		.usable = domain->usable,
-		.usable_count = domain->usable_count,
-		.page_sizes = domain->page_sizes,
-		.maps_left = domain->maps_left,
-	};
-	return 0;
 }

@@ -8,8 +8,9 @@
  * into it. For a VM, I/O address = guest physical address, so that a guest's driver can give its
  * device the addresses it knows.
  *
- * The backend here is VFIO type1v2 (one domain = one container). Descriptors are opened by the
- * caller, which has the privilege, and stay the caller's unless said otherwise.
+ * A domain stands on one of three backends behind five operations (backend.h): VFIO type1v2 (one
+ * domain = one container), iommufd, or our own VT-d driver. Descriptors are opened by the caller,
+ * which has the privilege, and stay the caller's unless said otherwise.
  * Kernel interface: Documentation/driver-api/vfio.rst, include/uapi/linux/vfio.h.
  */
 #ifndef IOMMU_IOMMU_H
@@ -67,9 +68,9 @@ int iommu_group_reserved(const struct sysfs *fs, int group, struct iommu_reserve
 
 /* ---- units ---- */
 
-/* Units that our own driver (vtd) left on when it was killed are switched off, and the memory of their
- * tables given back. `each` hears of every unit that the driver ever had: 1 when it was left on, 0
- * when not, or a negative errno (-EBUSY: its driver lives), logged. With `dry_run` nothing is
+/* Units that our own driver (vtd) left on when it was killed are switched off, and the memory of
+ * their tables given back. `each` hears of every unit that the driver ever had: 1 when it was left
+ * on, 0 when not, or a negative errno (-EBUSY: its driver lives), logged. With `dry_run` nothing is
  * changed. The first error, or 0. */
 int iommu_units_release(const char *run_dir, bool dry_run,
 			void (*each)(void *opaque, uint64_t base, int result), void *opaque);
@@ -84,13 +85,25 @@ struct iommu_domain;
  * is the guest's choice. So a refusal is not logged; the caller tells what it means. */
 #define IOMMU_PEER  4u
 
-/* `container_fd`: an open /dev/vfio/vfio; stays the caller's. -EOPNOTSUPP without type1v2. The
- * first attach decides what hardware stands behind it, so maps come after that. */
-int iommu_domain_create(int container_fd, struct iommu_domain **out);
+/* Opens what iommu_domain_create and iommu_domain_attach take: on kernels with iommufd and VFIO
+ * device files those, else the VFIO container and group. A descriptor, or a negative errno, logged.
+ */
+int iommu_open(const char *subject);
+int iommu_open_group(const char *subject, int group);
+#define IOMMU_PATH 96
+/* The device file of a group's only VFIO device; -EOPNOTSUPP when it has several. */
+int iommu_device_file(const struct sysfs *fs, int group, char path[IOMMU_PATH]);
+
+/* `fd`: an open /dev/iommu or /dev/vfio/vfio, which decides the backend; stays the caller's.
+ * -EOPNOTSUPP when it can neither. The first attach decides what hardware stands behind it, so maps
+ * come after that. */
+int iommu_domain_create(int fd, struct iommu_domain **out);
+const char *iommu_domain_backend(const struct iommu_domain *domain); /* "vfio-type1" */
 /* Unmaps what is mapped, detaches what is attached. */
 void iommu_domain_destroy(struct iommu_domain *domain);
 
-/* `group_fd`: an open /dev/vfio/N; stays the caller's. -EPERM: the group is not viable. */
+/* `group_fd`: an open /dev/vfio/N, or on iommufd an open /dev/vfio/devices/vfioN; stays the
+ * caller's. -EPERM: the group is not viable. */
 int iommu_domain_attach(struct iommu_domain *domain, int group_fd, const char *name);
 void iommu_domain_detach(struct iommu_domain *domain, int group_fd);
 
@@ -117,6 +130,14 @@ struct iommu_map_entry {
 };
 /* What is mapped now, sorted by iova; owned by the domain, valid until the next change. */
 size_t iommu_domain_maps(const struct iommu_domain *domain, const struct iommu_map_entry **out);
+
+/* Which pages devices may have written, where the backend can tell (else -EOPNOTSUPP; nothing here
+ * is logged). Without help of the hardware that is all that is pinned. `bitmap`: a bit per smallest
+ * page of [iova, iova + size), which is cut from what is mapped; in words of 64. -E2BIG beyond what
+ * the kernel takes at once. Reading does not clear what the hardware cannot tell. */
+int iommu_dirty_start(struct iommu_domain *domain);
+int iommu_dirty_read(struct iommu_domain *domain, uint64_t iova, uint64_t size, uint64_t *bitmap);
+int iommu_dirty_stop(struct iommu_domain *domain);
 
 /* The VFIO device descriptor of `name` ("0000:01:10.0", or with " vf_token=…"). The caller owns it.
  * -EBUSY, -EACCES (vf_token), -ENODEV, logged. */

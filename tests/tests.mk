@@ -53,6 +53,7 @@ $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthrea
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
+iommufd_test_LDFLAGS := -Wl,--wrap=ioctl
 # VT-d: the walker on an arena of table pages.
 $(eval $(call unit_tests,iommu,pagetable vtd_format vtd vtd_driver,iommu base))
 pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
@@ -62,7 +63,7 @@ vtd_driver_test_LDFLAGS := $(foreach f,vtd_window_open vtd_window_close vtd_huge
 	vtd_hugefile_close vtd_mem_create,-Wl,--wrap=$(f))
 
 # what the firmware tells, and what a live unit holds
-$(eval $(call unit_tests,iommu,dmar audit topology posting,iommu base))
+$(eval $(call unit_tests,iommu,dmar audit topology posting iommufd,iommu base))
 topology_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 

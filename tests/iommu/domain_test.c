@@ -22,7 +22,8 @@
 /* What the kernel would know. */
 static struct vfio {
 	int extension, set_iommu_error, map_error;
-	bool viable, no_caps, bad_chain, loop_chain, long_ranges;
+	bool viable, no_caps, bad_chain, loop_chain, long_ranges, no_dirty;
+	bool tracking;
 	unsigned groups, type_sets, maps, info_calls;
 	struct vfio_iommu_type1_dma_map last;
 	int device_error;
@@ -38,6 +39,7 @@ struct info {
 		uint32_t nr_iovas, reserved;
 	} ranges;
 	struct vfio_iova_range range[2];
+	struct vfio_iommu_type1_info_cap_migration migration;
 };
 
 static int refuse(int err)
@@ -57,6 +59,9 @@ static int get_info(void *arg)
 		.ranges = {.header = {.id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, .version = 1},
 			   .nr_iovas = vfio.long_ranges ? 1000 : 2},
 		.range = {{0xfef00000, 0x7fffffffff}, {0, 0xfedfffff}},
+		.migration = {.header = {.id = VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION, .version = 1},
+			      .pgsize_bitmap = 4096,
+			      .max_dirty_bitmap_size = 4096},
 	};
 	uint32_t room;
 
@@ -66,6 +71,8 @@ static int get_info(void *arg)
 		info.head.flags |= VFIO_IOMMU_INFO_CAPS;
 		info.head.cap_offset = offsetof(struct info, avail);
 		info.avail.header.next = offsetof(struct info, ranges);
+		if (!vfio.no_dirty)
+			info.ranges.header.next = offsetof(struct info, migration);
 		if (vfio.loop_chain)
 			info.avail.header.next = offsetof(struct info, avail);
 		if (vfio.bad_chain)
@@ -96,6 +103,23 @@ static int group_ioctl(unsigned long request, void *arg)
 	return refuse(ENOTTY);
 }
 
+static int dirty_pages(const struct vfio_iommu_type1_dirty_bitmap *arg)
+{
+	struct vfio_iommu_type1_dirty_bitmap_get get;
+
+	if (arg->flags != VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP) {
+		vfio.tracking = arg->flags == VFIO_IOMMU_DIRTY_PAGES_FLAG_START;
+		return 0;
+	}
+	if (!vfio.tracking)
+		return refuse(EINVAL);
+	memcpy(&get, arg->data, sizeof(get));
+	assert_int_equal(get.bitmap.pgsize, 4096);
+	assert_int_equal(get.bitmap.size, 16);
+	memset(get.bitmap.data, 0xa5, get.bitmap.size);
+	return 0;
+}
+
 static int container_ioctl(unsigned long request, void *arg)
 {
 	struct vfio_iommu_type1_dma_unmap *unmap = arg;
@@ -118,6 +142,8 @@ static int container_ioctl(unsigned long request, void *arg)
 		memcpy(&vfio.last, arg, sizeof(vfio.last));
 		vfio.maps++;
 		return 0;
+	case VFIO_IOMMU_DIRTY_PAGES:
+		return dirty_pages(arg);
 	case VFIO_IOMMU_UNMAP_DMA:
 		assert_true(unmap->size > 0);
 		vfio.maps--;
@@ -332,6 +358,28 @@ static void test_device(void **state)
 	}
 }
 
+static void test_dirty(void **state)
+{
+	struct iommu_domain *domain = *state;
+	struct iommu_info info;
+	uint64_t bits[2] = {0};
+
+	assert_string_equal(iommu_domain_backend(domain), "vfio-type1");
+	assert_int_equal(iommu_dirty_read(domain, 0, 65 * 4096, bits), -EINVAL); /* not on */
+	assert_int_equal(iommu_dirty_start(domain), 0);
+	assert_int_equal(iommu_dirty_read(domain, 0, 65 * 4096, bits), 0); /* two words */
+	assert_int_equal(bits[1], 0xa5a5a5a5a5a5a5a5);
+	assert_int_equal(iommu_dirty_read(domain, 0, 100, bits), -EINVAL);
+	assert_int_equal(iommu_dirty_read(domain, 0, 0, bits), -EINVAL);
+	assert_int_equal(iommu_dirty_read(domain, 0, GIB, bits), -E2BIG);
+	assert_int_equal(iommu_dirty_stop(domain), 0);
+	assert_false(vfio.tracking);
+	vfio.no_dirty = true; /* a kernel that has it no more */
+	assert_int_equal(iommu_domain_info(domain, &info), 0);
+	assert_int_equal(iommu_dirty_start(domain), -EOPNOTSUPP);
+	assert_int_equal(iommu_dirty_read(domain, 0, 4096, bits), -EOPNOTSUPP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +392,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many_maps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_detach, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_device, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dirty, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

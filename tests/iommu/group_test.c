@@ -126,9 +126,29 @@ static void test_reserved(void **state)
 	assert_int_equal(iommu_group_reserved(&fake->fs, 8, &list, &count), -ENOENT);
 }
 
+static void test_device_file(void **state)
+{
+	struct fake_sysfs fake;
+	char path[IOMMU_PATH];
+	(void)state;
+
+	fake_sysfs_make(&fake);
+	fake_device(&fake.fs, "0000:01:10.0", 5, "vfio-pci");
+	fake_device(&fake.fs, "0000:00:01.0", 5, "pcieport");
+	assert_int_equal(iommu_device_file(&fake.fs, 5, path), -ENOENT); /* no device files */
+	fake_put(&fake.fs, "", "bus/pci/devices/0000:01:10.0/vfio-dev/vfio3/dev");
+	assert_int_equal(iommu_device_file(&fake.fs, 5, path), 0);
+	assert_string_equal(path, "/dev/vfio/devices/vfio3");
+	fake_put(&fake.fs, "", "bus/pci/devices/0000:00:01.0/vfio-dev/vfio4/dev");
+	assert_int_equal(iommu_device_file(&fake.fs, 5, path), -EOPNOTSUPP);
+	assert_int_equal(iommu_device_file(&fake.fs, 6, path), -ENOENT);
+	fake_sysfs_remove(&fake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_device_file),
 		cmocka_unit_test_setup_teardown(test_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_states, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_blocker, setup, teardown),
