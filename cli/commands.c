@@ -111,6 +111,12 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_WORD,
 	 .words = "restart|exit",
 	 .help = "what a reboot of the guest does (restart)"},
+	{.name = "--watchdog",
+	 .value = "reset|poweroff|none",
+	 .kind = CLI_WORD,
+	 .words = "reset|poweroff|none",
+	 .help = "add an i6300esb watchdog, and what it does when the guest no longer feeds it "
+		 "(none: a line in the log)"},
 	{.name = "--no-kaslr", .help = "load the kernel where it was linked"},
 	{0},
 };

@@ -123,6 +123,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	r->kaslr = !cli_has(args, "--no-kaslr");
 	r->restart = strcmp(cli_text(args, "--on-reboot", "restart"), "restart") == 0;
 	r->detach = cli_has(args, "--detach");
+	r->watchdog = cli_text(args, "--watchdog", NULL);
 	if (args->operand && !vmm_name_valid(args->operand))
 		return log_fail(
 			-EINVAL, "vm run",

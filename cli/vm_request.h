@@ -26,6 +26,7 @@ struct vm_request {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
+	const char *watchdog; /* NULL: none */
 	const char *kernel, *initrd, *cmdline; /* borrowed from the command line */
 	struct vm_pick picks[VMM_DEVICES_MAX];
 	size_t pick_count;

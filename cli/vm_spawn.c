@@ -135,6 +135,7 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 {
 	config->name = strdup(r->name);
 	config->cmdline = strdup(r->cmdline);
+	config->watchdog = r->watchdog ? strdup(r->watchdog) : NULL;
 	config->cpus = r->cpus;
 	memcpy(config->pin, r->pin, sizeof(config->pin));
 	config->ram = r->ram;

@@ -69,6 +69,7 @@ static const struct field fields[] = {
 	FIELD("pages", PAGES, false, pages),
 	FIELD("kaslr", BOOL, false, kaslr),
 	FIELD("restart", BOOL, false, restart),
+	FIELD("watchdog", TEXT, true, watchdog),
 	FIELD("cmdline", TEXT, false, cmdline),
 	FIELD("kernel", FILE_FD, false, kernel),
 	FIELD("initrd", FILE_FD, true, initrd),
@@ -102,6 +103,7 @@ void vmm_config_init(struct vmm_config *config)
 void vmm_config_finish(struct vmm_config *config)
 {
 	free(config->name);
+	free(config->watchdog);
 	free(config->cmdline);
 	free(config->kernel.name);
 	free(config->initrd.name);
@@ -157,7 +159,7 @@ static json_t *encode_field(const struct vmm_config *config, const struct field 
 
 	switch (field->kind) {
 	case TEXT:
-		return json_string(*(char *const *)at);
+		return *(char *const *)at ? json_string(*(char *const *)at) : NULL;
 	case UNSIGNED:
 		return json_integer(*(const unsigned *)at);
 	case BYTES:

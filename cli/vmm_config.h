@@ -46,7 +46,8 @@ struct vmm_config {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr;
-	bool restart; /* on a guest's reset: run again; else end */
+	bool restart;	/* on a guest's reset: run again; else end */
+	char *watchdog; /* "reset", "poweroff", "none": what it does; NULL: there is no watchdog */
 	char *cmdline;
 	struct vmm_file kernel, initrd;
 	int engine_fd;	  /* /dev/kvm */

@@ -94,6 +94,20 @@ static int add_device(struct vmm_machine *m, const struct vmm_device *device)
 	return fd < 0 ? fd : vdev_vfio_add(m->devices, &config, &added);
 }
 
+static int add_watchdog(struct vmm_machine *m, const char *action)
+{
+	static const char *const names[] = {
+		[VDEV_WATCHDOG_REPORT] = "none",
+		[VDEV_WATCHDOG_RESET] = "reset",
+		[VDEV_WATCHDOG_POWEROFF] = "poweroff",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(action, names[i]))
+			return vdev_watchdog_add(m->devices, (enum vdev_watchdog_action)i);
+	return log_fail(-EINVAL, m->config->name, "its watchdog knows no way to %s", action);
+}
+
 static int create_devices(struct vmm_machine *m)
 {
 	const struct vdev_machine_config config = {
@@ -108,6 +122,8 @@ static int create_devices(struct vmm_machine *m)
 
 	for (size_t i = 0; i < m->config->device_count && !err; i++)
 		err = add_device(m, &m->config->devices[i]);
+	if (!err && m->config->watchdog)
+		err = add_watchdog(m, m->config->watchdog);
 	return err ? err : vdev_machine_finish(m->devices);
 }
 

@@ -13,6 +13,7 @@
 #include "vdev/serial.h"
 #include "vdev/vdev.h"
 #include "vdev/vfio.h"
+#include "vdev/watchdog.h"
 
 struct vdev_machine {
 	struct hv_vm *vm;
@@ -102,6 +103,19 @@ int vdev_power_button(struct vdev_machine *m)
 	hv_device_lock(m->vm);
 	int err = vdev_power_press(m->power);
 	hv_device_unlock(m->vm);
+	return err;
+}
+
+int vdev_watchdog_add(struct vdev_machine *m, enum vdev_watchdog_action action)
+{
+	struct vdev_watchdog *dog;
+	int err = vdev_watchdog_create(m->vm, m->loop, action, &dog);
+
+	if (err < 0)
+		return err;
+	err = vdev_host_add(m->host, vdev_watchdog_function(dog));
+	if (err < 0)
+		vdev_watchdog_destroy(dog);
 	return err;
 }
 

@@ -52,6 +52,14 @@ size_t vdev_serial_in(struct vdev_machine *machine, const uint8_t *bytes, size_t
 /* Presses the ACPI power button. */
 int vdev_power_button(struct vdev_machine *machine);
 
+/* ---- a watchdog ---- */
+
+/* What becomes of a guest that no longer feeds its watchdog. */
+enum vdev_watchdog_action { VDEV_WATCHDOG_REPORT, VDEV_WATCHDOG_RESET, VDEV_WATCHDOG_POWEROFF };
+
+/* An i6300esb behind its own root port; it counts once the guest's driver starts it. */
+int vdev_watchdog_add(struct vdev_machine *machine, enum vdev_watchdog_action action);
+
 /* ---- passthrough ---- */
 
 struct vdev_vfio_config {
