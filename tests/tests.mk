@@ -50,8 +50,9 @@ netlink_test_EXTRA := -lnl-3
 
 # cli: all of sluice but its main; what a test does not call is linked and never run.
 CLI_TESTS := args output proc vf_spec vmm_config vmm_console
+CLI_TESTS += net_spec
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov iommu base))
-$(foreach t,args output proc vf_spec,$(eval $(t)_test_OBJS = $$(CLI_REST)))
+$(foreach t,args output proc vf_spec net_spec,$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,vmm_config vmm_console,$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
