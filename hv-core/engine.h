@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/state.h"
+
 struct hv_engine;      /* one VM inside the engine */
 struct hv_engine_vcpu; /* one vCPU of it */
 
@@ -150,6 +152,20 @@ struct hv_engine_ops {
 			 bool pio, bool match, uint64_t value, bool attach);
 	/* A VFIO group that this VM uses; must come before its devices are opened. */
 	int (*vfio_group)(struct hv_engine *engine, int group_fd, bool add);
+
+	/*
+	 * Standing still: no thread is inside vcpu_run, and none will be until clock_start. Between
+	 * the two calls the guest's clocks (TSC, paravirtual clock, APIC timers) do not move.
+	 * clock_stop also makes what an exit left half done complete: so every vCPU must have come
+	 * out with HV_EXIT_SIGNAL. Twice is once.
+	 */
+	int (*clock_stop)(struct hv_engine *engine);
+	int (*clock_start)(struct hv_engine *engine);
+	/* Everything the engine knows of a vCPU (NULL: of the VM), clocks stopped. load: into a new
+	 * vCPU that has its CPUID, instead of vcpu_set_entry; the VM's last, with the clocks, which
+	 * then stand as if stopped. -ENOTSUP names what this host lacks. */
+	int (*save)(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, struct state *s);
+	int (*load)(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, struct state *s);
 
 	/* Allocated array of VM-wide (vcpu NULL) or per-vCPU numbers. -EOPNOTSUPP when there are
 	 * none. */

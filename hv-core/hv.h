@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include "base/range.h"
+#include "base/state.h"
 #include "hv-core/engine.h"
 
 struct hv_vm;
@@ -59,6 +60,15 @@ struct hv_config {
 	bool share_ram;		  /* other processes must be able to map it (vhost-user) */
 	const struct range *iova; /* where DMA may go, sorted; count 0: everywhere */
 	size_t iova_count;
+	const struct hv_ram_file *ram_file; /* NULL: RAM starts as zeroes */
+};
+
+/* RAM's first contents: `ram` bytes of a file, all blocks one after the other. Where it can be, the
+ * file is mapped copy-on-write and read as the guest touches it (and shared with whoever else maps
+ * it); for huge pages and share_ram it is copied. */
+struct hv_ram_file {
+	int fd;		 /* stays the caller's */
+	uint64_t offset; /* aligned to 2 MiB */
 };
 
 /* -EINVAL for a bad config, -ENOMEM (says how much is free or how many huge pages are missing),
@@ -91,6 +101,22 @@ void hv_vm_end(struct hv_vm *vm, enum hv_end end);
 void hv_vm_on_end(struct hv_vm *vm, void (*fn)(void *opaque, enum hv_end end), void *opaque);
 /* Joins the vCPU threads. Returns how it ended. */
 enum hv_end hv_vm_wait(struct hv_vm *vm);
+
+/*
+ * Standing still. pause returns when no CPU runs and every access to a device that a CPU had begun
+ * is complete; the guest's clocks stop with it, and go on at resume as if no time had passed. Both
+ * by one thread, not a vCPU's, without the device lock. -ECANCELED: the VM has ended meanwhile.
+ * Twice is once.
+ */
+int hv_vm_pause(struct hv_vm *vm);
+int hv_vm_resume(struct hv_vm *vm);
+bool hv_vm_paused(const struct hv_vm *vm);
+
+/* CPUs, clocks and interrupt controllers of a paused VM; RAM is the caller's. */
+int hv_vm_save(struct hv_vm *vm, struct state *s);
+/* Into a VM made with the same hv_config, in place of hv_boot. -ENOTSUP: this host cannot carry it:
+ * the message names what is missing. */
+int hv_vm_load(struct hv_vm *vm, struct state *s);
 
 void hv_device_lock(struct hv_vm *vm);
 void hv_device_unlock(struct hv_vm *vm);

@@ -31,6 +31,7 @@ $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
 VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
+$(foreach t,$(VDEV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
 
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o

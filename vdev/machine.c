@@ -4,6 +4,7 @@
  * in reverse. The interface is vdev.h.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -244,4 +245,55 @@ int vdev_machine_reset(struct vdev_machine *m)
 	vdev_host_reset(m->host);
 	hv_device_unlock(m->vm);
 	return 0;
+}
+
+/* ---- standing still ---- */
+
+int vdev_machine_quiesce(struct vdev_machine *m)
+{
+	hv_device_lock(m->vm);
+	int err = vdev_host_quiesce(m->host);
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+void vdev_machine_resume(struct vdev_machine *m)
+{
+	hv_device_lock(m->vm);
+	vdev_host_resume(m->host);
+	hv_device_unlock(m->vm);
+}
+
+int vdev_machine_savable(struct vdev_machine *m, char *why, size_t size)
+{
+	const char *reason;
+
+	hv_device_lock(m->vm);
+	const struct vdev_function *fn = vdev_host_unsavable(m->host, &reason);
+	if (fn)
+		snprintf(why, size, "%s: %s", fn->name, reason);
+	hv_device_unlock(m->vm);
+	return fn ? -ENOTSUP : 0;
+}
+
+int vdev_machine_save(struct vdev_machine *m, struct state *s)
+{
+	hv_device_lock(m->vm);
+	vdev_serial_save(m->serial, state_child(s, "serial"));
+	vdev_power_save(m->power, state_child(s, "power"));
+	vdev_host_save(m->host, state_child(s, "pci"));
+	hv_device_unlock(m->vm);
+	return state_error(s);
+}
+
+int vdev_machine_load(struct vdev_machine *m, struct state *s)
+{
+	hv_device_lock(m->vm);
+	int err = vdev_host_quiesce(m->host);
+	vdev_serial_load(m->serial, state_open(s, "serial"));
+	vdev_power_load(m->power, state_open(s, "power"));
+	if (!err)
+		err = vdev_host_load(m->host, state_open(s, "pci"));
+	hv_device_unlock(m->vm);
+	return err ? err : state_error(s);
 }

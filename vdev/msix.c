@@ -88,3 +88,22 @@ unsigned vdev_msix_write(struct vdev_msix *msix, uint64_t offset, const void *da
 	}
 	return first;
 }
+
+/* ---- standing still ---- */
+
+void vdev_msix_save(const struct vdev_msix *msix, struct state *s)
+{
+	if (msix->cap)
+		state_put_bytes(s, "msix", msix->table, msix->count * sizeof(*msix->table));
+}
+
+void vdev_msix_load(struct vdev_msix *msix, struct state *s)
+{
+	if (!msix->cap)
+		return;
+	state_take_bytes(s, "msix", msix->table, msix->count * sizeof(*msix->table));
+	for (unsigned i = 0; i < msix->count; i++) {
+		msix->table[i].control &= PCI_MSIX_ENTRY_CTRL_MASKBIT;
+		msix->table[i].addr_low &= ~UINT32_C(3);
+	}
+}

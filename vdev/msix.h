@@ -37,5 +37,8 @@ struct hv_msi vdev_msix_message(const struct vdev_msix *msix, unsigned vector);
 void vdev_msix_read(const struct vdev_msix *msix, uint64_t offset, void *data, unsigned len);
 unsigned vdev_msix_write(struct vdev_msix *msix, uint64_t offset, const void *data, unsigned len,
 			 unsigned *last);
+/* The table; the capability's registers are configuration space. */
+void vdev_msix_save(const struct vdev_msix *msix, struct state *s);
+void vdev_msix_load(struct vdev_msix *msix, struct state *s);
 
 #endif

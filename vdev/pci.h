@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/state.h"
 #include "hv-core/hv.h"
 
 #define VDEV_CONFIG_SIZE 4096u /* PCIe 6.0, 7.2.2 */
@@ -62,6 +63,24 @@ struct vdev_function_ops {
 	void (*reset)(struct vdev_function *fn);
 	/* Takes the function out of the guest and frees it, and what stands behind it. */
 	void (*destroy)(struct vdev_function *fn);
+
+	/*
+	 * The VM stands still from quiesce to resume: no CPU runs. Each of these may be NULL.
+	 *
+	 * quiesce: what the function does by itself ends: requests under way are finished, its
+	 * threads and descriptors fall silent, so that neither guest RAM nor its state changes.
+	 * Negative: it cannot, logged; the VM goes on then. Twice is once.
+	 */
+	int (*quiesce)(struct vdev_function *fn);
+	void (*resume)(struct vdev_function *fn);
+	/* Why it cannot be saved, in words for the user ("it is a device of the host"); NULL: it
+	 * can. */
+	const char *(*unsavable)(const struct vdev_function *fn);
+	/* Quiesced. pci_state.c has saved the configuration space, BAR addresses and the INTx
+	 * level; the rest is the function's. load: these are in place again, BARs mapped. Returns
+	 * state_error or its own; resume follows. */
+	void (*save)(struct vdev_function *fn, struct state *s);
+	int (*load)(struct vdev_function *fn, struct state *s);
 };
 
 struct vdev_bar {
@@ -134,7 +153,8 @@ struct vdev_host {
 int vdev_host_create(struct hv_vm *vm, struct vdev_host **out);
 /* And every function that was added. */
 void vdev_host_destroy(struct vdev_host *host);
-/* Puts `child` behind a new root port, and owns it from then on. -ENOSPC when the root bus is full. */
+/* Puts `child` behind a new root port, and owns it from then on. -ENOSPC when the root bus is full.
+ */
 int vdev_host_add(struct vdev_host *host, struct vdev_function *child);
 /* Firmware's work, once all functions are there. -ENOSPC when BARs do not fit the windows. */
 int vdev_host_assign(struct vdev_host *host);
@@ -143,6 +163,17 @@ void vdev_host_program(struct vdev_host *host);
 /* Every function as after power-on, and firmware's work on top. */
 void vdev_host_reset(struct vdev_host *host);
 uint8_t vdev_host_last_bus(const struct vdev_host *host);
+
+/* ---- standing still (pci_state.c): every function's, in the order of slots ---- */
+
+/* On failure those that were quiesced are resumed. */
+int vdev_host_quiesce(struct vdev_host *host);
+void vdev_host_resume(struct vdev_host *host);
+/* The first function that cannot be saved, *why in words; NULL: all can. */
+const struct vdev_function *vdev_host_unsavable(struct vdev_host *host, const char **why);
+void vdev_host_save(struct vdev_host *host, struct state *s);
+/* Into a host with the same functions, assigned. -EINVAL where they are others. */
+int vdev_host_load(struct vdev_host *host, struct state *s);
 
 /* One access to configuration space, any offset in [0, 256 MiB) and any length up to 8. */
 void vdev_host_read(struct vdev_host *host, uint64_t offset, void *data, unsigned len);

@@ -86,6 +86,16 @@ void vdev_power_reset(struct vdev_power *p)
 	p->events = 0;
 }
 
+void vdev_power_save(const struct vdev_power *p, struct state *s)
+{
+	state_put(s, "events", p->events);
+}
+
+void vdev_power_load(struct vdev_power *p, struct state *s)
+{
+	p->events = (uint32_t)state_take(s, "events", UINT32_MAX);
+}
+
 int vdev_power_press(struct vdev_power *p)
 {
 	int err;

@@ -18,5 +18,7 @@ void vdev_power_destroy(struct vdev_power *power);
 void vdev_power_reset(struct vdev_power *power);
 /* Device lock held. */
 int vdev_power_press(struct vdev_power *power);
+void vdev_power_save(const struct vdev_power *power, struct state *s);
+void vdev_power_load(struct vdev_power *power, struct state *s);
 
 #endif

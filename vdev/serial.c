@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <linux/serial_reg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,6 +21,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/util.h"
 
 #define FIFO_SIZE 16u
 #define OUT_SIZE  1024u
@@ -42,6 +44,23 @@ struct vdev_serial {
 	size_t out_len;
 	int wake; /* eventfd: `out` is not empty */
 	struct loop_source *source;
+};
+
+/* The registers, and what they can hold. */
+static const struct {
+	const char *name;
+	size_t at;
+	uint8_t max;
+} saved[] = {
+	{"ier", offsetof(struct vdev_serial, ier), 0x0f},
+	{"lcr", offsetof(struct vdev_serial, lcr), 0xff},
+	{"mcr", offsetof(struct vdev_serial, mcr), 0x1f},
+	{"scr", offsetof(struct vdev_serial, scr), 0xff},
+	{"fcr", offsetof(struct vdev_serial, fcr), 0xff},
+	{"dll", offsetof(struct vdev_serial, dll), 0xff},
+	{"dlm", offsetof(struct vdev_serial, dlm), 0xff},
+	{"lsr_errors", offsetof(struct vdev_serial, lsr_errors), UART_LSR_OE},
+	{"msr_delta", offsetof(struct vdev_serial, msr_delta), 0x0f},
 };
 
 /* ---- output ---- */
@@ -327,6 +346,31 @@ void vdev_serial_reset(struct vdev_serial *s)
 	s->head = s->count = 0;
 	offer_room(s);
 	update_line(s);
+}
+
+/* What was sent is handed out: it is no part of the state. */
+void vdev_serial_save(struct vdev_serial *s, struct state *out)
+{
+	flush(s);
+	for (size_t i = 0; i < ARRAY_SIZE(saved); i++)
+		state_put(out, saved[i].name, *(const uint8_t *)((const char *)s + saved[i].at));
+	state_put(out, "thr_pending", s->thr_pending);
+	state_put(out, "line", s->line);
+	state_put_bytes(out, "fifo", s->fifo, sizeof(s->fifo));
+	state_put(out, "head", s->head);
+	state_put(out, "count", s->count);
+}
+
+void vdev_serial_load(struct vdev_serial *s, struct state *in)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(saved); i++)
+		*(uint8_t *)((char *)s + saved[i].at) =
+			(uint8_t)state_take(in, saved[i].name, saved[i].max);
+	s->thr_pending = state_take(in, "thr_pending", 1);
+	s->line = state_take(in, "line", 1);
+	state_take_bytes(in, "fifo", s->fifo, sizeof(s->fifo));
+	s->head = (unsigned)state_take(in, "head", FIFO_SIZE - 1);
+	s->count = (unsigned)state_take(in, "count", FIFO_SIZE);
 }
 
 int vdev_serial_create(const struct vdev_serial_config *config, struct vdev_serial **out)

@@ -24,6 +24,7 @@
 
 #include "base/bdf.h"
 #include "base/loop.h"
+#include "base/state.h"
 #include "hv-core/hv.h"
 #include "iommu/iommu.h"
 
@@ -110,5 +111,19 @@ int vdev_machine_finish(struct vdev_machine *machine);
 const struct hv_acpi_config *vdev_machine_acpi(const struct vdev_machine *machine);
 /* Platform devices as after power-on; passed-through ones are reset (FLR). Between two runs. */
 int vdev_machine_reset(struct vdev_machine *machine);
+
+/* ---- standing still ----
+ *
+ * pause:    hv_vm_pause, vdev_machine_quiesce      resume: vdev_machine_resume, hv_vm_resume
+ * save:     in between, hv_vm_save and vdev_machine_save
+ * restore:  create … finish, hv_vm_load, vdev_machine_load, and then as resume
+ */
+int vdev_machine_quiesce(struct vdev_machine *machine);
+void vdev_machine_resume(struct vdev_machine *machine);
+/* Whether all devices can be saved; "NAME: reason" in `why` when not, and -ENOTSUP. */
+int vdev_machine_savable(struct vdev_machine *machine, char *why, size_t size);
+int vdev_machine_save(struct vdev_machine *machine, struct state *s);
+/* Of a machine with the same devices, finished and not yet run: it is quiesced by that. */
+int vdev_machine_load(struct vdev_machine *machine, struct state *s);
 
 #endif

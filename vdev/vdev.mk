@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 vdev_SRCS := vdev/machine.c \
-	vdev/pci_bar.c vdev/pci_bridge.c vdev/pci_config.c vdev/pci_host.c \
+	vdev/pci_bar.c vdev/pci_bridge.c vdev/pci_config.c vdev/pci_host.c vdev/pci_state.c \
 	vdev/msi.c vdev/msix.c vdev/vector.c \
 	vdev/power.c vdev/pvpanic.c vdev/serial.c \
 	vdev/vfio_config.c vdev/vfio_irq.c vdev/vfio_pci.c vdev/vfio_region.c vdev/vfio_reset.c \

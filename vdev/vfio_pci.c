@@ -23,6 +23,13 @@ static void destroy_function(struct vdev_function *fn)
 	vdev_vfio_destroy(container_of(fn, struct vdev_vfio, fn));
 }
 
+static const char *unsavable(const struct vdev_function *fn)
+{
+	(void)fn;
+	return "it is a device of the host, whose state only its own driver knows; detach it first "
+	       "(vm save --detach-vfs)";
+}
+
 static const struct vdev_function_ops vfio_ops = {
 	.config_read = vdev_vfio_config_read,
 	.config_write = vdev_vfio_config_write,
@@ -31,6 +38,7 @@ static const struct vdev_function_ops vfio_ops = {
 	.intx_eoi = vdev_vfio_irq_eoi,
 	.reset = reset_function,
 	.destroy = destroy_function,
+	.unsavable = unsavable,
 };
 
 struct vdev_vfio *vdev_vfio_of(struct vdev_function *fn)

@@ -61,13 +61,14 @@ struct vdev_virtq {
 	/* the areas, while it runs */
 	void *desc_area, *driver_area, *device_area;
 	uint16_t next_avail, next_used; /* split: free running; packed: position in the ring */
-	bool avail_wrap, used_wrap;	/* packed */
-	uint16_t signalled; /* split: next_used, packed: used position, at the last notify */
-	bool signalled_wrap, signalled_valid;
+	bool avail_wrap, used_wrap;	/* packed: wrap counters, 2.8.1 */
 	uint32_t in_flight; /* descriptors (packed) or chains (split) taken and not given back */
-	uint32_t filled;    /* given back, not yet shown to the driver */
+	uint32_t filled;    /* slots given back, not yet shown to the driver */
+	uint32_t first_written; /* packed: bytes of the first of them */
+	uint32_t unsignalled;	/* slots shown to it since the last notify */
 	bool kicks_off;
 	bool is_broken;
+	bool complained; /* a guest could make us complain without end */
 
 	/* Eventfd that interrupts the guest, or -1; the transport may change it at any time. */
 	atomic_int call_fd;
