@@ -60,6 +60,7 @@
 #define BAR_SIZE     16u
 /* A guest must not keep our loop busy with a watchdog that ends a million times a second. */
 #define SHORTEST_NS  UINT64_C(1000000)
+#define SECOND	     UINT64_C(1000000000)
 
 struct vdev_watchdog {
 	struct vdev_function fn;
@@ -71,6 +72,7 @@ struct vdev_watchdog {
 	unsigned stage; /* 1 or 2 while it counts; 0: it does not */
 	unsigned keys;	/* how many of the two were given */
 	uint32_t preload[2];
+	uint64_t left; /* nanoseconds of the stage, while the VM stands still */
 	bool active, timed_out;
 	bool complained;
 };
@@ -89,8 +91,7 @@ static uint32_t lock_of(const struct vdev_watchdog *dog)
 
 static void arm(struct vdev_watchdog *dog, uint64_t ns)
 {
-	const uint64_t second = 1000000000;
-	struct itimerspec when = {.it_value = {(time_t)(ns / second), (long)(ns % second)}};
+	struct itimerspec when = {.it_value = {(time_t)(ns / SECOND), (long)(ns % SECOND)}};
 
 	/* Fails for a bad time or descriptor only; these are ours. */
 	timerfd_settime(dog->timer, 0, &when, NULL);
@@ -108,6 +109,7 @@ static void count(struct vdev_watchdog *dog, unsigned stage)
 static void stop(struct vdev_watchdog *dog)
 {
 	dog->stage = 0;
+	dog->left = 0;
 	arm(dog, 0);
 }
 
@@ -306,6 +308,60 @@ static void destroy(struct vdev_function *fn)
 	vdev_watchdog_destroy(container_of(fn, struct vdev_watchdog, fn));
 }
 
+/* ---- standing still: time does not pass ---- */
+
+static int quiesce(struct vdev_function *fn)
+{
+	struct vdev_watchdog *dog = container_of(fn, struct vdev_watchdog, fn);
+	struct itimerspec now;
+
+	if (dog->left || !dog->stage)
+		return 0;
+	timerfd_gettime(dog->timer, &now);
+	dog->left = (uint64_t)now.it_value.tv_sec * SECOND + (uint64_t)now.it_value.tv_nsec;
+	dog->left = MAX(dog->left, SHORTEST_NS);
+	arm(dog, 0);
+	return 0;
+}
+
+static void resume(struct vdev_function *fn)
+{
+	struct vdev_watchdog *dog = container_of(fn, struct vdev_watchdog, fn);
+
+	if (dog->left)
+		arm(dog, dog->left);
+	dog->left = 0;
+}
+
+static void save(struct vdev_function *fn, struct state *s)
+{
+	const struct vdev_watchdog *dog = container_of(fn, struct vdev_watchdog, fn);
+
+	state_put(s, "stage", dog->stage);
+	state_put(s, "left", dog->left);
+	state_put(s, "keys", dog->keys);
+	state_put(s, "preload1", dog->preload[0]);
+	state_put(s, "preload2", dog->preload[1]);
+	state_put(s, "active", dog->active);
+	state_put(s, "timed_out", dog->timed_out);
+}
+
+static int load(struct vdev_function *fn, struct state *s)
+{
+	struct vdev_watchdog *dog = container_of(fn, struct vdev_watchdog, fn);
+	uint64_t longest = (UINT64_C(1) << 20) * PCI_CLOCK_NS << 15;
+
+	stop(dog);
+	dog->stage = (unsigned)state_take(s, "stage", 2);
+	dog->left = state_take(s, "left", longest);
+	dog->keys = (unsigned)state_take(s, "keys", 2);
+	dog->preload[0] = (uint32_t)state_take(s, "preload1", PRELOAD_MASK);
+	dog->preload[1] = (uint32_t)state_take(s, "preload2", PRELOAD_MASK);
+	dog->active = state_take(s, "active", 1);
+	dog->timed_out = state_take(s, "timed_out", 1);
+	return state_error(s);
+}
+
 static const struct vdev_function_ops watchdog_ops = {
 	.config_read = config_read,
 	.config_write = config_write,
@@ -314,6 +370,10 @@ static const struct vdev_function_ops watchdog_ops = {
 	.intx_eoi = intx_eoi,
 	.reset = reset,
 	.destroy = destroy,
+	.quiesce = quiesce,
+	.resume = resume,
+	.save = save,
+	.load = load,
 };
 
 /* ---- its life ---- */

@@ -215,12 +215,39 @@ static void test_storm(void **state)
 	take_apart(k);
 }
 
+/* A VM that stands still is not dead; what was left of the time is left afterwards. */
+static void test_pause(void **state)
+{
+	struct kennel *k = make(VDEV_WATCHDOG_RESET), *other = make(VDEV_WATCHDOG_RESET);
+	struct state *s = state_new();
+
+	(void)state;
+	start(k, 10);
+	assert_int_equal(vdev_host_quiesce(k->host), 0);
+	pass(k, 60);
+	assert_int_equal(k->vm->end, HV_END_NONE);
+	vdev_host_save(k->host, s);
+	assert_int_equal(state_error(s), 0);
+	assert_int_equal(vdev_host_load(other->host, s), 0);
+	vdev_host_resume(k->host);
+	pass(k, 60);
+	assert_int_equal(k->vm->end, HV_END_RESET);
+	assert_int_equal(other->vm->end, HV_END_NONE);
+	vdev_host_resume(other->host);
+	pass(other, 60);
+	assert_int_equal(other->vm->end, HV_END_RESET);
+	state_free(s);
+	take_apart(k);
+	take_apart(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_identity), cmocka_unit_test(test_fed),
 		cmocka_unit_test(test_bites),	 cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_storm),	 cmocka_unit_test(test_lock_and_reset),
+		cmocka_unit_test(test_pause),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
