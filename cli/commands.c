@@ -105,6 +105,13 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_BDF,
 	 .repeat = true,
 	 .help = "give the VM a whole PCI function"},
+	{.name = "--net",
+	 .value = "tap[=INTERFACE][,KEY=VALUE,...]",
+	 .kind = CLI_TEXT,
+	 .repeat = true,
+	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM; "
+		 "settings bridge, mac (else made of the VM's name, always the same), queues (1), mtu, "
+		 "backend=vhost|user"},
 	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
 	 .value = "restart|exit",
@@ -233,7 +240,9 @@ const struct cli_command cli_commands[] = {
 	 .examples = EXAMPLES("sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
 			      "console=ttyS0 --vf ens1f0",
 			      "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
-			      "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach")},
+			      "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
+			      "sluice vm run db --kernel vmlinuz --cpus 2 --net "
+			      "tap,bridge=br0,queues=2 --watchdog reset --detach")},
 	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,

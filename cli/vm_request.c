@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "cli/proc.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_net.h"
 #include "iommu/iommu.h"
 
 #define RAM_MIN	      (16 * MIB)
@@ -106,6 +107,21 @@ static int parse_picks(const struct cli_args *args, struct vm_request *r, char *
 	return -EINVAL;
 }
 
+static int parse_nets(const struct cli_args *args, struct vm_request *r)
+{
+	const struct cli_given *given = NULL;
+	char why[NET_SPEC_WHY];
+
+	while ((given = cli_next(args, "--net", given))) {
+		if (r->net_count == VMM_NETS_MAX)
+			return log_fail(-EINVAL, r->subject, "more than %d NICs for one VM",
+					VMM_NETS_MAX);
+		if (net_spec_parse(given->text, &r->nets[r->net_count++], why))
+			return log_fail(-EINVAL, r->subject, "net: %s", why);
+	}
+	return 0;
+}
+
 static void set_name(struct vm_request *r, const char *name)
 {
 	snprintf(r->name, sizeof(r->name), "%s", name);
@@ -135,7 +151,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	int err = parse_machine(args, r, why);
 	if (!err)
 		err = parse_picks(args, r, why);
-	return err ? log_fail(err, r->subject, "%s", why) : 0;
+	return err ? log_fail(err, r->subject, "%s", why) : parse_nets(args, r);
 }
 
 int vm_request_name(const struct cli *cli, struct vm_request *r)
@@ -287,6 +303,17 @@ static int check_group(const struct sysfs *fs, struct bdf bdf)
 	int err = iommu_group_read(fs, bdf, &group);
 
 	free(group);
+	return err;
+}
+
+int vm_request_check_nets(struct cli *cli, const struct vm_request *r, struct vmm_config *config)
+{
+	const struct sysfs *fs = cli_sysfs(cli);
+	int err = fs ? 0 : -EIO;
+
+	for (size_t i = 0; i < r->net_count && !err; i++)
+		err = vm_net_check(fs, r->subject, r->name, (unsigned)i, &r->nets[i],
+				   &config->nets[config->net_count++]);
 	return err;
 }
 

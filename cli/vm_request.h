@@ -7,6 +7,7 @@
 #define CLI_VM_REQUEST_H
 
 #include "cli/cli.h"
+#include "cli/net_spec.h"
 #include "cli/vf_spec.h"
 #include "cli/vmm_config.h"
 
@@ -26,10 +27,12 @@ struct vm_request {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
-	const char *watchdog; /* NULL: none */
+	const char *watchdog;		       /* NULL: none */
 	const char *kernel, *initrd, *cmdline; /* borrowed from the command line */
 	struct vm_pick picks[VMM_DEVICES_MAX];
 	size_t pick_count;
+	struct net_spec nets[VMM_NETS_MAX];
+	size_t net_count;
 };
 
 /* The text alone. Failures (-EINVAL) are mistakes in usage. */
@@ -38,6 +41,9 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *request);
 int vm_request_name(const struct cli *cli, struct vm_request *request);
 /* Memory and huge pages enough? */
 int vm_request_check_memory(struct cli *cli, const struct vm_request *request);
+/* The host's side of each NIC: what exists is opened, nothing is made. */
+int vm_request_check_nets(struct cli *cli, const struct vm_request *request,
+			  struct vmm_config *config);
 /* Finds each VF and device that was named, and refuses what another VM has. A VF that a dead VM
  * left behind is acceptable: it is taken back before the start. */
 int vm_request_find(struct cli *cli, struct vm_request *request);

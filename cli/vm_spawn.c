@@ -20,6 +20,7 @@
 #include "base/util.h"
 #include "cli/console.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_net.h"
 #include "iommu/iommu.h"
 
 /* ---- opening ---- */
@@ -107,6 +108,15 @@ static int open_vfio(struct cli *cli, const struct vm_request *r, struct vmm_con
 	return err;
 }
 
+static int open_nets(struct cli *cli, const struct vm_request *r, struct vmm_config *config)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < r->net_count && !err; i++)
+		err = vm_net_open(cli_sysfs(cli), r->subject, &r->nets[i], &config->nets[i]);
+	return err;
+}
+
 static int open_socket(struct cli *cli, const struct vm_request *r, const char *file, int *fd)
 {
 	char path[CLI_PATH];
@@ -145,6 +155,8 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->cache_fd = open_cache(cli);
 	int err = config->name && config->cmdline ? open_vfio(cli, r, config) : -ENOMEM;
 	if (!err)
+		err = open_nets(cli, r, config);
+	if (!err)
 		err = open_socket(cli, r, VM_CTL, &config->ctl_fd);
 	return err ? err : open_socket(cli, r, VM_CONSOLE, &config->console_fd);
 }
@@ -159,7 +171,14 @@ static int *each_fd(struct vmm_config *config, size_t i)
 	if (i < ARRAY_SIZE(single))
 		return single[i];
 	i -= ARRAY_SIZE(single);
-	return i < config->group_count ? &config->groups[i].fd : NULL;
+	if (i < config->group_count)
+		return &config->groups[i].fd;
+	i -= config->group_count;
+	const size_t each = 2 * VMM_NET_PAIRS_MAX;
+	if (i >= config->net_count * each)
+		return NULL;
+	struct vmm_net *net = &config->nets[i / each];
+	return i % 2 ? &net->vhost[i % each / 2] : &net->tap[i % each / 2];
 }
 
 void vm_config_close(struct vmm_config *config)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parse.h"
 #include "base/util.h"
 
 static const char *const pages_names[] = {
@@ -46,7 +47,7 @@ bool vmm_name_valid(const char *name)
 
 /* ---- the fields ---- */
 
-enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES };
+enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES, NETS };
 
 struct field {
 	const char *key;
@@ -77,12 +78,20 @@ static const struct field fields[] = {
 	FIELD("container_fd", FD, true, container_fd),
 	FIELD("groups", GROUPS, true, groups),
 	FIELD("devices", DEVICES, true, devices),
+	FIELD("nets", NETS, true, nets),
 	FIELD("ctl_fd", FD, false, ctl_fd),
 	FIELD("console_fd", FD, false, console_fd),
 	FIELD("report_fd", FD, false, report_fd),
 	FIELD("lock_fd", FD, false, lock_fd),
 	FIELD("cache_fd", FD, true, cache_fd),
 };
+
+void vmm_net_init(struct vmm_net *net)
+{
+	*net = (struct vmm_net){0};
+	for (size_t i = 0; i < VMM_NET_PAIRS_MAX; i++)
+		net->tap[i] = net->vhost[i] = -1;
+}
 
 void vmm_config_init(struct vmm_config *config)
 {
@@ -98,6 +107,8 @@ void vmm_config_init(struct vmm_config *config)
 				      .cache_fd = -1};
 	for (size_t i = 0; i < HV_MAX_CPUS; i++)
 		config->pin[i] = -1;
+	for (size_t i = 0; i < VMM_NETS_MAX; i++)
+		vmm_net_init(&config->nets[i]);
 }
 
 void vmm_config_finish(struct vmm_config *config)
@@ -109,6 +120,8 @@ void vmm_config_finish(struct vmm_config *config)
 	free(config->initrd.name);
 	for (size_t i = 0; i < config->device_count; i++)
 		free(config->devices[i].name);
+	for (size_t i = 0; i < VMM_NETS_MAX; i++)
+		free(config->nets[i].tap_name);
 	vmm_config_init(config);
 }
 
@@ -150,6 +163,31 @@ static json_t *encode_devices(const struct vmm_config *config)
 	return array;
 }
 
+static json_t *encode_fds(const int *fds, unsigned count)
+{
+	json_t *array = fds[0] < 0 ? NULL : json_array();
+
+	for (unsigned i = 0; array && i < count; i++)
+		json_array_append_new(array, json_integer(fds[i]));
+	return array;
+}
+
+static json_t *encode_nets(const struct vmm_config *config)
+{
+	json_t *array = config->net_count ? json_array() : NULL;
+	char mac[PARSE_MAC_TEXT];
+
+	for (size_t i = 0; i < config->net_count; i++) {
+		const struct vmm_net *net = &config->nets[i];
+		json_array_append_new(
+			array, json_pack("{s:s,s:s,s:i,s:o,s:o*}", "tap", net->tap_name, "mac",
+					 format_mac(net->mac, mac), "mtu", (int)net->mtu, "fds",
+					 encode_fds(net->tap, net->pairs), "vhost_fds",
+					 encode_fds(net->vhost, net->pairs)));
+	}
+	return array;
+}
+
 /* NULL for what is absent. */
 static json_t *encode_field(const struct vmm_config *config, const struct field *field)
 {
@@ -179,6 +217,8 @@ static json_t *encode_field(const struct vmm_config *config, const struct field 
 		return encode_groups(config);
 	case DEVICES:
 		return encode_devices(config);
+	case NETS:
+		return encode_nets(config);
 	}
 	return NULL;
 }
@@ -285,6 +325,49 @@ static int decode_devices(const json_t *json, struct vmm_config *config)
 	return 0;
 }
 
+/* `count`: how many there must be; 0: any number. Returns how many there were. */
+static int decode_fds(const json_t *json, size_t count, int fds[VMM_NET_PAIRS_MAX])
+{
+	size_t size = json_array_size(json);
+
+	if (!size || size > VMM_NET_PAIRS_MAX || (count && size != count))
+		return -EINVAL;
+	for (size_t i = 0; i < size; i++)
+		if (decode_fd(json_array_get(json, i), &fds[i]))
+			return -EINVAL;
+	return (int)size;
+}
+
+static int decode_net(const json_t *json, struct vmm_net *net)
+{
+	const json_t *vhost = json_object_get(json, "vhost_fds");
+	const char *mac = json_string_value(json_object_get(json, "mac"));
+	int pairs = decode_fds(json_object_get(json, "fds"), 0, net->tap);
+	json_int_t mtu;
+
+	if (json_object_size(json) != (vhost ? 5 : 4) || pairs < 0 || !mac ||
+	    parse_mac(mac, net->mac) ||
+	    decode_integer(json_object_get(json, "mtu"), 68, UINT16_MAX, &mtu) ||
+	    (vhost && decode_fds(vhost, (size_t)pairs, net->vhost) < 0))
+		return -EINVAL;
+	net->pairs = (unsigned)pairs;
+	net->mtu = (unsigned)mtu;
+	return decode_text(json_object_get(json, "tap"), &net->tap_name);
+}
+
+static int decode_nets(const json_t *json, struct vmm_config *config)
+{
+	int err = 0;
+
+	if (json_array_size(json) == 0 || json_array_size(json) > VMM_NETS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < json_array_size(json) && !err; i++) {
+		err = decode_net(json_array_get(json, i), &config->nets[i]);
+		config->net_count = i + 1;
+	}
+	return err;
+}
+
 static int decode_field(const json_t *json, const struct field *field, struct vmm_config *config)
 {
 	void *at = (char *)config + field->offset;
@@ -320,6 +403,8 @@ static int decode_field(const json_t *json, const struct field *field, struct vm
 		return decode_groups(json, config);
 	case DEVICES:
 		return decode_devices(json, config);
+	case NETS:
+		return decode_nets(json, config);
 	}
 	return -EINVAL;
 }

@@ -39,6 +39,18 @@ struct vmm_device {
 	int group; /* id of one of `groups` */
 };
 
+#define VMM_NETS_MAX	  8
+#define VMM_NET_PAIRS_MAX 16
+
+struct vmm_net {
+	char *tap_name; /* of the interface */
+	uint8_t mac[6];
+	unsigned mtu;
+	unsigned pairs;
+	int tap[VMM_NET_PAIRS_MAX];   /* one per pair of queues; -1 behind them */
+	int vhost[VMM_NET_PAIRS_MAX]; /* of /dev/vhost-net; -1: none */
+};
+
 struct vmm_config {
 	char *name;
 	unsigned cpus;
@@ -56,12 +68,16 @@ struct vmm_config {
 	size_t group_count;
 	struct vmm_device devices[VMM_DEVICES_MAX];
 	size_t device_count;
+	struct vmm_net nets[VMM_NETS_MAX];
+	size_t net_count;
 	int ctl_fd, console_fd; /* listening sockets */
 	int report_fd;		/* pipe to the supervisor; see vmm_report.h */
 	int lock_fd;		/* the VM's life: only kept open */
 	int cache_fd;		/* folder for unpacked kernels, or -1 */
 };
 
+/* No descriptors yet. */
+void vmm_net_init(struct vmm_net *net);
 /* All descriptors -1, one CPU, nothing else. */
 void vmm_config_init(struct vmm_config *config);
 /* Frees the texts; the descriptors stay. */

@@ -10,6 +10,7 @@
 #include "cli/vmm_machine.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,22 @@ static int add_watchdog(struct vmm_machine *m, const char *action)
 	return log_fail(-EINVAL, m->config->name, "its watchdog knows no way to %s", action);
 }
 
+static int add_net(struct vmm_machine *m, const struct vmm_net *net)
+{
+	char name[IFNAMSIZ + 8];
+	struct vdev_net_config config = {
+		.name = name,
+		.mtu = (uint16_t)net->mtu,
+		.pairs = net->pairs,
+		.tap = net->tap,
+		.vhost = net->vhost[0] < 0 ? NULL : net->vhost,
+	};
+
+	snprintf(name, sizeof(name), "net %s", net->tap_name);
+	memcpy(config.mac, net->mac, sizeof(config.mac));
+	return vdev_net_add(m->devices, &config);
+}
+
 static int create_devices(struct vmm_machine *m)
 {
 	const struct vdev_machine_config config = {
@@ -122,6 +139,8 @@ static int create_devices(struct vmm_machine *m)
 
 	for (size_t i = 0; i < m->config->device_count && !err; i++)
 		err = add_device(m, &m->config->devices[i]);
+	for (size_t i = 0; i < m->config->net_count && !err; i++)
+		err = add_net(m, &m->config->nets[i]);
 	if (!err && m->config->watchdog)
 		err = add_watchdog(m, m->config->watchdog);
 	return err ? err : vdev_machine_finish(m->devices);

@@ -14,6 +14,8 @@
 #include "vdev/serial.h"
 #include "vdev/vdev.h"
 #include "vdev/vfio.h"
+#include "vdev/virtio_balloon.h"
+#include "vdev/virtio_net.h"
 #include "vdev/watchdog.h"
 
 struct vdev_machine {
@@ -118,6 +120,82 @@ int vdev_watchdog_add(struct vdev_machine *m, enum vdev_watchdog_action action)
 	if (err < 0)
 		vdev_watchdog_destroy(dog);
 	return err;
+}
+
+int vdev_net_add(struct vdev_machine *m, const struct vdev_net_config *config)
+{
+	struct vdev_net *net;
+	int err = vdev_net_create(m->vm, m->loop, config, &net);
+
+	if (err < 0)
+		return err;
+	err = vdev_host_add(m->host, vdev_net_function(net));
+	if (err < 0)
+		vdev_net_destroy(net);
+	return err;
+}
+
+int vdev_net_stat(struct vdev_machine *m, size_t index, struct vdev_net_stat *out)
+{
+	int err = -ENOENT;
+
+	hv_device_lock(m->vm);
+	for (unsigned slot = 1; slot <= m->host->bridges; slot++) {
+		struct vdev_net *net = vdev_net_of(m->host->bridge[slot]->child);
+
+		if (!net || index--)
+			continue;
+		vdev_net_fill_stat(net, out);
+		err = 0;
+		break;
+	}
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+static struct vdev_balloon *find_balloon(const struct vdev_machine *m)
+{
+	struct vdev_balloon *balloon = NULL;
+
+	for (unsigned slot = 1; slot <= m->host->bridges && !balloon; slot++)
+		balloon = vdev_balloon_of(m->host->bridge[slot]->child);
+	return balloon;
+}
+
+int vdev_balloon_add(struct vdev_machine *m)
+{
+	struct vdev_balloon *balloon;
+
+	if (m->domain)
+		return log_fail(-ENOTSUP, hv_vm_name(m->vm),
+				"no balloon: its devices may reach all of its memory at any time");
+	int err = vdev_balloon_create(m->vm, m->loop, &balloon);
+	if (err < 0)
+		return err;
+	err = vdev_host_add(m->host, vdev_balloon_function(balloon));
+	if (err < 0)
+		vdev_balloon_destroy(balloon);
+	return err;
+}
+
+int vdev_balloon_set(struct vdev_machine *m, uint64_t bytes)
+{
+	hv_device_lock(m->vm);
+	struct vdev_balloon *balloon = find_balloon(m);
+	if (balloon)
+		vdev_balloon_aim(balloon, bytes);
+	hv_device_unlock(m->vm);
+	return balloon ? 0 : log_fail(-ENODEV, hv_vm_name(m->vm), "has no balloon");
+}
+
+int vdev_balloon_stat(struct vdev_machine *m, struct vdev_balloon_stat *out)
+{
+	hv_device_lock(m->vm);
+	struct vdev_balloon *balloon = find_balloon(m);
+	if (balloon)
+		vdev_balloon_fill_stat(balloon, out);
+	hv_device_unlock(m->vm);
+	return balloon ? 0 : -ENODEV;
 }
 
 /* ---- passthrough ---- */

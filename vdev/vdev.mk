@@ -4,4 +4,6 @@ vdev_SRCS := vdev/machine.c \
 	vdev/msi.c vdev/msix.c vdev/vector.c \
 	vdev/power.c vdev/pvpanic.c vdev/serial.c \
 	vdev/vfio_config.c vdev/vfio_irq.c vdev/vfio_pci.c vdev/vfio_region.c vdev/vfio_reset.c \
-	vdev/watchdog.c
+	vdev/watchdog.c \
+	vdev/vhost.c vdev/net_ctrl.c vdev/net_pair.c vdev/net_tap.c vdev/virtio_net.c \
+	vdev/virtio_balloon.c
