@@ -208,6 +208,13 @@ void hv_route_free(struct hv_vm *vm, int route); /* takes effect with the next c
 int hv_irqfd_attach(struct hv_vm *vm, int route, int eventfd);
 void hv_irqfd_detach(struct hv_vm *vm, int route, int eventfd);
 
+/* The other way: a guest's write of any value and length (len 0, MMIO only) or of `len` bytes at
+ * `addr` counts up the eventfd, without an exit to us. */
+int hv_ioeventfd_attach(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len,
+			int eventfd);
+void hv_ioeventfd_detach(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len,
+			 int eventfd);
+
 /* ---- boot ---- */
 
 /* What the ACPI tables tell the guest about devices; gathered by vdev. Hardware-reduced ACPI

@@ -3,6 +3,7 @@
 #include "hv-core/irq.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,5 +202,27 @@ void hv_irqfd_detach(struct hv_vm *vm, int route, int eventfd)
 
 	if (rc < 0)
 		log_fail(rc, vm->subject, "interrupt route %d keeps its eventfd: %s", route,
+			 strerror(-rc));
+}
+
+int hv_ioeventfd_attach(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len,
+			int eventfd)
+{
+	int rc =
+		vm->ops->ioeventfd(vm->engine, eventfd, addr, len, space == HV_PIO, false, 0, true);
+
+	return rc < 0 ? log_fail(rc, vm->subject, "writes at 0x%" PRIx64 " get no eventfd: %s",
+				 addr, strerror(-rc))
+		      : 0;
+}
+
+void hv_ioeventfd_detach(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len,
+			 int eventfd)
+{
+	int rc = vm->ops->ioeventfd(vm->engine, eventfd, addr, len, space == HV_PIO, false, 0,
+				    false);
+
+	if (rc < 0)
+		log_fail(rc, vm->subject, "writes at 0x%" PRIx64 " keep their eventfd: %s", addr,
 			 strerror(-rc));
 }

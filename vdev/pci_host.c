@@ -196,11 +196,11 @@ void vdev_host_destroy(struct vdev_host *host)
 		return;
 	if (host->ecam)
 		hv_bus_remove(host->vm, host->ecam);
-	for (unsigned slot = 1; slot <= host->bridges; slot++) {
-		struct vdev_function *child = host->bridge[slot]->child;
+	while (host->bridges) { /* fewer each time: a child that lowers its line looks at the rest */
+		struct vdev_bridge *b = host->bridge[host->bridges--];
 
-		child->ops->destroy(child);
-		free(host->bridge[slot]);
+		b->child->ops->destroy(b->child);
+		free(b);
 	}
 	free(host);
 }

@@ -7,3 +7,5 @@ vdev_SRCS := vdev/machine.c \
 	vdev/watchdog.c \
 	vdev/vhost.c vdev/net_ctrl.c vdev/net_pair.c vdev/net_tap.c vdev/virtio_net.c \
 	vdev/virtio_balloon.c
+	vdev/iothread.c vdev/virtq.c vdev/virtq_packed.c vdev/virtq_split.c \
+	vdev/virtio.c vdev/virtio_irq.c vdev/virtio_pci.c

@@ -16,6 +16,11 @@
 #include "base/io.h"
 #include "base/log.h"
 
+bool vdev_vector_reaches_cpu(const struct hv_msi *msi)
+{
+	return (msi->addr & UINT64_C(0xfffff00000)) == 0xfee00000;
+}
+
 int vdev_vector_open(struct hv_vm *vm, struct vdev_vector *v)
 {
 	if (v->eventfd < 0)

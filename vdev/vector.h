@@ -18,6 +18,10 @@ struct vdev_vector {
 
 #define VDEV_VECTOR_NONE ((struct vdev_vector){.eventfd = -1, .route = -1})
 
+/* A message to a CPU, and no write into memory, which the engine would refuse together with every
+ * other route. SDM vol. 3, 11.11.1; the upper half may carry destination bits 31:8 of an x2APIC
+ * (bits 63:40). */
+bool vdev_vector_reaches_cpu(const struct hv_msi *msi);
 /* Eventfd and route number; again does nothing. */
 int vdev_vector_open(struct hv_vm *vm, struct vdev_vector *v);
 /* Tells the route its message, detached meanwhile; true when a commit is needed before attaching.

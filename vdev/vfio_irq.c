@@ -84,14 +84,11 @@ static struct hv_msi message(const struct vdev_vfio *dev, unsigned v)
 					  : vdev_msix_message(&dev->msix, v);
 }
 
-/* Masked, or aimed at what is no interrupt message: then it would be a write into memory, which the
- * engine refuses together with every other route. SDM vol. 3, 11.11.1; the upper half may carry
- * destination bits 31:8 of an x2APIC (bits 63:40). */
 static bool is_silent(const struct vdev_vfio *dev, unsigned v)
 {
-	uint64_t addr = message(dev, v).addr;
+	struct hv_msi msi = message(dev, v);
 
-	return vdev_vfio_irq_masked(dev, v) || (addr & UINT64_C(0xfffff00000)) != 0xfee00000;
+	return vdev_vfio_irq_masked(dev, v) || !vdev_vector_reaches_cpu(&msi);
 }
 
 /* The guest's side up to the route; true when a commit is needed. */

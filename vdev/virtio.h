@@ -9,8 +9,8 @@
  *     start    the driver said DRIVER_OK: features are agreed, the queues stand
  *     kick     on the queue's I/O thread: there are buffers (also once after each start)
  *     stop     synchronous: when it returns, no thread touches guest memory for this device
- *     …        start and stop come in pairs, any number of times (reset, queue reset, pause)
- *     destroy  vdev_virtio_finish; free
+ *     …        start and stop come in pairs, any number of times (reset, queue reset, the VM's
+ * pause) destroy  vdev_virtio_finish; free
  *
  * Threads. type->kick runs on the queue's I/O thread. Everything else runs with the device lock
  * held, on a vCPU thread or the main loop; I/O threads never take that lock, so start and stop may
@@ -64,9 +64,12 @@ struct vdev_virtio_type {
 	void (*call_changed)(struct vdev_virtio *dev, unsigned queue);
 	/* After stop: what was kept is dropped, the type's own state is as after power-on. */
 	void (*reset)(struct vdev_virtio *dev);
-	/* The type's own state, after stop; the core does registers and queues. save: -EBUSY when
-	 * it keeps requests, with the reason logged. May be NULL. */
-	int (*save)(struct vdev_virtio *dev, struct state *s);
+	/* After stop: what was kept of this queue is dropped (2.6.1). NULL: nothing ever is. */
+	void (*queue_reset)(struct vdev_virtio *dev, unsigned queue);
+	/* After stop. Why it cannot be saved ("requests wait for space on the host"), or NULL; the
+	 * type's own state, the core does registers and queues. Each may be NULL. */
+	const char *(*unsavable)(const struct vdev_virtio *dev);
+	void (*save)(struct vdev_virtio *dev, struct state *s);
 	void (*load)(struct vdev_virtio *dev, struct state *s);
 	/* After stop: calls vdev_virtio_finish and frees. */
 	void (*destroy)(struct vdev_virtio *dev);
@@ -96,10 +99,9 @@ struct vdev_virtio {
 
 	uint64_t offered, features; /* features: what the driver has acknowledged */
 	uint8_t status;		    /* VIRTIO_CONFIG_S_*, 2.1 */
-	uint8_t generation;	    /* of the configuration, 2.5.1 */
 	bool running;		    /* between type->start and type->stop */
-	bool paused;
-	atomic_bool broken; /* a queue broke, or start failed */
+	bool quiet;		    /* quiesced: the VM stands still */
+	atomic_bool broken;	    /* a queue broke, or start failed */
 
 	struct vdev_virtio_queue *queue;
 	unsigned queues;
@@ -116,12 +118,13 @@ struct vdev_virtio {
 	uint8_t isr;			 /* 4.1.4.5 */
 	struct vdev_virtio_event intx;	 /* a queue's interrupt, without MSI-X */
 	struct vdev_virtio_event change; /* the configuration changed, or it broke */
+	atomic_uchar generation;	 /* of the configuration, 2.5.1 */
 	atomic_bool config_dirty;
 
 	/* PCI (virtio_pci.c) */
 	struct hv_region *region;
-	unsigned cap_pci_cfg; /* 4.1.4.9 */
-	uint64_t notifies;    /* that came as exits */
+	unsigned cap_express, cap_pci_cfg; /* 4.1.4.9 */
+	uint64_t notifies;		   /* that came as exits */
 };
 
 struct vdev_virtio_config {
@@ -147,19 +150,53 @@ void vdev_virtio_set_thread(struct vdev_virtio *dev, unsigned queue, struct vdev
 struct vdev_virtio *vdev_virtio_of(struct vdev_function *fn);
 bool vdev_virtio_has(const struct vdev_virtio *dev, unsigned feature);
 
-/* Any thread: the driver shall read the configuration again (2.5.1.1: generation and interrupt). */
+/* Any thread, after the change: the driver shall read the configuration again (2.5.1.1: generation
+ * and interrupt). What config_read gives changes under the device lock. */
 void vdev_virtio_config_changed(struct vdev_virtio *dev);
 /* Any thread: the device cannot go on until the driver resets it (2.1.2, DEVICE_NEEDS_RESET). */
 void vdev_virtio_needs_reset(struct vdev_virtio *dev);
 
-/* ---- the VM's life; device lock held ---- */
+/* ---- private to virtio*.c ---- */
 
-/* No thread touches guest memory for it any more; registers still answer. */
-void vdev_virtio_pause(struct vdev_virtio *dev);
-void vdev_virtio_resume(struct vdev_virtio *dev);
-/* While paused. save: -EBUSY as type->save. load: on a device made with the same configuration;
- * what it refuses is in state_error. vdev_virtio_resume then starts it. */
-int vdev_virtio_save(struct vdev_virtio *dev, struct state *s);
-void vdev_virtio_load(struct vdev_virtio *dev, struct state *s);
+/* virtio.c. The function's: see struct vdev_function_ops. */
+int vdev_virtio_quiesce(struct vdev_function *fn);
+void vdev_virtio_resume(struct vdev_function *fn);
+const char *vdev_virtio_unsavable(const struct vdev_function *fn);
+void vdev_virtio_save(struct vdev_function *fn, struct state *s);
+int vdev_virtio_load(struct vdev_function *fn, struct state *s);
+
+/* The registers' side: status and queues; device lock held. */
+void vdev_virtio_set_status(struct vdev_virtio *dev, uint8_t value);
+void vdev_virtio_enable_queue(struct vdev_virtio *dev, struct vdev_virtio_queue *queue);
+void vdev_virtio_reset_queue(struct vdev_virtio *dev, struct vdev_virtio_queue *queue);
+void vdev_virtio_reset(struct vdev_virtio *dev);
+
+/* virtio_irq.c. count: vectors of the MSI-X table, whose capability stands at `cap`. */
+int vdev_virtio_irq_init(struct vdev_virtio *dev, unsigned cap);
+void vdev_virtio_irq_finish(struct vdev_virtio *dev);
+/* Follows command register, MSI-X capability and table. */
+void vdev_virtio_irq_update(struct vdev_virtio *dev);
+void vdev_virtio_irq_table_write(struct vdev_virtio *dev, uint64_t offset, const void *data,
+				 unsigned len);
+/* A vector of the pending bit array's, 7.7.2.8. */
+bool vdev_virtio_irq_pending(const struct vdev_virtio *dev, unsigned vector);
+/* Each queue's call_fd, after its vector changed. */
+void vdev_virtio_irq_aim(struct vdev_virtio *dev);
+void vdev_virtio_irq_config(struct vdev_virtio *dev);
+/* What a queue signalled through INTx and the main loop has not seen yet. */
+void vdev_virtio_irq_settle(struct vdev_virtio *dev);
+void vdev_virtio_irq_save(struct vdev_virtio *dev, struct state *s);
+void vdev_virtio_irq_load(struct vdev_virtio *dev, struct state *s);
+uint8_t vdev_virtio_irq_take_isr(struct vdev_virtio *dev);
+/* As after a reset by the driver; what is pending is forgotten. */
+void vdev_virtio_irq_reset(struct vdev_virtio *dev);
+
+/* virtio_pci.c */
+extern const struct vdev_function_ops vdev_virtio_function_ops;
+int vdev_virtio_pci_init(struct vdev_virtio *dev);
+void vdev_virtio_pci_finish(struct vdev_virtio *dev);
+/* Lets the engine turn notifications of enabled queues into kicks, where the BAR answers. */
+void vdev_virtio_pci_notify_on(struct vdev_virtio *dev);
+void vdev_virtio_pci_notify_off(struct vdev_virtio *dev);
 
 #endif

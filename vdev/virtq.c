@@ -38,11 +38,24 @@ static void *find_area(struct vdev_virtq *q, uint64_t gpa, uint64_t size, unsign
 	return hva;
 }
 
+bool vdev_virtq_size_valid(const struct vdev_virtq *q, unsigned max)
+{
+	return q->size && q->size <= max && (q->packed || !(q->size & (q->size - 1)));
+}
+
+/* Of a loaded state, which may be anything. */
+static bool positions_valid(const struct vdev_virtq *q)
+{
+	return !q->packed || (q->next_avail < q->size && q->next_used < q->size);
+}
+
 int vdev_virtq_start(struct vdev_virtq *q)
 {
 	uint64_t size[3];
 	const unsigned *align = ring(q)->align;
 
+	if (!vdev_virtq_size_valid(q, VDEV_VIRTQ_MAX) || !positions_valid(q))
+		return log_fail(-EINVAL, q->name, "queue %u: its saved position is none", q->index);
 	ring(q)->sizes(q, size);
 	q->desc_area = find_area(q, q->desc, size[0], align[0], "descriptor");
 	q->driver_area = find_area(q, q->driver, size[1], align[1], "driver");
@@ -80,11 +93,8 @@ void vdev_virtq_break(struct vdev_virtq *q, const char *why)
 	vdev_ring_broken(q, why);
 }
 
-int vdev_virtq_save(const struct vdev_virtq *q, struct state *s)
+void vdev_virtq_save(const struct vdev_virtq *q, struct state *s)
 {
-	if (q->in_flight)
-		return log_fail(-EBUSY, q->name, "queue %u has %u requests under way", q->index,
-				q->in_flight);
 	state_put(s, "size", q->size);
 	state_put(s, "desc", q->desc);
 	state_put(s, "driver", q->driver);
@@ -93,7 +103,6 @@ int vdev_virtq_save(const struct vdev_virtq *q, struct state *s)
 	state_put(s, "next_used", q->next_used);
 	state_put(s, "avail_wrap", q->avail_wrap);
 	state_put(s, "used_wrap", q->used_wrap);
-	return 0;
 }
 
 void vdev_virtq_load(struct vdev_virtq *q, struct state *s)

@@ -85,8 +85,10 @@ struct vdev_virtq_chain {
 	uint64_t out_len, in_len; /* bytes in each; together below 2^32 */
 };
 
-/* Finds the areas in guest memory and begins where the driver is after a reset, or where load left
- * it. -EFAULT, logged: an area is not in RAM. Nothing that happens later can fail like this. */
+/* The size fits the layout and `max`: split rings have a power of two (2.7, 2.8). */
+bool vdev_virtq_size_valid(const struct vdev_virtq *q, unsigned max);
+/* Finds the areas in guest memory and goes on where the queue is: after a reset at its begin, or
+ * where load or the last stop left it. -EFAULT, logged: an area does not lie in RAM. */
 int vdev_virtq_start(struct vdev_virtq *q);
 /* As after a reset: not set up. The eventfd and the counters stay. */
 void vdev_virtq_reset(struct vdev_virtq *q);
@@ -117,9 +119,9 @@ bool vdev_virtq_pending(const struct vdev_virtq *q);
 /* For a device that finds the driver's words wrong beyond repair (a request without a header). */
 void vdev_virtq_break(struct vdev_virtq *q, const char *why);
 
-/* Positions and sizes; only while nothing is in flight (in_flight is 0, or -EBUSY). The transport
- * does it for all queues of a device. */
-int vdev_virtq_save(const struct vdev_virtq *q, struct state *s);
+/* Addresses, size and positions, while nothing is in flight. What load takes is not checked before
+ * vdev_virtq_start. */
+void vdev_virtq_save(const struct vdev_virtq *q, struct state *s);
 void vdev_virtq_load(struct vdev_virtq *q, struct state *s);
 
 /* ---- moving bytes ---- */

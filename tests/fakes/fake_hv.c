@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/util.h"
 
@@ -16,12 +17,32 @@ struct hv_vm *fake_hv_create(void)
 		abort();
 	for (unsigned i = 0; i < FAKE_ROUTES; i++)
 		vm->route[i].eventfd = -1;
-	vm->block = (struct hv_ram_block){.size = sizeof(vm->ram), .hva = vm->ram, .fd = -1};
+	vm->block[0] = (struct hv_ram_block){.size = sizeof(vm->ram), .hva = vm->ram, .fd = -1};
+	vm->blocks = 1;
 	return vm;
+}
+
+void fake_hv_add_ram(struct hv_vm *vm)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		void *hva = aligned_alloc(4096, FAKE_RAM / 2);
+
+		if (!hva)
+			abort();
+		memset(hva, 0, FAKE_RAM / 2);
+		vm->block[vm->blocks++] = (struct hv_ram_block){
+			.gpa = FAKE_RAM_GPA + i * (FAKE_RAM / 2),
+			.size = FAKE_RAM / 2,
+			.hva = hva,
+			.fd = -1,
+		};
+	}
 }
 
 void fake_hv_destroy(struct hv_vm *vm)
 {
+	for (size_t i = 1; i < vm->blocks; i++)
+		free(vm->block[i].hva);
 	free(vm);
 }
 
@@ -62,8 +83,39 @@ void hv_mem_layout(const struct hv_vm *vm, struct hv_mem_layout *out)
 
 size_t hv_mem_blocks(const struct hv_vm *vm, const struct hv_ram_block **out)
 {
-	*out = &vm->block;
-	return 1;
+	*out = vm->block;
+	return vm->blocks;
+}
+
+void *hv_mem_ptr(const struct hv_vm *vm, uint64_t gpa, uint64_t len)
+{
+	for (size_t i = 0; i < vm->blocks; i++) {
+		const struct hv_ram_block *b = &vm->block[i];
+
+		if (gpa >= b->gpa && len <= b->size && gpa - b->gpa <= b->size - len)
+			return (uint8_t *)b->hva + (gpa - b->gpa);
+	}
+	return NULL;
+}
+
+int hv_mem_read(const struct hv_vm *vm, uint64_t gpa, void *buf, uint64_t len)
+{
+	const void *at = hv_mem_ptr(vm, gpa, len);
+
+	if (!at)
+		return -EFAULT;
+	memcpy(buf, at, len);
+	return 0;
+}
+
+int hv_mem_write(struct hv_vm *vm, uint64_t gpa, const void *buf, uint64_t len)
+{
+	void *at = hv_mem_ptr(vm, gpa, len);
+
+	if (!at)
+		return -EFAULT;
+	memcpy(at, buf, len);
+	return 0;
 }
 
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
@@ -207,6 +259,36 @@ void hv_irqfd_detach(struct hv_vm *vm, int route, int eventfd)
 	fake_log_add(&vm->log, "detach %d", route);
 }
 
+int hv_ioeventfd_attach(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len,
+			int eventfd)
+{
+	if (space != HV_MMIO || len)
+		abort();
+	for (unsigned i = 0; i < FAKE_SLOTS; i++) {
+		if (vm->ioeventfd[i].fd && vm->ioeventfd[i].addr == addr)
+			return -EEXIST;
+		if (vm->ioeventfd[i].fd)
+			continue;
+		vm->ioeventfd[i].fd = eventfd;
+		vm->ioeventfd[i].addr = addr;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+void hv_ioeventfd_detach(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len,
+			 int eventfd)
+{
+	(void)space;
+	(void)len;
+	for (unsigned i = 0; i < FAKE_SLOTS; i++)
+		if (vm->ioeventfd[i].fd == eventfd && vm->ioeventfd[i].addr == addr) {
+			vm->ioeventfd[i].fd = 0;
+			return;
+		}
+	abort(); /* it was never attached */
+}
+
 /* ---- the IOMMU ---- */
 
 int iommu_map(struct iommu_domain *domain, uint64_t iova, uint64_t size, void *hva, unsigned prot)
@@ -280,12 +362,26 @@ uint64_t fake_hv_read(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsi
 	return len == 8 ? value : value & ((UINT64_C(1) << (8 * len)) - 1);
 }
 
+static int listener(const struct hv_vm *vm, uint64_t addr)
+{
+	for (unsigned i = 0; i < FAKE_SLOTS; i++)
+		if (vm->ioeventfd[i].fd && vm->ioeventfd[i].addr == addr)
+			return vm->ioeventfd[i].fd;
+	return 0;
+}
+
 void fake_hv_write(struct hv_vm *vm, enum hv_space space, uint64_t addr, uint64_t value,
 		   unsigned len)
 {
 	uint8_t *hva = space == HV_MMIO ? direct(vm, addr) : NULL;
 	struct hv_region *r = find(vm, space, addr, len);
+	int fd = space == HV_MMIO ? listener(vm, addr) : 0;
+	uint64_t one = 1;
 
+	if (fd && write(fd, &one, sizeof(one)) != sizeof(one))
+		abort();
+	if (fd)
+		return;
 	if (hva) {
 		memcpy(hva, &value, len);
 	} else if (r) {

@@ -49,7 +49,12 @@ struct hv_vm {
 	int locked;
 	uint64_t refuse_gpa; /* hv_mem_map_device fails there */
 	uint8_t ram[4096];
-	struct hv_ram_block block;
+	struct hv_ram_block block[3];
+	size_t blocks;
+	struct {
+		int fd; /* 0: free */
+		uint64_t addr;
+	} ioeventfd[FAKE_SLOTS];
 };
 
 struct iommu_domain {
@@ -63,6 +68,12 @@ struct iommu_domain {
 
 struct hv_vm *fake_hv_create(void);
 void fake_hv_destroy(struct hv_vm *vm);
+
+/* RAM for rings and buffers: FAKE_RAM bytes from FAKE_RAM_GPA on, in two blocks that are neighbours
+ * for the guest and not for the host. */
+#define FAKE_RAM_GPA 0x100000u
+#define FAKE_RAM     0x200000u
+void fake_hv_add_ram(struct hv_vm *vm);
 /* What a guest's access does: all ones where nobody answers. Memory mapped into the guest is read
  * and written without a region's help. */
 uint64_t fake_hv_read(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len);
