@@ -26,7 +26,7 @@ $(eval $(call unit_tests,kvm,tiny,hv-core base))
 
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
-VDEV_TESTS += watchdog
+VDEV_TESTS += watchdog net_ctrl
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
 VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))
