@@ -25,8 +25,9 @@
 #include "base/io.h"
 #include "base/util.h"
 
-#define CLIENTS_MAX 32
-#define BACKLOG	    64
+#define CLIENTS_MAX	128
+#define SUBSCRIBERS_MAX 64 /* so that there is always room for who wants to control */
+#define BACKLOG		64
 
 /* JSON-RPC 2.0, section 5.1 */
 #define PARSE_ERROR	 (-32700)
@@ -37,6 +38,7 @@
 struct buffer {
 	char *bytes;
 	size_t size, used;
+	size_t filled; /* by receive_line, which leaves `used` at the end of the first line */
 };
 
 struct client {
@@ -45,7 +47,11 @@ struct client {
 	struct loop_source *source;
 	int fd;
 	struct buffer in, out;
-	bool closing; /* no more requests from this one: close once `out` is gone */
+	int fds[RPC_FDS]; /* came with what is in `in`, not yet taken */
+	size_t fd_count;
+	bool subscribed;
+	uint64_t missed; /* notifications, since it was last told */
+	bool closing;	 /* no more requests from this one: close once `out` is gone */
 };
 
 struct rpc_server {
@@ -56,6 +62,9 @@ struct rpc_server {
 	void *opaque;
 	struct client *clients;
 	unsigned count;
+	struct client *serving; /* whose call is being answered */
+	unsigned subscribers;
+	uint64_t missed;
 };
 
 static void buffer_free(struct buffer *buf)
@@ -182,6 +191,27 @@ static json_t *answer_line(struct rpc_server *server, const char *line, size_t l
 
 /* ---- server: one client ---- */
 
+static void close_fds(struct client *client)
+{
+	for (size_t i = 0; i < client->fd_count; i++)
+		io_close(&client->fds[i]);
+	client->fd_count = 0;
+}
+
+int rpc_server_take_fd(struct rpc_server *server)
+{
+	struct client *client = server->serving;
+
+	for (size_t i = 0; client && i < client->fd_count; i++) {
+		int fd = client->fds[i];
+
+		client->fds[i] = -1;
+		if (fd >= 0)
+			return fd;
+	}
+	return -ENOENT;
+}
+
 static void client_destroy(struct client *client)
 {
 	struct rpc_server *server = client->server;
@@ -191,8 +221,10 @@ static void client_destroy(struct client *client)
 		client->next->link = client->link;
 	loop_remove(client->source);
 	io_close(&client->fd);
+	close_fds(client);
 	buffer_free(&client->in);
 	buffer_free(&client->out);
+	server->subscribers -= client->subscribed;
 	free(client);
 	if (server->count-- == CLIENTS_MAX && server->source)
 		loop_modify(server->source, EPOLLIN);
@@ -211,21 +243,56 @@ static int client_flush(struct client *client)
 	return 0;
 }
 
+/* Keeps the descriptors of one message; -EPROTO, without them, when there are more than may come.
+ */
+static int keep_fds(struct client *client, struct msghdr *message)
+{
+	bool too_many = message->msg_flags & MSG_CTRUNC;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			if (client->fd_count < RPC_FDS) {
+				client->fds[client->fd_count++] = fd;
+				continue;
+			}
+			too_many = true;
+			io_close(&fd);
+		}
+	}
+	if (too_many)
+		close_fds(client);
+	return too_many ? -EPROTO : 0;
+}
+
 static int client_receive(struct client *client)
 {
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(RPC_FDS * sizeof(int))];
+	} control;
 	size_t room = RPC_MAX + 1 - client->in.used;
 	int err = buffer_reserve(&client->in, MIN(room, (size_t)4096));
 
 	if (err)
 		return err;
-	ssize_t n = recv(client->fd, client->in.bytes + client->in.used,
-			 MIN(room, client->in.size - client->in.used), MSG_DONTWAIT);
+	struct iovec part = {.iov_base = client->in.bytes + client->in.used,
+			     .iov_len = MIN(room, client->in.size - client->in.used)};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	client->in.used += (size_t)n;
 	if (n == 0)
 		client->closing = true; /* whole lines already here are still answered */
-	return 0;
+	return keep_fds(client, &message);
 }
 
 /* Answers one line, when there is a whole one. Returns 1, 0 when there is none, or -errno. */
@@ -243,7 +310,10 @@ static int client_serve(struct client *client)
 	} else if (!end) {
 		return 0;
 	} else {
+		client->server->serving = client;
 		answer = answer_line(client->server, in->bytes, len, &fatal);
+		client->server->serving = NULL;
+		close_fds(client);
 	}
 	if (fatal) {
 		client->closing = true;
@@ -273,6 +343,57 @@ static void client_event(void *opaque, uint32_t events)
 		err = err ? err : -EPIPE;
 	if (err)
 		client_destroy(client);
+}
+
+/* ---- server: notifications ---- */
+
+int rpc_server_subscribe(struct rpc_server *server)
+{
+	struct client *client = server->serving;
+
+	if (!client || client->subscribed)
+		return client ? 0 : -EINVAL;
+	if (server->subscribers == SUBSCRIBERS_MAX)
+		return -EBUSY;
+	client->subscribed = true;
+	server->subscribers++;
+	return 0;
+}
+
+/* An error shows again when the client's descriptor is looked at, and ends it there. */
+static void client_notify(struct client *client, json_t *message)
+{
+	if (client->out.used >= RPC_QUEUE) {
+		client->missed++;
+		client->server->missed++;
+		return;
+	}
+	if (client->missed) {
+		json_t *missed = json_pack("{s:s,s:s,s:{s:I}}", "jsonrpc", "2.0", "method",
+					   "missed", "params", "count", (json_int_t)client->missed);
+		if (missed && !buffer_message(&client->out, missed))
+			client->missed = 0;
+	}
+	buffer_message(&client->out, json_incref(message));
+	client_flush(client);
+	if (client->out.used)
+		loop_modify(client->source, EPOLLOUT);
+}
+
+void rpc_server_notify(struct rpc_server *server, const char *method, json_t *params)
+{
+	json_t *message =
+		json_pack("{s:s,s:s,s:o}", "jsonrpc", "2.0", "method", method, "params", params);
+
+	for (struct client *client = server->clients; client && message; client = client->next)
+		if (client->subscribed && !client->closing)
+			client_notify(client, message);
+	json_decref(message);
+}
+
+uint64_t rpc_server_missed(const struct rpc_server *server)
+{
+	return server->missed;
 }
 
 /* ---- server: all of it ---- */
@@ -417,10 +538,29 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int send_all(int fd, const struct buffer *buf)
+/* The descriptors go with the first byte. */
+static int send_all(int fd, const struct buffer *buf, const int *fds, size_t count)
 {
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(RPC_FDS * sizeof(int))];
+	} control = {.head = {.cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS,
+			      .cmsg_len = CMSG_LEN(count * sizeof(int))}};
+
+	if (count > RPC_FDS)
+		return -E2BIG;
+	if (count)
+		memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
 	for (size_t done = 0; done < buf->used;) {
-		ssize_t n = send(fd, buf->bytes + done, buf->used - done, MSG_NOSIGNAL);
+		struct iovec part = {.iov_base = buf->bytes + done, .iov_len = buf->used - done};
+		struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+		if (count && !done) {
+			message.msg_control = &control;
+			message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		}
+		ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -450,6 +590,7 @@ static int receive_line(int fd, int64_t deadline, struct buffer *buf)
 			return n ? -errno : -ECONNRESET;
 		char *end = memchr(buf->bytes + buf->used, '\n', (size_t)n);
 		buf->used += (size_t)n;
+		buf->filled = buf->used;
 		if (end) {
 			buf->used = (size_t)(end - buf->bytes);
 			return 0;
@@ -495,6 +636,12 @@ static int take_answer(const struct buffer *buf, json_t **result, char error[RPC
 int rpc_call(const char *path, const char *method, json_t *params, unsigned timeout_ms,
 	     json_t **result, char error[RPC_ERROR_TEXT])
 {
+	return rpc_call_fds(path, method, params, NULL, 0, timeout_ms, result, error);
+}
+
+int rpc_call_fds(const char *path, const char *method, json_t *params, const int *fds, size_t count,
+		 unsigned timeout_ms, json_t **result, char error[RPC_ERROR_TEXT])
+{
 	int64_t deadline = now_ms() + timeout_ms;
 	struct buffer buf = {0};
 	json_t *request = json_pack("{s:s,s:s,s:i,s:o*}", "jsonrpc", "2.0", "method", method, "id",
@@ -506,7 +653,7 @@ int rpc_call(const char *path, const char *method, json_t *params, unsigned time
 	if (!err)
 		err = unix_connect(path, timeout_ms, &fd);
 	if (!err)
-		err = send_all(fd, &buf);
+		err = send_all(fd, &buf, fds, count);
 	buf.used = 0;
 	if (!err)
 		err = receive_line(fd, deadline, &buf);
@@ -517,4 +664,103 @@ int rpc_call(const char *path, const char *method, json_t *params, unsigned time
 	buffer_free(&buf);
 	io_close(&fd);
 	return err;
+}
+
+/* ---- client: a stream ---- */
+
+struct rpc_stream {
+	int fd;
+	struct buffer in; /* its first `done` bytes were handed out */
+	size_t done;
+};
+
+int rpc_stream_open(const char *path, const char *method, json_t *params, unsigned timeout_ms,
+		    struct rpc_stream **out, char error[RPC_ERROR_TEXT])
+{
+	struct rpc_stream *stream = calloc(1, sizeof(*stream));
+	struct buffer buf = {0};
+	json_t *request = json_pack("{s:s,s:s,s:i,s:o*}", "jsonrpc", "2.0", "method", method, "id",
+				    1, "params", params),
+	       *result = NULL;
+	int err = stream && request ? buffer_message(&buf, request) : -ENOMEM;
+
+	error[0] = '\0';
+	if (stream)
+		stream->fd = -1;
+	if (!err)
+		err = unix_connect(path, timeout_ms, &stream->fd);
+	if (!err)
+		err = send_all(stream->fd, &buf, NULL, 0);
+	buf.used = 0;
+	if (!err)
+		err = receive_line(stream->fd, now_ms() + timeout_ms, &stream->in);
+	if (!err) {
+		err = take_answer(&stream->in, &result, error);
+		stream->done = stream->in.used + 1; /* with its newline */
+		stream->in.used = stream->in.filled;
+	} else {
+		snprintf(error, RPC_ERROR_TEXT, "%s", strerror(-err));
+	}
+	json_decref(result);
+	buffer_free(&buf);
+	if (err)
+		rpc_stream_close(stream);
+	else
+		*out = stream;
+	return err;
+}
+
+void rpc_stream_close(struct rpc_stream *stream)
+{
+	if (!stream)
+		return;
+	io_close(&stream->fd);
+	buffer_free(&stream->in);
+	free(stream);
+}
+
+int rpc_stream_fd(const struct rpc_stream *stream)
+{
+	return stream->fd;
+}
+
+/* The next whole line that is here, as JSON; NULL when there is none. */
+static int stream_line(struct rpc_stream *stream, json_t **message)
+{
+	struct buffer *in = &stream->in;
+	size_t left = in->used - stream->done;
+
+	if (!left)
+		return 0;
+	char *start = in->bytes + stream->done;
+	char *end = memchr(start, '\n', left);
+	if (!end)
+		return left > RPC_MAX ? -EMSGSIZE : 0;
+	*message = json_loadb(start, (size_t)(end - start), 0, NULL);
+	stream->done += (size_t)(end - start) + 1;
+	return *message ? 1 : -EPROTO;
+}
+
+int rpc_stream_next(struct rpc_stream *stream, json_t **message)
+{
+	int rc = stream_line(stream, message);
+
+	while (rc == 0) {
+		if (stream->done) {
+			buffer_drop(&stream->in, stream->done);
+			stream->done = 0;
+		}
+		rc = buffer_reserve(&stream->in, 4096);
+		if (rc)
+			return rc;
+		ssize_t n = recv(stream->fd, stream->in.bytes + stream->in.used,
+				 stream->in.size - stream->in.used, MSG_DONTWAIT);
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		if (n == 0)
+			return -ECONNRESET;
+		stream->in.used += (size_t)n;
+		rc = stream_line(stream, message);
+	}
+	return rc;
 }

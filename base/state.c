@@ -26,8 +26,10 @@ static void fail(struct state *s, int err, const char *name, const char *reason)
 {
 	if (!s || s->root->err)
 		return;
-	s->root->err = log_fail(err, "saved state", "%s%s%s: %s", s->path, s->path[0] ? "/" : "",
-				name, reason);
+	bool both = s->path[0] && name[0];
+
+	s->root->err = log_fail(err, "saved state", "%s%s%s%s%s", s->path, both ? "/" : "", name,
+				s->path[0] || name[0] ? ": " : "", reason);
 }
 
 static struct state *node(struct state *parent, const char *name, json_t *object)

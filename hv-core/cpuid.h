@@ -33,4 +33,9 @@ int hv_cpuid_build(const struct hv_cpuid_entry *host, size_t host_count,
 		   const struct hv_cpuid_topology *topology, unsigned apic_id,
 		   struct hv_cpuid_entry **out, size_t *count);
 
+/* Whether a guest that was shown the table `want` can run where `have` is on offer (cpuid_check.c).
+ * -ENOTSUP with what is missing, by name, in `why`. */
+int hv_cpuid_check(const struct hv_cpuid_entry *want, size_t want_count,
+		   const struct hv_cpuid_entry *have, size_t have_count, char *why, size_t size);
+
 #endif

@@ -253,6 +253,15 @@ static struct kvm_cpuid2 *read_supported(int kvm)
 	return NULL;
 }
 
+struct hv_cpuid_entry *hv_kvm_cpuid_entries(const struct kvm_cpuid2 *cpuid)
+{
+	struct hv_cpuid_entry *out = calloc(cpuid->nent ? cpuid->nent : 1, sizeof(*out));
+
+	for (uint32_t i = 0; out && i < cpuid->nent; i++)
+		out[i] = from_kvm(&cpuid->entries[i]);
+	return out;
+}
+
 /* KVM leaves this bit out, because it cannot know there that the local APICs will be its own
  * (api.rst, 4.46). */
 static void add_deadline_timer(const struct hv_engine *engine, struct hv_cpuid_entry *entries,
@@ -271,10 +280,8 @@ static int kvm_supported_cpuid(struct hv_engine *engine, struct hv_cpuid_entry *
 
 	if (!cpuid)
 		return log_fail(-errno, "kvm", "CPUID not read: %s", strerror(errno));
-	*out = calloc(cpuid->nent ? cpuid->nent : 1, sizeof(**out));
+	*out = hv_kvm_cpuid_entries(cpuid);
 	if (*out) {
-		for (uint32_t i = 0; i < cpuid->nent; i++)
-			(*out)[i] = from_kvm(&cpuid->entries[i]);
 		add_deadline_timer(engine, *out, cpuid->nent);
 		*count = cpuid->nent;
 	}
@@ -433,5 +440,9 @@ const struct hv_engine_ops hv_engine_kvm = {
 	.irqfd = kvm_irqfd_op,
 	.ioeventfd = kvm_ioeventfd_op,
 	.vfio_group = kvm_vfio_group,
+	.clock_stop = hv_kvm_clock_stop,
+	.clock_start = hv_kvm_clock_start,
+	.save = hv_kvm_save,
+	.load = hv_kvm_load,
 	.stats = hv_kvm_stats,
 };

@@ -3,7 +3,8 @@
  * engine_kvm: the engine on top of Linux's KVM. Private to engine_kvm*.c, the only files that issue
  * KVM ioctls (Documentation/virt/kvm/api.rst, "api.rst" below).
  *
- * engine_kvm.c the VM, engine_kvm_vcpu.c its CPUs, engine_kvm_stats.c what KVM counts.
+ * engine_kvm.c the VM, engine_kvm_vcpu.c its CPUs, engine_kvm_clock.c and engine_kvm_state.c both
+ * of them standing still, engine_kvm_stats.c what KVM counts.
  */
 #ifndef HV_CORE_ENGINE_KVM_H
 #define HV_CORE_ENGINE_KVM_H
@@ -24,6 +25,10 @@ struct hv_engine {
 	unsigned routes_room; /* entries in `routing` */
 	struct kvm_irq_routing *routing;
 	struct hv_engine_caps caps;
+	struct hv_engine_vcpu *list; /* all its vCPUs */
+
+	bool stopped;	/* the clocks stand, and this is what they show: */
+	uint64_t clock; /* the paravirtual clock, nanoseconds */
 };
 
 struct hv_engine_vcpu {
@@ -35,6 +40,11 @@ struct hv_engine_vcpu {
 	atomic_int tid;	  /* who runs it; 0 before the first time */
 	bool msr_pending; /* an MSR exit waits for its answer */
 	bool msr_error;
+	struct hv_engine_vcpu *next;
+
+	/* while the clocks stand */
+	uint64_t tsc;	   /* what the guest read last, or would have */
+	uint64_t deadline; /* IA32_TSC_DEADLINE; 0: no timer runs */
 };
 
 /* The signal that gets a vCPU out of the guest. Its handler does nothing. */
@@ -51,6 +61,19 @@ int hv_kvm_vcpu_set_entry(struct hv_engine_vcpu *vcpu, const struct hv_entry_sta
 int hv_kvm_vcpu_run(struct hv_engine_vcpu *vcpu, struct hv_exit *exit);
 int hv_kvm_vcpu_kick(struct hv_engine_vcpu *vcpu);
 int hv_kvm_vcpu_describe(struct hv_engine_vcpu *vcpu, char *text, size_t size);
+
+/* One ioctl of a vCPU: its result, or negative errno. */
+int hv_kvm_vcpu_ioctl(const struct hv_engine_vcpu *vcpu, unsigned long request, const void *arg);
+/* 1, 0 when KVM does not have this MSR (or not this value), or negative errno. */
+int hv_kvm_get_msr(const struct hv_engine_vcpu *vcpu, uint32_t index, uint64_t *value);
+int hv_kvm_set_msr(const struct hv_engine_vcpu *vcpu, uint32_t index, uint64_t value);
+
+int hv_kvm_clock_stop(struct hv_engine *engine);
+int hv_kvm_clock_start(struct hv_engine *engine);
+int hv_kvm_save(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, struct state *s);
+int hv_kvm_load(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, struct state *s);
+/* A KVM structure as our entries; allocated. NULL without memory. */
+struct hv_cpuid_entry *hv_kvm_cpuid_entries(const struct kvm_cpuid2 *cpuid);
 
 int hv_kvm_stats(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, struct hv_engine_stat **out,
 		 size_t *count);

@@ -39,11 +39,37 @@
 _Static_assert(sizeof(bool) == sizeof(((struct kvm_run *)0)->msr.error),
 	       "struct kvm_run, msr.error");
 
-static int vcpu_ioctl(const struct hv_engine_vcpu *vcpu, unsigned long request, const void *arg)
+int hv_kvm_vcpu_ioctl(const struct hv_engine_vcpu *vcpu, unsigned long request, const void *arg)
 {
 	int result = ioctl(vcpu->fd, request, arg);
 
 	return result < 0 ? -errno : result;
+}
+
+static int one_msr(const struct hv_engine_vcpu *vcpu, unsigned long request, uint32_t index,
+		   uint64_t *value)
+{
+	union {
+		struct kvm_msrs head;
+		uint8_t space[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+	} msrs = {.head.nmsrs = 1};
+	struct kvm_msr_entry *entry = msrs.head.entries;
+
+	*entry = (struct kvm_msr_entry){.index = index, .data = *value};
+	int rc = hv_kvm_vcpu_ioctl(vcpu, request, &msrs);
+	*value = entry->data;
+	return rc;
+}
+
+int hv_kvm_get_msr(const struct hv_engine_vcpu *vcpu, uint32_t index, uint64_t *value)
+{
+	*value = 0;
+	return one_msr(vcpu, KVM_GET_MSRS, index, value);
+}
+
+int hv_kvm_set_msr(const struct hv_engine_vcpu *vcpu, uint32_t index, uint64_t value)
+{
+	return one_msr(vcpu, KVM_SET_MSRS, index, &value);
 }
 
 /*
@@ -60,14 +86,14 @@ static int set_msrs(struct hv_engine_vcpu *vcpu)
 	struct kvm_msr_entry *entry = msrs.head.entries;
 
 	entry[0] = (struct kvm_msr_entry){.index = MSR_MISC_ENABLE};
-	int rc = vcpu_ioctl(vcpu, KVM_GET_MSRS, &msrs);
+	int rc = hv_kvm_vcpu_ioctl(vcpu, KVM_GET_MSRS, &msrs);
 	if (rc == 1)
 		entry[0].data |= MISC_ENABLE_FAST_STRING;
 	unsigned n = rc == 1 ? 1 : 0;
 	entry[n++] = (struct kvm_msr_entry){.index = MSR_MTRR_DEF_TYPE,
 					    .data = MTRR_ENABLE | MTRR_WRITE_BACK};
 	msrs.head.nmsrs = n;
-	rc = vcpu_ioctl(vcpu, KVM_SET_MSRS, &msrs);
+	rc = hv_kvm_vcpu_ioctl(vcpu, KVM_SET_MSRS, &msrs);
 	if (rc < 0)
 		return rc;
 	return (unsigned)rc == n ? 0 : -EINVAL; /* KVM tells how many it took */
@@ -96,6 +122,8 @@ int hv_kvm_vcpu_create(struct hv_engine *engine, unsigned apic_id, struct hv_eng
 	vcpu->run = run;
 	if (engine->caps.stats)
 		vcpu->stats = ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL);
+	vcpu->next = engine->list;
+	engine->list = vcpu;
 	*out = vcpu;
 	return 0;
 }
@@ -104,6 +132,11 @@ void hv_kvm_vcpu_destroy(struct hv_engine_vcpu *vcpu)
 {
 	if (!vcpu)
 		return;
+	for (struct hv_engine_vcpu **at = &vcpu->engine->list; *at; at = &(*at)->next)
+		if (*at == vcpu) {
+			*at = vcpu->next;
+			break;
+		}
 	if (vcpu->run)
 		munmap(vcpu->run, (size_t)vcpu->engine->run_size);
 	io_close(&vcpu->stats);
@@ -129,7 +162,7 @@ int hv_kvm_vcpu_set_cpuid(struct hv_engine_vcpu *vcpu, const struct hv_cpuid_ent
 			.ecx = entries[i].ecx,
 			.edx = entries[i].edx,
 		};
-	int rc = vcpu_ioctl(vcpu, KVM_SET_CPUID2, cpuid);
+	int rc = hv_kvm_vcpu_ioctl(vcpu, KVM_SET_CPUID2, cpuid);
 	free(cpuid);
 	return rc;
 }
@@ -186,13 +219,13 @@ static int enter_at(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *en
 		.rflags = RFLAGS_ONE,
 	};
 	struct kvm_sregs sregs = {0};
-	int rc = vcpu_ioctl(vcpu, KVM_GET_SREGS, &sregs);
+	int rc = hv_kvm_vcpu_ioctl(vcpu, KVM_GET_SREGS, &sregs);
 
 	if (rc < 0)
 		return rc;
 	fill_sregs(&sregs, entry);
-	rc = vcpu_ioctl(vcpu, KVM_SET_SREGS, &sregs);
-	return rc < 0 ? rc : vcpu_ioctl(vcpu, KVM_SET_REGS, &regs);
+	rc = hv_kvm_vcpu_ioctl(vcpu, KVM_SET_SREGS, &sregs);
+	return rc < 0 ? rc : hv_kvm_vcpu_ioctl(vcpu, KVM_SET_REGS, &regs);
 }
 
 /*
@@ -203,9 +236,9 @@ static int enter_at(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *en
 static int announce_apic(struct hv_engine_vcpu *vcpu)
 {
 	struct kvm_lapic_state apic = {0};
-	int rc = vcpu_ioctl(vcpu, KVM_GET_LAPIC, &apic);
+	int rc = hv_kvm_vcpu_ioctl(vcpu, KVM_GET_LAPIC, &apic);
 
-	return rc < 0 ? rc : vcpu_ioctl(vcpu, KVM_SET_LAPIC, &apic);
+	return rc < 0 ? rc : hv_kvm_vcpu_ioctl(vcpu, KVM_SET_LAPIC, &apic);
 }
 
 int hv_kvm_vcpu_set_entry(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *entry)
@@ -219,7 +252,7 @@ int hv_kvm_vcpu_set_entry(struct hv_engine_vcpu *vcpu, const struct hv_entry_sta
 		rc = set_msrs(vcpu);
 	if (rc == 0)
 		rc = announce_apic(vcpu);
-	return rc < 0 ? rc : vcpu_ioctl(vcpu, KVM_SET_MP_STATE, &state);
+	return rc < 0 ? rc : hv_kvm_vcpu_ioctl(vcpu, KVM_SET_MP_STATE, &state);
 }
 
 /* ---- exits ---- */
@@ -358,10 +391,10 @@ int hv_kvm_vcpu_describe(struct hv_engine_vcpu *vcpu, char *text, size_t size)
 {
 	struct kvm_regs r = {0};
 	struct kvm_sregs s = {0};
-	int rc = vcpu_ioctl(vcpu, KVM_GET_REGS, &r);
+	int rc = hv_kvm_vcpu_ioctl(vcpu, KVM_GET_REGS, &r);
 
 	if (rc == 0)
-		rc = vcpu_ioctl(vcpu, KVM_GET_SREGS, &s);
+		rc = hv_kvm_vcpu_ioctl(vcpu, KVM_GET_SREGS, &s);
 	if (rc < 0)
 		return rc;
 	snprintf(text, size,

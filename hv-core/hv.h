@@ -89,6 +89,7 @@ enum hv_end {
 	HV_END_PANIC,	 /* the guest's kernel reported a panic (pvpanic) */
 	HV_END_CRASH,	 /* triple fault, or a state the hardware refused to run */
 	HV_END_KILLED,	 /* ended from outside */
+	HV_END_SAVED,	 /* ended from outside, with its state in a file */
 	HV_END_DEVICE,	 /* a device failed in a way that the guest must not survive */
 };
 
@@ -99,6 +100,21 @@ int hv_vm_start(struct hv_vm *vm);
  * calls the function set by hv_vm_on_end, once, on whichever thread came first. */
 void hv_vm_end(struct hv_vm *vm, enum hv_end end);
 void hv_vm_on_end(struct hv_vm *vm, void (*fn)(void *opaque, enum hv_end end), void *opaque);
+/*
+ * What an operator should hear of while the VM runs: "guest-panic", "io-error", "watchdog",
+ * "plugged", "ejected". From any thread, signal handlers excluded; texts are copied by the
+ * listener.
+ */
+struct hv_event {
+	const char *what;
+	const char *device; /* NULL: the VM itself */
+	const char *text;   /* one line, or NULL */
+};
+
+void hv_vm_event(struct hv_vm *vm, const struct hv_event *event);
+/* fn must not block, and may be called on several threads at once. Before hv_vm_start. */
+void hv_vm_on_event(struct hv_vm *vm, void (*fn)(void *opaque, const struct hv_event *event),
+		    void *opaque);
 /* Joins the vCPU threads. Returns how it ended. */
 enum hv_end hv_vm_wait(struct hv_vm *vm);
 

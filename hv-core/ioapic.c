@@ -153,6 +153,34 @@ bool hv_ioapic_level_msi(const struct hv_ioapic *apic, unsigned index, struct hv
 	return true;
 }
 
+/* ---- standing still ---- */
+
+void hv_ioapic_save(const struct hv_ioapic *apic, struct state *s)
+{
+	state_put(s, "id", apic->id);
+	state_put(s, "select", apic->select);
+	for (unsigned i = 0; i < HV_IOAPIC_PINS; i++) {
+		struct state *pin = state_item(s, "pin", i);
+
+		state_put(pin, "entry", apic->pin[i].entry);
+		state_put(pin, "level", apic->pin[i].level);
+	}
+}
+
+void hv_ioapic_load(struct hv_ioapic *apic, struct state *s)
+{
+	apic->id = (uint8_t)state_take(s, "id", 0xf);
+	apic->select = (uint8_t)state_take(s, "select", 0xff);
+	for (unsigned i = 0; i < HV_IOAPIC_PINS; i++) {
+		struct state *pin = state_open_item(s, "pin", i);
+
+		apic->pin[i].entry =
+			state_take(pin, "entry", UINT64_MAX) & (ENTRY_WRITABLE | ENTRY_REMOTE_IRR);
+		apic->pin[i].level = state_take(pin, "level", 1);
+	}
+	apic->routes_changed(apic->opaque);
+}
+
 /* ---- registers ---- */
 
 static void write_entry(struct hv_ioapic *apic, unsigned index, bool high, uint32_t value)

@@ -50,4 +50,8 @@ void hv_ioapic_eoi(struct hv_ioapic *apic, uint8_t vector);
 /* The message of a pin whose end of interrupt must be reported; false when it has none. */
 bool hv_ioapic_level_msi(const struct hv_ioapic *apic, unsigned pin, struct hv_msi *out);
 
+void hv_ioapic_save(const struct hv_ioapic *apic, struct state *s);
+/* Sends nothing: what was on its way is in the local APICs' state. */
+void hv_ioapic_load(struct hv_ioapic *apic, struct state *s);
+
 #endif

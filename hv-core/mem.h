@@ -50,6 +50,13 @@ int hv_mem_back(const char *subject, const struct hv_config *config, const struc
 		struct hv_mem_back *out);
 void hv_mem_unback(struct hv_mem_back *back);
 
+/* ---- mem_file.c: RAM whose first contents are a file's ---- */
+
+/* Whether it is mapped rather than copied. */
+bool hv_mem_file_mapped(const struct hv_config *config);
+/* Puts the file's data in place, into memory that is all zeroes. `subject` as above. */
+int hv_mem_file_fill(const char *subject, const struct hv_config *config, void *hva);
+
 int hv_mem_create(struct hv_vm *vm, const struct hv_config *config, const struct sysfs *sys,
 		  unsigned phys_bits);
 void hv_mem_destroy(struct hv_vm *vm);

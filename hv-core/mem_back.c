@@ -90,6 +90,8 @@ int hv_mem_check(const char *subject, const struct hv_config *config, const stru
 
 	if (config->pages == HV_PAGES_2M || config->pages == HV_PAGES_1G)
 		return check_huge(subject, config, sys);
+	if (hv_mem_file_mapped(config)) /* it takes what the guest changes, no more */
+		return 0;
 	int rc = read_available(proc, &available);
 	if (rc < 0)
 		return log_fail(rc, subject, "not created: /proc/meminfo: %s", strerror(-rc));
@@ -122,6 +124,8 @@ static bool switched_off(const struct sysfs *sys, const char *path)
 static struct backing choose(const char *subject, const struct hv_config *config,
 			     const struct sysfs *sys)
 {
+	if (hv_mem_file_mapped(config))
+		return (struct backing){.advise = config->pages == HV_PAGES_THP};
 	switch (config->pages) {
 	case HV_PAGES_2M:
 		return (struct backing){.memfd = true, .hugetlb = MFD_HUGETLB | MFD_HUGE_2MB};
@@ -187,7 +191,10 @@ static void describe(struct hv_mem_back *back, const struct hv_config *config, s
 	else
 		snprintf(back->text, sizeof(back->text), "%s in pages of 4K%s (%s%s)", size,
 			 how.advise ? ", 2M where the host can" : "",
-			 how.memfd ? "memfd" : "private memory", how.advise ? ", THP" : "");
+			 hv_mem_file_mapped(config) ? "saved file, copy on write"
+			 : how.memfd		    ? "memfd"
+						    : "private memory",
+			 how.advise ? ", THP" : "");
 }
 
 /* Hints: guest memory has no place in a core dump, and may be made of large pages. */
@@ -217,6 +224,11 @@ int hv_mem_back(const char *subject, const struct hv_config *config, const struc
 				strerror(-rc));
 	}
 	advise(&back, how);
+	rc = config->ram_file ? hv_mem_file_fill(subject, config, back.hva) : 0;
+	if (rc < 0) {
+		hv_mem_unback(&back);
+		return rc;
+	}
 	describe(&back, config, how);
 	*out = back;
 	return 0;

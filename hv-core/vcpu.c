@@ -120,7 +120,10 @@ static void *vcpu_thread(void *opaque)
 		}
 		count_exit(vcpu, exit.reason);
 		hv_exit_dispatch(vcpu, &exit);
+		if (exit.reason == HV_EXIT_SIGNAL)
+			hv_park(vm);
 	}
+	hv_park_leave(vm);
 	return NULL;
 }
 
@@ -146,10 +149,13 @@ static int start_one(struct hv_vcpu *vcpu)
 	int rc = prepare_attr(vcpu, &attr);
 
 	if (rc == 0) {
+		hv_park_join(vcpu->vm);
 		sigfillset(&all);
 		pthread_sigmask(SIG_SETMASK, &all, &before);
 		rc = -pthread_create(&vcpu->thread, &attr, vcpu_thread, vcpu);
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		if (rc < 0)
+			hv_park_leave(vcpu->vm);
 	}
 	pthread_attr_destroy(&attr);
 	vcpu->started = rc == 0;
@@ -186,6 +192,7 @@ void hv_vcpus_kick(struct hv_vm *vm)
 		if (rc < 0)
 			log_fail(rc, vm->subject, "CPU %u not kicked: %s", i, strerror(-rc));
 	}
+	hv_park_wake(vm);
 }
 
 void hv_vcpus_join(struct hv_vm *vm)

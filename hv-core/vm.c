@@ -130,6 +130,7 @@ static struct hv_vm *allocate(const struct hv_config *config, const char *subjec
 	};
 	vm->mem.back.fd = -1;
 	pthread_mutex_init(&vm->device_lock, NULL);
+	hv_park_init(vm);
 	hv_bus_init(&vm->bus);
 	return vm;
 }
@@ -180,6 +181,7 @@ void hv_vm_destroy(struct hv_vm *vm)
 	hv_bus_finish(&vm->bus);
 	hv_routes_finish(vm);
 	hv_mem_destroy(vm);
+	hv_park_finish(vm);
 	pthread_mutex_destroy(&vm->device_lock);
 	free(vm);
 }
@@ -219,18 +221,21 @@ void hv_device_unlock(struct hv_vm *vm)
 const char *hv_end_name(enum hv_end end)
 {
 	static const char *const names[] = {
-		[HV_END_NONE] = "running",	    [HV_END_POWEROFF] = "poweroff",
-		[HV_END_RESET] = "reset",	    [HV_END_PANIC] = "panic",
-		[HV_END_CRASH] = "crash",	    [HV_END_KILLED] = "killed",
-		[HV_END_DEVICE] = "device-failure",
+		[HV_END_NONE] = "running", [HV_END_POWEROFF] = "poweroff",
+		[HV_END_RESET] = "reset",  [HV_END_PANIC] = "panic",
+		[HV_END_CRASH] = "crash",  [HV_END_KILLED] = "killed",
+		[HV_END_SAVED] = "saved",  [HV_END_DEVICE] = "device-failure",
 	};
 
 	return (size_t)end < ARRAY_SIZE(names) ? names[end] : "unknown";
 }
 
+/* A VM that was loaded stands as if paused. */
 int hv_vm_start(struct hv_vm *vm)
 {
-	return hv_vcpus_start(vm);
+	int rc = vm->paused ? hv_vm_resume(vm) : 0;
+
+	return rc < 0 ? rc : hv_vcpus_start(vm);
 }
 
 void hv_vm_end(struct hv_vm *vm, enum hv_end end)
@@ -248,6 +253,19 @@ void hv_vm_on_end(struct hv_vm *vm, void (*fn)(void *opaque, enum hv_end end), v
 {
 	vm->on_end = fn;
 	vm->on_end_opaque = opaque;
+}
+
+void hv_vm_event(struct hv_vm *vm, const struct hv_event *event)
+{
+	if (vm->on_event)
+		vm->on_event(vm->on_event_opaque, event);
+}
+
+void hv_vm_on_event(struct hv_vm *vm, void (*fn)(void *opaque, const struct hv_event *event),
+		    void *opaque)
+{
+	vm->on_event = fn;
+	vm->on_event_opaque = opaque;
 }
 
 enum hv_end hv_vm_wait(struct hv_vm *vm)

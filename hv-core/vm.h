@@ -6,6 +6,7 @@
  * regions, irq.c and ioapic.c the interrupts, boot*.c what is put into memory before the start.
  *
  * Locks, in the order in which they nest:
+ *   park_lock     who stands still; nothing else is taken inside it
  *   device_lock   all device state, the I/O APIC, device memory slots, changes to the buses
  *   bus.lock      the arrays of regions, so that statistics can walk them without device_lock
  *   routes.lock   the routes; hv_route_* and hv_irqfd_* are called from several threads
@@ -55,6 +56,15 @@ struct hv_vm {
 
 	pthread_mutex_t device_lock;
 	atomic_int end; /* enum hv_end; set once */
+
+	/* Standing still: pause.c. live and parked count vCPU threads, under park_lock. */
+	pthread_mutex_t park_lock;
+	pthread_cond_t park_changed;
+	atomic_bool pausing;
+	unsigned live, parked;
+	bool paused; /* the clocks stand; only of the thread that pauses and resumes */
+	void (*on_event)(void *opaque, const struct hv_event *event);
+	void *on_event_opaque;
 	void (*on_end)(void *opaque, enum hv_end end);
 	void *on_end_opaque;
 };
@@ -68,6 +78,18 @@ int hv_vcpus_start(struct hv_vm *vm);
 void hv_vcpus_kick(struct hv_vm *vm);
 void hv_vcpus_join(struct hv_vm *vm);
 void hv_vcpus_stop(struct hv_vm *vm); /* ends what runs, without telling hv_vm_on_end */
+
+/* ---- pause.c ---- */
+
+void hv_park_init(struct hv_vm *vm);
+void hv_park_finish(struct hv_vm *vm);
+/* A vCPU's thread enters and leaves the count of those that a pause waits for. */
+void hv_park_join(struct hv_vm *vm);
+void hv_park_leave(struct hv_vm *vm);
+/* On the vCPU's thread, after HV_EXIT_SIGNAL: stays as long as the VM is to stand still. */
+void hv_park(struct hv_vm *vm);
+/* Those who wait look again: something has changed. */
+void hv_park_wake(struct hv_vm *vm);
 
 /* Where CPU 0 starts; the other CPUs wait for INIT and SIPI. Before hv_vm_start. */
 int hv_vcpu_set_boot_entry(struct hv_vm *vm, const struct hv_entry_state *entry);

@@ -16,13 +16,15 @@ state_test_EXTRA := -ljansson
 
 # hv-core: on an engine without hardware where one is needed at all.
 $(eval $(call unit_tests,hv-core,acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout \
-	unpack vm vmlinux,hv-core base))
-boot_test_EXTRA := -lz
+	cpuid_check mem_file pause unpack vm vmlinux,hv-core base))
+$(foreach t,boot ioapic irq mem_back mem_file pause vm,$(eval $(t)_test_EXTRA += -ljansson))
+boot_test_EXTRA += -lz
 unpack_test_EXTRA := -lzstd -llzma -llz4 -lz
-$(foreach t,boot irq vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
+$(foreach t,boot irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
 
 # The engine itself, on this machine's /dev/kvm: a ring of its own.
 $(eval $(call unit_tests,kvm,tiny,hv-core base))
+tiny_test_EXTRA := -ljansson
 
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
@@ -33,9 +35,19 @@ $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
 
+# virtio: a guest driver in the same process.
+VIRTIO_TESTS := iothread virtq virtio_pci
+$(eval $(call unit_tests,vdev,$(VIRTIO_TESTS),vdev base))
+$(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES) $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
+$(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
+$(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -lpthread))
+
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
+# VT-d: the walker on an arena of table pages.
+$(eval $(call unit_tests,iommu,pagetable vtd_format,iommu base))
+pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
 SRIOV_TESTS := pf attrs bind claim

@@ -52,15 +52,6 @@ static void add(atomic_uint_fast64_t *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-/* Comes back to a queue after everything else that waits in the loop. */
-static void again(const struct vdev_virtio_queue *q)
-{
-	uint64_t one = 1;
-	ssize_t n = write(q->kick_fd, &one, sizeof(one));
-
-	(void)n; /* full means that a kick is pending anyway */
-}
-
 /* ---- the tap ---- */
 
 static void tap_event(void *opaque, uint32_t events);
@@ -188,7 +179,8 @@ void vdev_net_pair_receive(struct vdev_net_pair *p, bool active)
 		rc = deliver(p);
 	vdev_virtq_notify(q);
 	if (rc == 0 && vdev_virtq_kick_on(q))
-		again(p->rx); /* a buffer came too early for a kick */
+		vdev_virtio_kick_self(p->dev,
+				      p->rx->vq.index); /* a buffer came too early for a kick */
 	listen(p, rc > 0);
 }
 
@@ -240,7 +232,7 @@ void vdev_net_pair_transmit(struct vdev_net_pair *p)
 		}
 		vdev_virtq_notify(q);
 		if (n == BATCH) {
-			again(p->tx);
+			vdev_virtio_kick_self(p->dev, p->tx->vq.index);
 			return;
 		}
 	} while (vdev_virtq_kick_on(q));

@@ -5,7 +5,9 @@ vdev_SRCS := vdev/machine.c \
 	vdev/power.c vdev/pvpanic.c vdev/serial.c \
 	vdev/vfio_config.c vdev/vfio_irq.c vdev/vfio_pci.c vdev/vfio_region.c vdev/vfio_reset.c \
 	vdev/iothread.c vdev/virtq.c vdev/virtq_packed.c vdev/virtq_split.c \
-	vdev/virtio.c vdev/virtio_irq.c vdev/virtio_pci.c
+	vdev/virtio.c vdev/virtio_irq.c vdev/virtio_pci.c vdev/virtio_rng.c
+
+# what a guest talks to the host with
 vdev_SRCS += vdev/watchdog.c \
 	vdev/vhost.c vdev/net_ctrl.c vdev/net_pair.c vdev/net_tap.c vdev/virtio_net.c \
 	vdev/virtio_balloon.c

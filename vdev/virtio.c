@@ -158,6 +158,11 @@ void vdev_virtio_needs_reset(struct vdev_virtio *dev)
 	wake(dev->change.fd);
 }
 
+void vdev_virtio_kick_self(struct vdev_virtio *dev, unsigned queue)
+{
+	wake(dev->queue[queue].kick_fd);
+}
+
 static void queue_broken(void *opaque)
 {
 	vdev_virtio_needs_reset(opaque);

@@ -91,7 +91,6 @@ static void halt_queue(struct vdev_net *net, unsigned index)
 static int serve_queue(struct vdev_net *net, unsigned index)
 {
 	struct vdev_virtio_queue *q = &net->virtio.queue[index];
-	uint64_t one = 1;
 	int err;
 
 	if (!q->enabled)
@@ -102,8 +101,7 @@ static int serve_queue(struct vdev_net *net, unsigned index)
 	err = set_backend(net, index, true);
 	if (err < 0)
 		return log_fail(err, net->name, "vhost does not take its tap: %s", strerror(-err));
-	ssize_t n = write(q->kick_fd, &one, sizeof(one)); /* for what was there before */
-	(void)n;
+	vdev_virtio_kick_self(&net->virtio, index); /* for what was there before */
 	return 0;
 }
 
@@ -135,15 +133,6 @@ static int serve(struct vdev_net *net, unsigned pairs)
 
 /* ---- pairs come and go ---- */
 
-/* A pair's receive thread looks at its part in it when it is kicked. */
-static void kick_receiver(struct vdev_net *net, unsigned pair)
-{
-	uint64_t one = 1;
-	ssize_t n = write(net->virtio.queue[2 * pair].kick_fd, &one, sizeof(one));
-
-	(void)n;
-}
-
 static int use_pairs(struct vdev_net *net, unsigned pairs)
 {
 	int err = 0;
@@ -159,7 +148,7 @@ static int use_pairs(struct vdev_net *net, unsigned pairs)
 	if (net->kernel)
 		return serve(net, pairs);
 	for (unsigned i = 1; i < net->pairs; i++)
-		kick_receiver(net, i);
+		vdev_virtio_kick_self(&net->virtio, 2 * i); /* its thread looks at its part in it */
 	return 0;
 }
 

@@ -21,19 +21,20 @@
 #include "base/util.h"
 #include "vdev/virtio.h"
 
-#define VENDOR		0x1af4u
-#define DEVICE_BASE	0x1040u /* 4.1.2.1: plus the device's type */
-#define BAR		0u
-#define BAR_SIZE	0x4000u
-#define ISR_OFFSET	0x0100u
-#define DEVICE_OFFSET	0x1000u
-#define NOTIFY_OFFSET	0x2000u
-#define NOTIFY_STRIDE	4u
-#define TABLE_OFFSET	0x3000u
-#define PENDING_OFFSET	0x3800u
-#define CAP_CFG_DATA	16u	/* pci_cfg_data in struct virtio_pci_cfg_cap */
-#define DEVCTL_POWER_ON 0x2810u /* PCIe 6.0, 7.5.3.4: relaxed ordering, no snoop, 512 byte reads \
-				 */
+#define VENDOR	       0x1af4u
+#define DEVICE_BASE    0x1040u /* 4.1.2.1: plus the device's type */
+#define BAR	       0u
+#define BAR_SIZE       0x4000u
+#define ISR_OFFSET     0x0100u
+#define DEVICE_OFFSET  0x1000u
+#define NOTIFY_OFFSET  0x2000u
+#define NOTIFY_STRIDE  4u
+#define TABLE_OFFSET   0x3000u
+#define PENDING_OFFSET 0x3800u
+#define CAP_CFG_DATA   16u /* pci_cfg_data in struct virtio_pci_cfg_cap */
+#define DEVCTL_POWER_ON                                                          \
+	0x2810u /* PCIe 6.0, 7.5.3.4: relaxed ordering, no snoop, 512 byte reads \
+		 */
 
 /* 4.1.4.3 */
 struct common {

@@ -53,6 +53,46 @@ static int method_count(void *opaque, const json_t *params, json_t **result, cha
 	return 0;
 }
 
+/* Takes one descriptor and writes a word there; the others are left to the server. */
+static int method_write(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	struct fixture *f = opaque;
+	int fd = rpc_server_take_fd(f->server);
+
+	(void)params, (void)error, (void)result;
+	if (fd < 0)
+		return fd;
+	int err = write(fd, "word", 4) == 4 ? 0 : -EIO;
+	close(fd);
+	return err;
+}
+
+static int method_subscribe(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	struct fixture *f = opaque;
+
+	(void)params, (void)error, (void)result;
+	return rpc_server_subscribe(f->server);
+}
+
+/* Tells all subscribers `count` times, with `size` bytes each, and answers how many were missed. */
+static int method_shout(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	struct fixture *f = opaque;
+	int count = (int)json_integer_value(json_object_get(params, "count"));
+	size_t size = (size_t)json_integer_value(json_object_get(params, "size"));
+	char *text = calloc(1, size + 1);
+
+	(void)error;
+	assert_non_null(text);
+	memset(text, 'x', size);
+	for (int i = 0; i < count; i++)
+		rpc_server_notify(f->server, "shout", json_pack("{s:i,s:s}", "n", i, "text", text));
+	free(text);
+	*result = json_integer((json_int_t)rpc_server_missed(f->server));
+	return 0;
+}
+
 /* An answer much bigger than a socket's buffer. */
 static int method_big(void *opaque, const json_t *params, json_t **result, char *error)
 {
@@ -66,8 +106,10 @@ static int method_big(void *opaque, const json_t *params, json_t **result, char 
 }
 
 static const struct rpc_method methods[] = {
-	{"echo", method_echo}, {"fail", method_fail}, {"count", method_count},
-	{"big", method_big},   {NULL, NULL},
+	{"echo", method_echo},	 {"fail", method_fail},
+	{"count", method_count}, {"big", method_big},
+	{"write", method_write}, {"subscribe", method_subscribe},
+	{"shout", method_shout}, {NULL, NULL},
 };
 
 static void *serve(void *opaque)
@@ -331,7 +373,7 @@ static void test_hang_up(void **state)
 static void test_many(void **state)
 {
 	struct fixture *f = *state;
-	int stuck = dial(f), fds[60];
+	int stuck = dial(f), fds[150];
 
 	for (int i = 0; i < 5; i++)
 		say(stuck, "{\"jsonrpc\":\"2.0\",\"method\":\"big\",\"id\":1}\n");
@@ -388,6 +430,184 @@ static void test_bad_server(void **state)
 	unlink(path);
 }
 
+/* Until the other end of the pipe is closed everywhere. */
+static void expect_end(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char byte;
+
+	assert_int_equal(poll(&p, 1, CALL_MS), 1);
+	assert_int_equal(read(fd, &byte, 1), 0);
+	close(fd);
+}
+
+static void test_descriptors(void **state)
+{
+	const struct fixture *f = *state;
+	char error[RPC_ERROR_TEXT], word[5] = "";
+	json_t *result = NULL;
+	int ends[2];
+
+	assert_int_equal(rpc_call(f->path, "write", NULL, CALL_MS, &result, error), -ENOENT);
+	/* one is taken, the other closed by the server */
+	assert_int_equal(pipe(ends), 0);
+	int fds[] = {ends[1], ends[1]};
+	assert_int_equal(rpc_call_fds(f->path, "write", NULL, fds, 2, CALL_MS, &result, error), 0);
+	json_decref(result);
+	close(ends[1]);
+	assert_int_equal(read(ends[0], word, 4), 4);
+	assert_string_equal(word, "word");
+	expect_end(ends[0]);
+	/* a method that fails, and one that knows nothing of them */
+	static const char *const names[] = {"fail", "echo", "none"};
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		assert_int_equal(pipe(ends), 0);
+		rpc_call_fds(f->path, names[i], NULL, &ends[1], 1, CALL_MS, &result, error);
+		json_decref(result);
+		close(ends[1]);
+		expect_end(ends[0]);
+	}
+	assert_int_equal(
+		rpc_call_fds(f->path, "echo", NULL, fds, RPC_FDS + 1, CALL_MS, &result, error),
+		-E2BIG);
+}
+
+/* Half a call each time: more descriptors than a call may have pile up. */
+static void test_many_descriptors(void **state)
+{
+	const struct fixture *f = *state;
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	int fd = dial(f), ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	for (int i = 0; i <= RPC_FDS; i++) {
+		struct iovec part = {.iov_base = (char[]){" "}, .iov_len = 1};
+		struct msghdr message = {.msg_iov = &part,
+					 .msg_iovlen = 1,
+					 .msg_control = &control,
+					 .msg_controllen = sizeof(control)};
+
+		control.head = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+						.cmsg_type = SCM_RIGHTS,
+						.cmsg_len = CMSG_LEN(sizeof(int))};
+		memcpy(CMSG_DATA(&control.head), &ends[1], sizeof(int));
+		assert_int_equal(sendmsg(fd, &message, MSG_NOSIGNAL), 1);
+		usleep(20000); /* so that the server reads each by itself */
+	}
+	close(ends[1]);
+	expect_closed(fd);
+	expect_end(ends[0]);
+	expect_alive(f);
+}
+
+static json_int_t shout(const struct fixture *f, int count, int size)
+{
+	char error[RPC_ERROR_TEXT];
+	json_t *result;
+
+	assert_int_equal(rpc_call(f->path, "shout",
+				  json_pack("{s:i,s:i}", "count", count, "size", size), CALL_MS,
+				  &result, error),
+			 0);
+	json_int_t missed = json_integer_value(result);
+	json_decref(result);
+	return missed;
+}
+
+static json_t *wait_message(struct rpc_stream *stream)
+{
+	struct pollfd p = {.fd = rpc_stream_fd(stream), .events = POLLIN};
+	json_t *message = NULL;
+	int rc;
+
+	while ((rc = rpc_stream_next(stream, &message)) == 0)
+		assert_int_equal(poll(&p, 1, CALL_MS), 1);
+	assert_int_equal(rc, 1);
+	assert_null(json_object_get(message, "id"));
+	return message;
+}
+
+static void expect_shout(struct rpc_stream *stream, int n)
+{
+	json_t *message = wait_message(stream);
+
+	assert_string_equal(json_string_value(json_object_get(message, "method")), "shout");
+	const json_t *params = json_object_get(message, "params");
+	assert_int_equal(json_integer_value(json_object_get(params, "n")), n);
+	json_decref(message);
+}
+
+static struct rpc_stream *subscribe(const struct fixture *f)
+{
+	struct rpc_stream *stream;
+	char error[RPC_ERROR_TEXT];
+
+	assert_int_equal(rpc_stream_open(f->path, "subscribe", NULL, CALL_MS, &stream, error), 0);
+	return stream;
+}
+
+static void test_notifications(void **state)
+{
+	const struct fixture *f = *state;
+	struct rpc_stream *streams[3], *none;
+	char error[RPC_ERROR_TEXT];
+
+	assert_int_equal(shout(f, 1, 10), 0); /* nobody listens */
+	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
+		streams[i] = subscribe(f);
+	assert_int_equal(shout(f, 100, 10), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(streams); i++)
+		for (int n = 0; n < 100; n++)
+			expect_shout(streams[i], n);
+	rpc_stream_close(streams[0]);
+	assert_int_equal(shout(f, 1, 10), 0);
+	expect_shout(streams[1], 0);
+	rpc_stream_close(streams[1]);
+	rpc_stream_close(streams[2]);
+	assert_int_equal(rpc_stream_open(f->path, "fail", NULL, CALL_MS, &none, error), -EBUSY);
+	expect_alive(f);
+}
+
+/* Who does not read misses what is too much, learns how much that was, and slows nobody down. */
+static void test_slow_subscriber(void **state)
+{
+	const struct fixture *f = *state;
+	struct rpc_stream *slow = subscribe(f);
+	json_int_t missed = shout(f, 2000, 1000);
+	json_int_t told = 0;
+
+	assert_true(missed > 0 && missed < 2000);
+	expect_alive(f);
+	for (int n = 0; n < 2000 - missed; n++)
+		expect_shout(slow, n);
+	assert_int_equal(shout(f, 1, 10), missed);
+	json_t *message = wait_message(slow);
+	assert_string_equal(json_string_value(json_object_get(message, "method")), "missed");
+	told = json_integer_value(json_object_get(json_object_get(message, "params"), "count"));
+	assert_int_equal(told, missed);
+	json_decref(message);
+	expect_shout(slow, 0);
+	rpc_stream_close(slow);
+}
+
+static void test_many_subscribers(void **state)
+{
+	const struct fixture *f = *state;
+	struct rpc_stream *streams[65];
+	char error[RPC_ERROR_TEXT];
+
+	for (size_t i = 0; i < 64; i++)
+		streams[i] = subscribe(f);
+	assert_int_equal(rpc_stream_open(f->path, "subscribe", NULL, CALL_MS, &streams[64], error),
+			 -EBUSY);
+	expect_alive(f);
+	for (size_t i = 0; i < 64; i++)
+		rpc_stream_close(streams[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +622,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_listen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_server, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_descriptors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_notifications, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slow_subscriber, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many_subscribers, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("rpc", tests, NULL, NULL);

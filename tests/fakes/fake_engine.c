@@ -177,6 +177,36 @@ static int fake_vcpu_describe(struct hv_engine_vcpu *vcpu, char *text, size_t si
 	return 0;
 }
 
+static int fake_clock_stop(struct hv_engine *engine)
+{
+	engine->clock_stops++;
+	return engine->clock_result;
+}
+
+static int fake_clock_start(struct hv_engine *engine)
+{
+	engine->clock_starts++;
+	return 0;
+}
+
+/* A vCPU is its APIC ID, a VM the number it was given. */
+static int fake_save(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, struct state *s)
+{
+	state_put(s, "fake", vcpu ? vcpu->apic_id : engine->saved_number);
+	return 0;
+}
+
+static int fake_load(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, struct state *s)
+{
+	uint64_t number = state_take(s, "fake", UINT32_MAX);
+
+	if (!vcpu)
+		engine->saved_number = number;
+	else if (!state_error(s) && number != vcpu->apic_id)
+		state_refuse(s, -EINVAL, "another CPU's");
+	return state_error(s);
+}
+
 const struct hv_engine_ops fake_engine_ops = {
 	.name = "fake",
 	.create = fake_create,
@@ -195,6 +225,10 @@ const struct hv_engine_ops fake_engine_ops = {
 	.msi_signal = fake_msi_signal,
 	.set_routes = fake_set_routes,
 	.irqfd = fake_irqfd,
+	.clock_stop = fake_clock_stop,
+	.clock_start = fake_clock_start,
+	.save = fake_save,
+	.load = fake_load,
 };
 
 void fake_engine_init(struct hv_engine *engine)

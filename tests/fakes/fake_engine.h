@@ -47,6 +47,10 @@ struct hv_engine {
 	struct hv_exit script[8];
 	size_t scripted, played;
 
+	unsigned clock_stops, clock_starts;
+	int clock_result;
+	uint64_t saved_number; /* all there is to the VM's state */
+
 	unsigned vcpus, entries; /* there are now; have been given an entry */
 	bool destroyed;
 	pthread_mutex_t lock;

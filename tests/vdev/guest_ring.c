@@ -76,9 +76,8 @@ static int split_add(struct guest_ring *ring, const struct guest_buf *buf, unsig
 
 	if (indirect) {
 		chain_up(guest_ring_at(ring, table), order, buf, count);
-		*split_desc(ring, head) = (struct vring_desc){.addr = table,
-							      .len = 16 * count,
-							      .flags = VRING_DESC_F_INDIRECT};
+		*split_desc(ring, head) = (struct vring_desc){
+			.addr = table, .len = 16 * count, .flags = VRING_DESC_F_INDIRECT};
 	} else {
 		chain_up(split_desc(ring, 0), mine, buf, count);
 	}
@@ -137,19 +136,18 @@ static int packed_add(struct guest_ring *ring, const struct guest_buf *buf, unsi
 
 	for (unsigned i = 0; indirect && i < count; i++)
 		((struct vring_packed_desc *)guest_ring_at(ring, table))[i] =
-			(struct vring_packed_desc){
-				.addr = buf[i].gpa,
-				.len = buf[i].len,
-				.flags = buf[i].writable ? VRING_DESC_F_WRITE : 0};
+			(struct vring_packed_desc){.addr = buf[i].gpa,
+						   .len = buf[i].len,
+						   .flags = buf[i].writable ? VRING_DESC_F_WRITE
+									    : 0};
 	ring->chain_len[id] = (uint16_t)(indirect ? 1 : count);
 	for (unsigned i = 0; i < ring->chain_len[id]; i++) {
 		struct vring_packed_desc *d = packed_desc(ring, ring->next_avail);
 		const struct guest_buf *b = indirect ? &whole : &buf[i];
-		uint16_t flags =
-			(uint16_t)(avail_flags(ring->avail_wrap) |
-				   (b->writable ? VRING_DESC_F_WRITE : 0) |
-				   (indirect ? VRING_DESC_F_INDIRECT : 0) |
-				   (i + 1u < ring->chain_len[id] ? VRING_DESC_F_NEXT : 0));
+		uint16_t flags = (uint16_t)(avail_flags(ring->avail_wrap) |
+					    (b->writable ? VRING_DESC_F_WRITE : 0) |
+					    (indirect ? VRING_DESC_F_INDIRECT : 0) |
+					    (i + 1u < ring->chain_len[id] ? VRING_DESC_F_NEXT : 0));
 
 		d->addr = b->gpa;
 		d->len = b->len;

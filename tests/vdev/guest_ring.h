@@ -2,8 +2,8 @@
 /*
  * guest_ring: the driver's side of a virtqueue, split or packed, in a fake's RAM.
  *
- * It keeps the rules of virtio 1.2, 2.7 and 2.8 and has its own view of both rings, so that a device
- * that breaks one is caught. A test that wants to break them itself writes into the areas.
+ * It keeps the rules of virtio 1.2, 2.7 and 2.8 and has its own view of both rings, so that a
+ * device that breaks one is caught. A test that wants to break them itself writes into the areas.
  */
 #ifndef TESTS_VDEV_GUEST_RING_H
 #define TESTS_VDEV_GUEST_RING_H
