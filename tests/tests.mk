@@ -42,6 +42,13 @@ $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES) $(O)/tests/vd
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -lpthread))
 
+# Devices whose host side is ours too: no fake of VFIO, which would take their ioctls.
+NET_TESTS := virtio_net
+$(eval $(call unit_tests,vdev,$(NET_TESTS),vdev base))
+$(foreach t,$(NET_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
+$(foreach t,$(NET_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
+$(foreach t,$(NET_TESTS),$(eval $(t)_test_EXTRA := -ljansson -lpthread))
+
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
