@@ -258,6 +258,10 @@ static enum cli_parsed take_operand(struct parser *p, const char *text)
 {
 	const struct cli_command *command = p->args->command;
 
+	if (command->second && p->args->operand && !p->args->second) {
+		p->args->second = text;
+		return CLI_PARSED_RUN;
+	}
 	if (!command->operand || p->args->operand) {
 		fprintf(p->err, "sluice: %s %s: unexpected '%s'; see sluice %s %s --help\n",
 			command->noun, command->verb, text, command->noun, command->verb);
@@ -275,6 +279,8 @@ static enum cli_parsed check_complete(const struct parser *p)
 
 	if (command->operand && !command->operand_optional && !p->args->operand)
 		missing = command->operand;
+	else if (command->second && !p->args->second)
+		missing = command->second;
 	for (const struct cli_option *o = command->options; o && o->name && !missing; o++)
 		if (o->required && !cli_given(p->args, o->name))
 			missing = o->name;

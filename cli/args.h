@@ -46,6 +46,8 @@ struct cli_command {
 	const char *operand; /* "PF", "NAME"; NULL for none */
 	enum cli_kind operand_kind;
 	bool operand_optional;
+	const char *second; /* an operand behind the first, which then is required too */
+	enum cli_kind second_kind;
 	bool changes; /* something: takes --dry-run */
 	const char *summary;
 	const char *about;		  /* a paragraph or more, for help and manual */
@@ -77,6 +79,7 @@ struct cli_given {
 struct cli_args {
 	const struct cli_command *command;
 	const char *operand; /* NULL when left out */
+	const char *second;
 	struct cli_given given[CLI_GIVEN_MAX];
 	size_t count;
 };

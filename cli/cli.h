@@ -13,7 +13,7 @@
 #include "sriov/sriov.h"
 
 /* Exit codes. */
-enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NO_STATUS = 4 };
 
 struct cli {
 	const char *state_dir; /* SLUICE_STATE_DIR, /var/lib/sluice */
@@ -53,6 +53,10 @@ int cmd_vm_stat(struct cli *cli, const struct cli_args *args);
 int cmd_vm_maps(struct cli *cli, const struct cli_args *args);
 int cmd_vm_stop(struct cli *cli, const struct cli_args *args);
 int cmd_vm_console(struct cli *cli, const struct cli_args *args);
+int cmd_vm_attach(struct cli *cli, const struct cli_args *args);
+int cmd_vm_detach(struct cli *cli, const struct cli_args *args);
+int cmd_vf_attach(struct cli *cli, const struct cli_args *args);
+int cmd_vf_detach(struct cli *cli, const struct cli_args *args);
 int cmd_completion_bash(struct cli *cli, const struct cli_args *args);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "cli/cli.h"
 #include "cli/vf_spec.h"
+#include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 
 static int exit_code(int err)
@@ -260,19 +261,6 @@ int cmd_vf_set(struct cli *cli, const struct cli_args *args)
 	return CLI_OK;
 }
 
-/* An address may be that of a whole device, which no VF lookup would find. */
-static int find_held(struct sriov *sriov, const char *text, struct bdf *out)
-{
-	struct sriov_vf vf;
-
-	if (!strchr(text, '/') && bdf_parse(text, out) == 0)
-		return 0;
-	int err = sriov_vf_find(sriov, text, &vf);
-	if (!err)
-		*out = vf.bdf;
-	return err;
-}
-
 static int find_claim(struct sriov *sriov, struct bdf bdf, struct sriov_claim *out)
 {
 	struct sriov_claim *claims = NULL;
@@ -310,7 +298,8 @@ int cmd_vf_release(struct cli *cli, const struct cli_args *args)
 	struct bdf bdf;
 	char text[192];
 
-	if (!sriov || find_held(sriov, args->operand, &bdf) || find_claim(sriov, bdf, &claim))
+	if (!sriov || vm_find_function(sriov, args->operand, &bdf) ||
+	    find_claim(sriov, bdf, &claim))
 		return CLI_FAILED;
 	if (!claim.owner[0]) {
 		report(cli, args->operand, json_pack("{s:b}", "released", 0),

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/cli.h"
+#include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_request.h"
 #include "cli/vm_spawn.h"
@@ -30,6 +31,8 @@ static int check(struct cli *cli, struct vm_request *r, struct vmm_config *confi
 	if (!err)
 		err = vm_open_files(r, config);
 	if (!err)
+		vm_request_exit_port(r, config->kernel.fd);
+	if (!err)
 		err = vm_request_check_memory(cli, r);
 	if (!err)
 		err = vm_request_find(cli, r);
@@ -38,25 +41,13 @@ static int check(struct cli *cli, struct vm_request *r, struct vmm_config *confi
 	return err;
 }
 
-static const char *pick_name(const struct vm_pick *pick, char name[96])
-{
-	char bdf[BDF_TEXT];
-
-	bdf_format(pick->bdf, bdf);
-	if (pick->is_vf)
-		snprintf(name, 96, "vf %s/%u (%s)", pick->vf.pf, pick->vf.index, bdf);
-	else
-		snprintf(name, 96, "device %s", bdf);
-	return name;
-}
-
 static int describe(const struct cli *cli, const struct vm_request *r)
 {
-	char ram[PARSE_SIZE_TEXT], name[96];
+	char ram[PARSE_SIZE_TEXT], name[VM_PICK_NAME];
 	json_t *devices = json_array();
 
 	for (size_t i = 0; i < r->pick_count; i++)
-		json_array_append_new(devices, json_string(pick_name(&r->picks[i], name)));
+		json_array_append_new(devices, json_string(vm_pick_name(&r->picks[i], name)));
 	json_t *plan =
 		json_pack("{s:s,s:i,s:I,s:s,s:o}", "name", r->name, "cpus", (int)r->cpus, "ram",
 			  (json_int_t)r->ram, "kernel", r->kernel, "devices", devices);
@@ -66,43 +57,21 @@ static int describe(const struct cli *cli, const struct vm_request *r)
 		printf("%s: would start with %u CPUs, %s, kernel %s\n", r->subject, r->cpus,
 		       format_size(r->ram, ram), r->kernel);
 	for (size_t i = 0; i < r->pick_count && !cli->json; i++)
-		printf("%s: would be given %s\n", r->subject, pick_name(&r->picks[i], name));
+		printf("%s: would be given %s\n", r->subject, vm_pick_name(&r->picks[i], name));
 	json_decref(plan);
 	return CLI_OK;
 }
 
 /* ---- starting ---- */
 
-/* What a VM of this name, or the former owner of a VF we are to take, left behind. */
-static int take_back(struct cli *cli, const struct vm_request *r)
+/* Whatever a VM of this name left behind goes first. */
+static int claim(struct cli *cli, const struct vm_request *r)
 {
 	struct sriov *sriov = cli_sriov(cli);
 	int err = sriov ? sriov_release_all(sriov, r->name) : -EIO;
 
 	for (size_t i = 0; i < r->pick_count && !err; i++)
-		if (r->picks[i].is_vf && r->picks[i].vf.state == SRIOV_VF_ORPHANED)
-			err = sriov_release(sriov, r->picks[i].bdf, NULL);
-	return err;
-}
-
-static int claim(struct cli *cli, const struct vm_request *r)
-{
-	struct sriov *sriov = cli_sriov(cli);
-	int err = 0;
-
-	for (size_t i = 0; i < r->pick_count && !err; i++) {
-		const struct vm_pick *pick = &r->picks[i];
-		struct sriov_vf now; /* taking back may have changed it */
-		char name[64];
-		if (!pick->is_vf) {
-			err = sriov_claim_device(sriov, pick->bdf, r->name);
-			continue;
-		}
-		snprintf(name, sizeof(name), "%s/%u", pick->vf.pf, pick->vf.index);
-		err = sriov_vf_find(sriov, name, &now);
-		if (!err)
-			err = sriov_claim_vf(sriov, &now, &pick->spec.attrs, r->name);
-	}
+		err = vm_claim_pick(cli, r, &r->picks[i]);
 	return err;
 }
 
@@ -115,9 +84,7 @@ static int bring_up(struct cli *cli, const struct vm_request *r, struct vmm_conf
 	*lock = sriov ? sriov_owner_lock(sriov, r->name) : -EIO;
 	if (*lock < 0)
 		return *lock;
-	int err = take_back(cli, r);
-	if (!err)
-		err = claim(cli, r);
+	int err = claim(cli, r);
 	if (!err)
 		err = vm_spawn(cli, r, config, *lock, process);
 	if (err) {
@@ -143,7 +110,7 @@ static int run(struct cli *cli, struct vm_request *r, int ready_fd)
 		err = bring_up(cli, r, &config, &lock, &process);
 	vm_config_close(&config);
 	vmm_config_finish(&config);
-	int status = err ? CLI_FAILED : CLI_OK;
+	int status = err ? vm_failed(r) : CLI_OK;
 	if (!err && !cli->dry_run)
 		status = vm_supervise(cli, r, &process, signals, ready_fd);
 	io_close(&lock);

@@ -74,8 +74,11 @@ static const struct cli_option vm_run_options[] = {
 	 .value = "FILE",
 	 .kind = CLI_FILE,
 	 .required = true,
-	 .help = "Linux bzImage, or ELF with a PVH entry"},
-	{.name = "--initrd", .value = "FILE", .kind = CLI_FILE, .help = "initial RAM disk"},
+	 .help = "Linux bzImage, ELF with a PVH entry, or Multiboot kernel"},
+	{.name = "--initrd",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "initial RAM disk; a Multiboot kernel's module"},
 	{.name = "--append",
 	 .value = "TEXT",
 	 .kind = CLI_TEXT,
@@ -112,6 +115,11 @@ static const struct cli_option vm_run_options[] = {
 	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM; "
 		 "settings bridge, mac (else made of the VM's name, always the same), queues (1), mtu, "
 		 "backend=vhost|user"},
+	{.name = "--hotplug-ports",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = 24,
+	 .help = "how many devices can be attached while it runs, beside those it starts with (4)"},
 	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
 	 .value = "restart|exit",
@@ -124,9 +132,44 @@ static const struct cli_option vm_run_options[] = {
 	 .words = "reset|poweroff|none",
 	 .help = "add an i6300esb watchdog, and what it does when the guest no longer feeds it "
 		 "(none: a line in the log)"},
+	{.name = "--exit-port",
+	 .value = "PORT|none",
+	 .kind = CLI_TEXT,
+	 .help = "I/O port where a test kernel ends the VM with a status (0xf4 for a Multiboot kernel, "
+		 "otherwise none)"},
 	{.name = "--no-kaslr", .help = "load the kernel where it was linked"},
 	{0},
 };
+
+static const struct cli_option vm_attach_options[] = {
+	{.name = "--vf",
+	 .value = "PF[/N][:KEY=VALUE,...]",
+	 .kind = CLI_VF,
+	 .repeat = true,
+	 .help = "a VF (the first free one without /N), with settings as for vm run"},
+	{.name = "--device",
+	 .value = "ADDRESS",
+	 .kind = CLI_BDF,
+	 .repeat = true,
+	 .help = "a whole PCI function"},
+	{0},
+};
+
+static const struct cli_option detach_options[] = {
+	{.name = "--timeout",
+	 .value = "S",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 86400,
+	 .help = "seconds that the guest has (30)"},
+	{0},
+};
+
+#define DETACH_ABOUT                                                                                \
+	"Presses the attention button of the device's slot. The guest blinks the slot's indicator " \
+	"for five seconds, stops its driver and turns the slot off; then the device is taken out, " \
+	"and goes back to its former driver and settings. A guest that does not do so in time "     \
+	"keeps the device, and may be asked again."
 
 static const struct cli_option vm_stop_options[] = {
 	{.name = "--force", .help = "stop it where it stands, without asking the guest"},
@@ -209,6 +252,34 @@ const struct cli_command cli_commands[] = {
 		 "Gives an orphaned VF, or a whole device named by its address, its driver and settings back. "
 		 "Refused while its VM lives.",
 	 .examples = EXAMPLES("sluice vf release ens1f0/2", "sluice vf release 0000:02:00.0")},
+	{.noun = "vf",
+	 .verb = "attach",
+	 .run = cmd_vf_attach,
+	 .changes = true,
+	 .operand = "VM",
+	 .operand_kind = CLI_VM,
+	 .second = "PF[/N][:KEY=VALUE,...]",
+	 .second_kind = CLI_VF,
+	 .summary = "give a VF to a VM that runs",
+	 .about =
+		 "Prepares the VF as vm run does, with the same settings, and plugs it into a free slot "
+		 "of the VM. Its first device costs more time than later ones, since all of its memory "
+		 "must be there for the device.",
+	 .examples = EXAMPLES("sluice vf attach web ens1f0",
+			      "sluice vf attach web ens1f0/2:mac=02:00:00:00:00:02,vlan=100")},
+	{.noun = "vf",
+	 .verb = "detach",
+	 .run = cmd_vf_detach,
+	 .changes = true,
+	 .operand = "VM",
+	 .operand_kind = CLI_VM,
+	 .second = "PF/N",
+	 .second_kind = CLI_VF,
+	 .options = detach_options,
+	 .summary = "take a VF from a VM that runs",
+	 .about = DETACH_ABOUT,
+	 .examples = EXAMPLES("sluice vf detach web ens1f0/2",
+			      "sluice vf detach web 0000:01:10.0 --timeout 60")},
 	{.noun = "iommu",
 	 .verb = "show",
 	 .run = cmd_iommu_show,
@@ -236,13 +307,18 @@ const struct cli_command cli_commands[] = {
 		 "typed twice it sends itself. The exit status is 0 when the guest powered itself "
 		 "off, and 1 otherwise.\n\n"
 		 "VFs and devices are prepared for the VM, and given back with their former drivers "
-		 "and settings when it ends.",
-	 .examples = EXAMPLES("sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
-			      "console=ttyS0 --vf ens1f0",
-			      "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
-			      "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
-			      "sluice vm run db --kernel vmlinuz --cpus 2 --net "
-			      "tap,bridge=br0,queues=2 --watchdog reset --detach")},
+		 "and settings when it ends.\n\n"
+		 "With an exit port, a value that the guest writes there ends the VM, and the exit "
+		 "status is (value * 2 + 1) modulo 256, always odd; a VM that then ends in another bad "
+		 "way, or does not start, gives 4.",
+	 .examples =
+		 EXAMPLES("sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
+			  "console=ttyS0 --vf ens1f0",
+			  "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
+			  "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
+			  "sluice vm run db --kernel vmlinuz --cpus 2 --net "
+			  "tap,bridge=br0,queues=2 --watchdog reset --detach",
+			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M")},
 	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,
@@ -292,6 +368,31 @@ const struct cli_command cli_commands[] = {
 	 .about = "Presses the guest's power button and waits until the VM is gone and its devices "
 		  "are back. Of a VM that died, gives back what it held and removes its traces.",
 	 .examples = EXAMPLES("sluice vm stop web", "sluice vm stop web --force")},
+	{.noun = "vm",
+	 .verb = "attach",
+	 .run = cmd_vm_attach,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .options = vm_attach_options,
+	 .summary = "give devices to a VM that runs",
+	 .about = "Plugs each device into a free slot of the VM (vm run --hotplug-ports), in the "
+		  "order given, and stops at the first that cannot be attached.",
+	 .examples = EXAMPLES("sluice vm attach web --vf ens1f0/2:mac=02:00:00:00:00:02",
+			      "sluice vm attach web --device 0000:02:00.0")},
+	{.noun = "vm",
+	 .verb = "detach",
+	 .run = cmd_vm_detach,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .second = "DEVICE",
+	 .second_kind = CLI_VF,
+	 .options = detach_options,
+	 .summary = "take a device from a VM that runs",
+	 .about = DETACH_ABOUT,
+	 .examples = EXAMPLES("sluice vm detach web ens1f0/2",
+			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
 	{.noun = "vm",
 	 .verb = "console",
 	 .run = cmd_vm_console,

@@ -95,7 +95,10 @@ static void print_command(FILE *out, const struct cli_command *command)
 	for (const struct cli_option *o = cli_common; o->name; o++)
 		if (cli_common_applies(o, command))
 			fprintf(out, "%s ", o->name);
-	fprintf(out, "\"; else kind=%s; fi ;;\n",
+	if (command->second)
+		fprintf(out, "\"; elif [[ $COMP_CWORD -gt 3 ]]; then kind=%s",
+			kind_name(command->second_kind));
+	fprintf(out, "%s; else kind=%s; fi ;;\n", command->second ? "" : "\"",
 		command->operand ? kind_name(command->operand_kind) : "text");
 }
 

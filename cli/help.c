@@ -62,6 +62,8 @@ static void print_synopsis(FILE *out, const struct cli_command *command)
 	fprintf(out, "sluice %s %s", command->noun, command->verb);
 	if (command->operand)
 		fprintf(out, command->operand_optional ? " [%s]" : " %s", command->operand);
+	if (command->second)
+		fprintf(out, " %s", command->second);
 	for (const struct cli_option *o = command->options; o && o->name; o++) {
 		optional |= !o->required;
 		if (o->required)
@@ -197,6 +199,8 @@ static void man_command(FILE *out, const struct cli_command *command)
 	if (command->operand)
 		fprintf(out, command->operand_optional ? ".Op Ar %s\n" : ".Ar %s\n",
 			command->operand);
+	if (command->second)
+		fprintf(out, ".Ar %s\n", command->second);
 	if (command->options)
 		fputs(".Op Ar options\n", out);
 	fputs(".Pp\n", out);

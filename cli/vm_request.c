@@ -14,9 +14,12 @@
 #include "cli/vm_net.h"
 #include "iommu/iommu.h"
 
-#define RAM_MIN	      (16 * MIB)
-#define RAM_MAX	      (16 * 1024 * GIB)
-#define HOST_CPUS_MAX 8192
+#define RAM_MIN	       (16 * MIB)
+#define RAM_MAX	       (16 * 1024 * GIB)
+#define HOST_CPUS_MAX  8192
+#define HOTPLUG_PORTS  4
+#define EXIT_PORT      0xf4 /* where kernels made for testing expect it */
+#define EXIT_PORT_LAST 0xfffc
 
 /* ---- the text ---- */
 
@@ -72,6 +75,36 @@ int vm_request_pin(const char *text, unsigned cpus, int *pin, char why[VF_SPEC_W
 	return 0;
 }
 
+int vm_request_port(const char *text, int *port, char why[VF_SPEC_WHY])
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 0);
+
+	if (!strcmp(text, "none")) {
+		*port = 0;
+		return 0;
+	}
+	if (*text < '0' || *text > '9' || *end || value < 1 || value > EXIT_PORT_LAST) {
+		snprintf(why, VF_SPEC_WHY,
+			 "exit port '%.40s': neither none nor an I/O port from 1 to 0x%x", text,
+			 EXIT_PORT_LAST);
+		return -EINVAL;
+	}
+	*port = (int)value;
+	return 0;
+}
+
+void vm_request_exit_port(struct vm_request *r, int kernel_fd)
+{
+	if (r->exit_port == EXIT_PORT_BY_KERNEL)
+		r->exit_port = hv_kernel_kind(kernel_fd) == HV_KERNEL_MULTIBOOT ? EXIT_PORT : 0;
+}
+
+int vm_failed(const struct vm_request *r)
+{
+	return r->exit_port > 0 ? CLI_NO_STATUS : CLI_FAILED;
+}
+
 static int parse_machine(const struct cli_args *args, struct vm_request *r, char *why)
 {
 	int err = vm_request_memory(cli_text(args, "--memory", "512M"), &r->ram, &r->pages, why);
@@ -79,6 +112,9 @@ static int parse_machine(const struct cli_args *args, struct vm_request *r, char
 	r->cpus = (unsigned)cli_number(args, "--cpus", 1);
 	for (size_t i = 0; i < HV_MAX_CPUS; i++)
 		r->pin[i] = -1;
+	r->exit_port = EXIT_PORT_BY_KERNEL;
+	if (!err && cli_has(args, "--exit-port"))
+		err = vm_request_port(cli_text(args, "--exit-port", ""), &r->exit_port, why);
 	if (!err && cli_has(args, "--pin"))
 		err = vm_request_pin(cli_text(args, "--pin", ""), r->cpus, r->pin, why);
 	return err;
@@ -122,10 +158,25 @@ static int parse_nets(const struct cli_args *args, struct vm_request *r)
 	return 0;
 }
 
-static void set_name(struct vm_request *r, const char *name)
+void vm_request_set_name(struct vm_request *r, const char *name)
 {
 	snprintf(r->name, sizeof(r->name), "%s", name);
 	snprintf(r->subject, sizeof(r->subject), "vm %s", r->name);
+}
+
+int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
+{
+	char why[VF_SPEC_WHY];
+
+	*r = (struct vm_request){0};
+	vm_request_set_name(r, args->operand);
+	int err = parse_picks(args, r, why);
+	if (!err && !r->pick_count) {
+		snprintf(why, sizeof(why), "nothing to attach; for example: %.80s",
+			 args->command->examples[0]);
+		err = -EINVAL;
+	}
+	return err ? log_fail(err, r->subject, "%s", why) : 0;
 }
 
 int vm_request_parse(const struct cli_args *args, struct vm_request *r)
@@ -140,6 +191,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	r->restart = strcmp(cli_text(args, "--on-reboot", "restart"), "restart") == 0;
 	r->detach = cli_has(args, "--detach");
 	r->watchdog = cli_text(args, "--watchdog", NULL);
+	r->hotplug_ports = (unsigned)cli_number(args, "--hotplug-ports", HOTPLUG_PORTS);
 	if (args->operand && !vmm_name_valid(args->operand))
 		return log_fail(
 			-EINVAL, "vm run",
@@ -147,7 +199,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 			"starting with a letter or digit",
 			args->operand, VMM_NAME_MAX - 1);
 	if (args->operand)
-		set_name(r, args->operand);
+		vm_request_set_name(r, args->operand);
 	int err = parse_machine(args, r, why);
 	if (!err)
 		err = parse_picks(args, r, why);
@@ -160,7 +212,7 @@ int vm_request_name(const struct cli *cli, struct vm_request *r)
 		char name[VMM_NAME_MAX];
 		snprintf(name, sizeof(name), "vm-%u", i);
 		if (!vm_known(cli, name))
-			set_name(r, name);
+			vm_request_set_name(r, name);
 	}
 	return r->name[0] ? 0
 			  : log_fail(-EEXIST, "vm run", "no name is left; name the VM yourself");
@@ -284,6 +336,9 @@ static int find_vf(struct sriov *sriov, struct vm_request *r, size_t index)
 	if (err)
 		return err;
 	pick->bdf = pick->vf.bdf;
+	if (pick->vf.state == SRIOV_VF_HELD && !strcmp(pick->vf.owner, r->name))
+		return log_fail(-EEXIST, r->subject, "has %s/%u already (pid %d)", pick->vf.pf,
+				pick->vf.index, (int)pick->vf.pid);
 	if (pick->vf.state == SRIOV_VF_HELD)
 		return log_fail(-EBUSY, r->subject,
 				"%s/%u is held by vm %s (pid %d); stop it or take another",

@@ -19,6 +19,8 @@ struct vm_pick {
 	struct bdf bdf;
 };
 
+#define EXIT_PORT_BY_KERNEL (-1)
+
 struct vm_request {
 	char name[VMM_NAME_MAX]; /* "" until one is chosen */
 	char subject[VMM_NAME_MAX + 4];
@@ -28,6 +30,8 @@ struct vm_request {
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
 	const char *watchdog;		       /* NULL: none */
+	unsigned hotplug_ports;
+	int exit_port; /* 0: none; EXIT_PORT_BY_KERNEL until the kernel was looked at */
 	const char *kernel, *initrd, *cmdline; /* borrowed from the command line */
 	struct vm_pick picks[VMM_DEVICES_MAX];
 	size_t pick_count;
@@ -35,10 +39,19 @@ struct vm_request {
 	size_t net_count;
 };
 
+void vm_request_set_name(struct vm_request *request, const char *name);
+
+/* Name and devices alone, of a VM that runs: -EINVAL, logged. */
+int vm_request_parse_devices(const struct cli_args *args, struct vm_request *request);
+
 /* The text alone. Failures (-EINVAL) are mistakes in usage. */
 int vm_request_parse(const struct cli_args *args, struct vm_request *request);
 /* Chooses a name when none was given. */
 int vm_request_name(const struct cli *cli, struct vm_request *request);
+/* A Multiboot kernel gets an exit port unless it was said otherwise. */
+void vm_request_exit_port(struct vm_request *request, int kernel_fd);
+/* The exit code of a VM that did not end as it was meant to. */
+int vm_failed(const struct vm_request *request);
 /* Memory and huge pages enough? */
 int vm_request_check_memory(struct cli *cli, const struct vm_request *request);
 /* The host's side of each NIC: what exists is opened, nothing is made. */
@@ -50,6 +63,8 @@ int vm_request_find(struct cli *cli, struct vm_request *request);
 
 /* "1G,pages=2m" */
 int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, char why[VF_SPEC_WHY]);
+/* "0xf4", "none" */
+int vm_request_port(const char *text, int *port, char why[VF_SPEC_WHY]);
 /* "0:2,1:3"; pin has `cpus` entries, filled with -1 before. */
 int vm_request_pin(const char *text, unsigned cpus, int *pin, char why[VF_SPEC_WHY]);
 

@@ -19,6 +19,7 @@
 #include "base/rpc.h"
 #include "base/util.h"
 #include "cli/console.h"
+#include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_net.h"
 #include "iommu/iommu.h"
@@ -61,15 +62,12 @@ int vm_open_files(const struct vm_request *r, struct vmm_config *config)
 
 static int add_group(const struct vm_request *r, int id, struct vmm_config *config)
 {
-	char path[32];
-
 	for (size_t i = 0; i < config->group_count; i++)
 		if (config->groups[i].id == id)
 			return 0;
 	struct vmm_group *group = &config->groups[config->group_count++];
-	snprintf(path, sizeof(path), "/dev/vfio/%d", id);
-	*group = (struct vmm_group){.id = id, .fd = open(path, O_RDWR | O_CLOEXEC)};
-	return group->fd >= 0 ? 0 : log_fail(-errno, r->subject, "%s not opened: %m", path);
+	*group = (struct vmm_group){.id = id};
+	return vm_open_group(r->subject, id, &group->fd);
 }
 
 static int add_device(struct cli *cli, const struct vm_request *r, const struct vm_pick *pick,
@@ -77,15 +75,10 @@ static int add_device(struct cli *cli, const struct vm_request *r, const struct 
 {
 	struct vmm_device *device = &config->devices[config->device_count++];
 	struct iommu_group *group = NULL;
-	char bdf[BDF_TEXT], name[96];
+	char name[VM_PICK_NAME];
 	int err = iommu_group_read(cli_sysfs(cli), pick->bdf, &group);
 
-	bdf_format(pick->bdf, bdf);
-	if (pick->is_vf)
-		snprintf(name, sizeof(name), "vf %s/%u (%s)", pick->vf.pf, pick->vf.index, bdf);
-	else
-		snprintf(name, sizeof(name), "device %s", bdf);
-	*device = (struct vmm_device){.bdf = pick->bdf, .name = strdup(name)};
+	*device = (struct vmm_device){.bdf = pick->bdf, .name = strdup(vm_pick_name(pick, name))};
 	if (!err) {
 		device->group = group->id;
 		err = add_group(r, group->id, config);
@@ -96,13 +89,8 @@ static int add_device(struct cli *cli, const struct vm_request *r, const struct 
 
 static int open_vfio(struct cli *cli, const struct vm_request *r, struct vmm_config *config)
 {
-	int err = 0;
+	int err = r->pick_count ? vm_open_container(r->subject, &config->container_fd) : 0;
 
-	if (!r->pick_count)
-		return 0;
-	config->container_fd = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	if (config->container_fd < 0)
-		return log_fail(-errno, r->subject, "/dev/vfio/vfio not opened: %m; load vfio_pci");
 	for (size_t i = 0; i < r->pick_count && !err; i++)
 		err = add_device(cli, r, &r->picks[i], config);
 	return err;
@@ -152,6 +140,8 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->pages = r->pages;
 	config->kaslr = r->kaslr;
 	config->restart = r->restart;
+	config->hotplug_ports = r->hotplug_ports;
+	config->exit_port = r->exit_port > 0 ? r->exit_port : -1;
 	config->cache_fd = open_cache(cli);
 	int err = config->name && config->cmdline ? open_vfio(cli, r, config) : -ENOMEM;
 	if (!err)

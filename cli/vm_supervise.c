@@ -21,6 +21,7 @@
 #include "cli/console.h"
 #include "cli/terminal.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_plug.h"
 #include "cli/vmm_report.h"
 
 #define FORCE_GRACE_MS 5000 /* from "quit" to SIGKILL */
@@ -36,11 +37,13 @@ struct supervisor {
 	struct loop *loop;
 	struct loop_source *report_source, *progress;
 	int signals, ready;
-	bool running; /* the guest has started, at least once */
-	bool killed;  /* by SIGKILL of ours */
+	bool leftovers; /* of devices that the guest let go of may be in the ledger */
+	bool running;	/* the guest has started, at least once */
+	bool killed;	/* by SIGKILL of ours */
 	unsigned wishes;
 	int64_t last_signal; /* milliseconds, CLOCK_MONOTONIC */
 	char end[32];	     /* of "end WORD"; "" until then */
+	uint32_t status;     /* of "end status:N" */
 	char line[VMM_REPORT_LINE];
 	size_t line_len;
 	long log_shown;
@@ -250,6 +253,13 @@ static void first_run(struct supervisor *s)
 		go_background(s);
 }
 
+/* The command that asked for a device gives it back itself, unless it was killed. */
+static void tidy(struct supervisor *s)
+{
+	s->leftovers = s->leftovers && vm_plug_tidy(s->cli, s->request->name);
+	cli_sriov_close(s->cli);
+}
+
 static void take_report(struct supervisor *s, const char *line)
 {
 	if (!strncmp(line, VMM_REPORT_MEMORY " ", strlen(VMM_REPORT_MEMORY " "))) {
@@ -260,6 +270,14 @@ static void take_report(struct supervisor *s, const char *line)
 		s->wishes = 0;
 		if (!s->running)
 			first_run(s);
+		else if (s->leftovers)
+			tidy(s);
+	} else if (!strncmp(line, VMM_REPORT_EJECTED " ", strlen(VMM_REPORT_EJECTED " "))) {
+		s->leftovers = true;
+		tidy(s);
+	} else if (!strncmp(line, VMM_REPORT_END_STATUS, strlen(VMM_REPORT_END_STATUS)) &&
+		   !parse_u32(line + strlen(VMM_REPORT_END_STATUS), 0, UINT8_MAX, &s->status)) {
+		snprintf(s->end, sizeof(s->end), "status");
 	} else if (!strncmp(line, VMM_REPORT_END " ", strlen(VMM_REPORT_END " "))) {
 		snprintf(s->end, sizeof(s->end), "%s", line + strlen(VMM_REPORT_END " "));
 	} else if (!strcmp(line, VMM_REPORT_FAILED)) {
@@ -343,7 +361,7 @@ static int died(struct supervisor *s, int status)
 		end, s->request->pick_count ? ", and its devices are still claimed" : "",
 		s->request->name);
 	keep_result(s, "died");
-	return CLI_FAILED;
+	return vm_failed(s->request);
 }
 
 /* What enum hv_end's names mean to the user. `well`: nothing needs to be kept for a look. */
@@ -356,7 +374,8 @@ static const struct ending {
 	{"killed", "ended: killed, from outside", true},
 	{"panic", "ended: panic: the guest's kernel gave up", false},
 	{"crash", "ended: crash: a CPU of the guest could not go on", false},
-	{"device", "ended: a device failed", false},
+	{"status", "ended: by the exit port", true},
+	{"device-failure", "ended: a device failed", false},
 	{"failed", "ended: not built again after a reboot", false},
 };
 
@@ -365,7 +384,9 @@ static int exit_code(const struct supervisor *s, const char *end)
 {
 	bool reboot_is_exit = !s->request->restart && !strcmp(end, "reset");
 
-	return reboot_is_exit || !strcmp(end, "poweroff") ? CLI_OK : CLI_FAILED;
+	if (!strcmp(end, "status"))
+		return (int)s->status;
+	return reboot_is_exit || !strcmp(end, "poweroff") ? CLI_OK : vm_failed(s->request);
 }
 
 static int finish(struct supervisor *s, const char *end)
@@ -381,7 +402,7 @@ static int finish(struct supervisor *s, const char *end)
 	else
 		keep_result(s, ending->end);
 	say(s, ending->text);
-	return err ? CLI_FAILED : exit_code(s, end);
+	return err ? vm_failed(s->request) : exit_code(s, end);
 }
 
 static int conclude(struct supervisor *s)
@@ -398,7 +419,7 @@ static int conclude(struct supervisor *s)
 	waitpid(s->process.pid, &status, 0);
 	if (!s->running) { /* the reason stood in the log */
 		vm_give_back(s->cli, s->request->name);
-		return CLI_FAILED;
+		return vm_failed(s->request);
 	}
 	if (s->end[0])
 		return finish(s, s->end);

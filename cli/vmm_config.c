@@ -71,6 +71,7 @@ static const struct field fields[] = {
 	FIELD("kaslr", BOOL, false, kaslr),
 	FIELD("restart", BOOL, false, restart),
 	FIELD("watchdog", TEXT, true, watchdog),
+	FIELD("exit_port", FD, true, exit_port), /* as absent as a descriptor when it is -1 */
 	FIELD("cmdline", TEXT, false, cmdline),
 	FIELD("kernel", FILE_FD, false, kernel),
 	FIELD("initrd", FILE_FD, true, initrd),
@@ -79,6 +80,7 @@ static const struct field fields[] = {
 	FIELD("groups", GROUPS, true, groups),
 	FIELD("devices", DEVICES, true, devices),
 	FIELD("nets", NETS, true, nets),
+	FIELD("hotplug_ports", UNSIGNED, true, hotplug_ports),
 	FIELD("ctl_fd", FD, false, ctl_fd),
 	FIELD("console_fd", FD, false, console_fd),
 	FIELD("report_fd", FD, false, report_fd),
@@ -96,6 +98,7 @@ void vmm_net_init(struct vmm_net *net)
 void vmm_config_init(struct vmm_config *config)
 {
 	*config = (struct vmm_config){.cpus = 1,
+				      .exit_port = -1,
 				      .kernel.fd = -1,
 				      .initrd.fd = -1,
 				      .engine_fd = -1,
@@ -424,6 +427,8 @@ static const char *inconsistent(const struct vmm_config *config)
 		return "name";
 	if (config->cpus < 1 || config->cpus > HV_MAX_CPUS)
 		return "cpus";
+	if (config->exit_port == 0 || config->exit_port > 0xfffc)
+		return "exit_port";
 	if (config->device_count && config->container_fd < 0)
 		return "container_fd";
 	for (size_t i = 0; i < config->device_count; i++) {

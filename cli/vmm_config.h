@@ -37,6 +37,9 @@ struct vmm_device {
 	char *name; /* "vf ens1f0/2 (0000:01:10.0)" */
 	struct bdf bdf;
 	int group; /* id of one of `groups` */
+	/* Of the running VMM, not in the JSON: */
+	unsigned slot; /* where the guest found it; 0: not yet */
+	bool leaving;  /* the guest was asked to let go of it when it reset */
 };
 
 #define VMM_NETS_MAX	  8
@@ -59,6 +62,7 @@ struct vmm_config {
 	enum hv_pages pages;
 	bool kaslr;
 	bool restart;	/* on a guest's reset: run again; else end */
+	int exit_port;	/* where a test kernel ends the VM with a status; -1: nowhere */
 	char *watchdog; /* "reset", "poweroff", "none": what it does; NULL: there is no watchdog */
 	char *cmdline;
 	struct vmm_file kernel, initrd;
@@ -70,6 +74,9 @@ struct vmm_config {
 	size_t device_count;
 	struct vmm_net nets[VMM_NETS_MAX];
 	size_t net_count;
+	unsigned hotplug_ports; /* root ports for devices that come later */
+	unsigned ports; /* of the running VMM: how many the guest found; 0: not yet, or no hot plug
+			 */
 	int ctl_fd, console_fd; /* listening sockets */
 	int report_fd;		/* pipe to the supervisor; see vmm_report.h */
 	int lock_fd;		/* the VM's life: only kept open */

@@ -5,9 +5,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/util.h"
+#include "cli/vmm_hotplug.h"
+
+#define DETACH_MAX_MS (24 * 3600 * 1000)
 
 static json_t *number(uint64_t value)
 {
@@ -16,16 +21,22 @@ static json_t *number(uint64_t value)
 
 /* ---- status ---- */
 
-static json_t *device_names(const struct vmm_config *config)
+static json_t *devices_of(const struct vmm_ctl *ctl)
 {
+	const struct vmm_config *config = ctl->config;
 	json_t *array = json_array();
 	char bdf[BDF_TEXT];
 
-	for (size_t i = 0; i < config->device_count; i++)
+	for (size_t i = 0; i < config->device_count; i++) {
+		const struct vmm_device *device = &config->devices[i];
+		enum vdev_slot_state state = vdev_slot_state(ctl->machine->devices, device->slot);
+
 		json_array_append_new(array,
-				      json_pack("{s:s,s:s,s:i}", "name", config->devices[i].name,
-						"bdf", bdf_format(config->devices[i].bdf, bdf),
-						"group", config->devices[i].group));
+				      json_pack("{s:s,s:s,s:i,s:i,s:s}", "name", device->name,
+						"bdf", bdf_format(device->bdf, bdf), "group",
+						device->group, "slot", (int)device->slot, "state",
+						vdev_slot_state_name(state)));
+	}
 	return array;
 }
 
@@ -34,11 +45,12 @@ static int method_status(void *opaque, const json_t *params, json_t **result, ch
 	const struct vmm_ctl *ctl = opaque;
 
 	(void)params, (void)error;
-	*result = json_pack(
-		"{s:s,s:i,s:I,s:i,s:i,s:I,s:s,s:o}", "name", ctl->config->name, "pid",
-		(int)getpid(), "since", (json_int_t)ctl->since, "resets", (int)ctl->resets, "cpus",
-		(int)ctl->config->cpus, "ram", (json_int_t)ctl->config->ram, "memory",
-		hv_mem_describe(ctl->machine->vm), "devices", device_names(ctl->config));
+	*result =
+		json_pack("{s:s,s:i,s:I,s:i,s:i,s:I,s:s,s:b,s:o}", "name", ctl->config->name, "pid",
+			  (int)getpid(), "since", (json_int_t)ctl->since, "resets",
+			  (int)ctl->resets, "cpus", (int)ctl->config->cpus, "ram",
+			  (json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
+			  "container", ctl->config->container_fd >= 0, "devices", devices_of(ctl));
 	return *result ? 0 : -ENOMEM;
 }
 
@@ -216,6 +228,77 @@ static int method_maps(void *opaque, const json_t *params, json_t **result, char
 	return 0;
 }
 
+/* ---- devices that come and go ---- */
+
+/* The descriptors of a call, by the names that it gives them. */
+static int take_files(struct rpc_server *server, const json_t *names,
+		      struct vmm_hotplug_files *files)
+{
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+		int *fd = !name			       ? NULL
+			  : !strcmp(name, "group")     ? &files->group
+			  : !strcmp(name, "container") ? &files->container
+						       : NULL;
+		if (!fd || *fd >= 0)
+			return -EINVAL;
+		*fd = rpc_server_take_fd(server);
+		if (*fd < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int attach(const struct vmm_ctl *ctl, const json_t *params, struct vmm_hotplug_files *files,
+		  unsigned *slot)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+	const char *bdf = json_string_value(json_object_get(params, "bdf"));
+	const json_t *group = json_object_get(params, "group");
+	struct vmm_device device = {.group = (int)json_integer_value(group)};
+
+	if (!name || !bdf || bdf_parse(bdf, &device.bdf) || !json_is_integer(group) ||
+	    take_files(ctl->server, json_object_get(params, "files"), files))
+		return -EINVAL;
+	device.name = strdup(name);
+	int err = device.name ? vmm_hotplug_attach(ctl->machine, &device, files) : -ENOMEM;
+	if (err)
+		free(device.name);
+	*slot = device.slot;
+	return err;
+}
+
+static int method_attach(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	struct vmm_hotplug_files files = {.group = -1, .container = -1};
+	unsigned slot = 0;
+	int err = attach(opaque, params, &files, &slot);
+
+	(void)error;
+	io_close(&files.group);
+	io_close(&files.container);
+	if (!err)
+		*result = json_pack("{s:i}", "slot", (int)slot);
+	return err;
+}
+
+static int method_detach(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+	const char *text = json_string_value(json_object_get(params, "bdf"));
+	json_int_t timeout = json_integer_value(json_object_get(params, "timeout"));
+	struct bdf bdf;
+
+	if (!text || bdf_parse(text, &bdf) || timeout < 1 || timeout > DETACH_MAX_MS)
+		return -EINVAL;
+	int err = vmm_hotplug_detach(ctl->machine, bdf, (unsigned)timeout);
+	if (err == -ENOENT)
+		snprintf(error, RPC_ERROR_TEXT, "the VM does not have %s", text);
+	if (!err)
+		*result = json_pack("{s:s}", "state", vdev_slot_state_name(VDEV_SLOT_PENDING));
+	return err;
+}
+
 /* ---- the end ---- */
 
 static int method_power_button(void *opaque, const json_t *params, json_t **result, char *error)
@@ -237,6 +320,7 @@ static int method_quit(void *opaque, const json_t *params, json_t **result, char
 
 const struct rpc_method vmm_ctl_methods[] = {
 	{"status", method_status}, {"stat", method_stat},
-	{"maps", method_maps},	   {"power-button", method_power_button},
+	{"maps", method_maps},	   {"attach", method_attach},
+	{"detach", method_detach}, {"power-button", method_power_button},
 	{"quit", method_quit},	   {NULL, NULL},
 };

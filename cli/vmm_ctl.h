@@ -5,6 +5,11 @@
  *     status        {}  → {"name", "pid", "since", "resets", "cpus", "ram", "memory", "devices"}
  *     stat          {}  → exits, regions, engine numbers, passed-through devices, RAM blocks
  *     maps          {}  → [{"iova", "size", "hva", "prot", "what"}]: what devices may reach
+ *     attach        {"name", "bdf", "group", "files"} → {"slot"}: a function, and with the call the
+ *                   descriptors that "files" names in order: "group" (where the VM has none of the
+ *                   function's), "container" (where it has none). Returns when the guest was told
+ *     detach        {"bdf", "timeout"} → {"state"}: asks the guest to let go within milliseconds;
+ *                   "status" shows what became of it: gone, or "eject timed out"
  *     power-button  {}  → null; the guest decides what it does about it
  *     quit          {}  → null; the guest is stopped where it stands
  */
@@ -17,6 +22,7 @@
 /* What the methods work on: `machine` is NULL while it is being built again after a reset. */
 struct vmm_ctl {
 	const struct vmm_config *config;
+	struct rpc_server *server; /* that calls the methods */
 	struct vmm_machine *machine;
 	int64_t since; /* CLOCK_REALTIME seconds of the first start */
 	unsigned resets;

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "cli/vmm_hotplug.h"
 #include "cli/vmm_report.h"
 
 static int open_domain(struct vmm_machine *m, struct iommu_info *info)
@@ -83,16 +84,29 @@ static int group_fd(const struct vmm_config *config, int id)
 	return -1; /* vmm_config_decode has made sure that there is one */
 }
 
-static int add_device(struct vmm_machine *m, const struct vmm_device *device)
+int vmm_machine_add_device(struct vmm_machine *m, struct vmm_device *device)
 {
 	char bdf[BDF_TEXT];
 	int fd = iommu_device_open(m->domain, group_fd(m->config, device->group),
 				   bdf_format(device->bdf, bdf));
 	struct vdev_vfio_config config = {
-		.name = device->name, .host = device->bdf, .device_fd = fd};
+		.name = device->name, .host = device->bdf, .device_fd = fd, .slot = device->slot};
 	struct vdev_vfio *added;
+	int err = fd < 0 ? fd : vdev_vfio_add(m->devices, &config, &added);
 
-	return fd < 0 ? fd : vdev_vfio_add(m->devices, &config, &added);
+	if (!err)
+		device->slot = vdev_vfio_slot(added);
+	return err;
+}
+
+/* As many slots as the guest knew before a reset. */
+static int finish_devices(struct vmm_machine *m)
+{
+	int err = vdev_machine_finish(m->devices);
+
+	if (!err && m->config->hotplug_ports)
+		m->config->ports = vdev_slot_count(m->devices);
+	return err;
 }
 
 static int add_watchdog(struct vmm_machine *m, const char *action)
@@ -131,19 +145,24 @@ static int create_devices(struct vmm_machine *m)
 		.vm = m->vm,
 		.loop = m->loop,
 		.domain = m->domain,
+		.exit_port = m->config->exit_port < 0 ? 0 : (uint16_t)m->config->exit_port,
 		.serial_out = vmm_console_out,
 		.serial_room = vmm_console_room,
 		.opaque = m->console,
+		.ejected = vmm_hotplug_ejected,
+		.ejected_opaque = m,
+		.free_ports = m->config->ports ? 0 : m->config->hotplug_ports,
+		.ports = m->config->ports,
 	};
 	int err = vdev_machine_create(&config, &m->devices);
 
 	for (size_t i = 0; i < m->config->device_count && !err; i++)
-		err = add_device(m, &m->config->devices[i]);
+		err = vmm_machine_add_device(m, &m->config->devices[i]);
 	for (size_t i = 0; i < m->config->net_count && !err; i++)
 		err = add_net(m, &m->config->nets[i]);
 	if (!err && m->config->watchdog)
 		err = add_watchdog(m, m->config->watchdog);
-	return err ? err : vdev_machine_finish(m->devices);
+	return err ? err : finish_devices(m);
 }
 
 static int load(struct vmm_machine *m)
@@ -189,8 +208,8 @@ static int build(struct vmm_machine *m)
 	return err ? err : load(m);
 }
 
-int vmm_machine_create(const struct vmm_config *config, struct loop *loop,
-		       struct vmm_console *console, struct vmm_machine **out)
+int vmm_machine_create(struct vmm_config *config, struct loop *loop, struct vmm_console *console,
+		       struct vmm_machine **out)
 {
 	struct vmm_machine *m = calloc(1, sizeof(*m));
 

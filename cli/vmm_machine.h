@@ -16,7 +16,7 @@
 #include "vdev/vdev.h"
 
 struct vmm_machine {
-	const struct vmm_config *config;
+	struct vmm_config *config; /* follows the devices that come and go */
 	struct loop *loop;
 	struct vmm_console *console;
 	struct iommu_domain *domain; /* NULL when nothing is passed through */
@@ -27,9 +27,13 @@ struct vmm_machine {
 
 /* Everything up to the guest's first instruction. When the guest has ended, `loop` is stopped with
  * the enum hv_end as its value. */
-int vmm_machine_create(const struct vmm_config *config, struct loop *loop,
-		       struct vmm_console *console, struct vmm_machine **out);
+int vmm_machine_create(struct vmm_config *config, struct loop *loop, struct vmm_console *console,
+		       struct vmm_machine **out);
 int vmm_machine_start(struct vmm_machine *machine);
 void vmm_machine_destroy(struct vmm_machine *machine);
+
+/* Opens a function of a group that was announced and puts it into the machine, in its slot when it
+ * had one; device->slot says where it is. */
+int vmm_machine_add_device(struct vmm_machine *machine, struct vmm_device *device);
 
 #endif

@@ -26,6 +26,7 @@
 #include "cli/vmm_config.h"
 #include "cli/vmm_console.h"
 #include "cli/vmm_ctl.h"
+#include "cli/vmm_hotplug.h"
 #include "cli/vmm_machine.h"
 #include "cli/vmm_report.h"
 
@@ -38,6 +39,7 @@ struct vmm {
 	struct rpc_server *server;
 	struct vmm_ctl ctl;
 	int signals;
+	uint8_t status; /* after HV_END_STATUS */
 };
 
 static const char usage[] =
@@ -111,6 +113,7 @@ static int open_vmm(struct vmm *vmm)
 	if (err)
 		return log_fail(err, vmm->config.name, "not started: %s", strerror(-err));
 	vmm->ctl.config = &vmm->config;
+	vmm->ctl.server = vmm->server;
 	vmm->ctl.since = (int64_t)time(NULL);
 	return 0;
 }
@@ -150,7 +153,10 @@ static int run_once(struct vmm *vmm)
 		hv_vm_end(vmm->ctl.machine->vm, HV_END_KILLED);
 	else
 		err = (int)hv_vm_wait(vmm->ctl.machine->vm);
+	vmm_hotplug_mark(vmm->ctl.machine);
+	vmm->status = vdev_exit_status(vmm->ctl.machine->devices);
 	vmm_machine_destroy(vmm->ctl.machine);
+	vmm_hotplug_prune(&vmm->config);
 	vmm->ctl.machine = NULL;
 	return err;
 }
@@ -167,6 +173,8 @@ static int run(struct vmm *vmm)
 	vmm_console_drain(vmm->console, DRAIN_MS);
 	if (end < 0)
 		dprintf(vmm->config.report_fd, VMM_REPORT_FAILED "\n");
+	else if (end == HV_END_STATUS)
+		dprintf(vmm->config.report_fd, VMM_REPORT_END_STATUS "%u\n", vmm->status);
 	else
 		dprintf(vmm->config.report_fd, VMM_REPORT_END " %s\n",
 			hv_end_name((enum hv_end)end));

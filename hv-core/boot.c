@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "hv-core/acpi.h"
-#include "hv-core/elf.h"
+#include "hv-core/kernel_kind.h"
 #include "hv-core/vm.h"
 
 static int write_acpi(struct hv_boot *boot)
@@ -76,32 +76,53 @@ static int read_head(const struct hv_boot_config *config, uint8_t *head, uint64_
 	if (!S_ISREG(st.st_mode))
 		return log_fail(-ENOEXEC, config->kernel_name, "not a kernel: not a regular file");
 	*file_size = (uint64_t)st.st_size;
-	got = pread(config->kernel_fd, head, HV_BZIMAGE_HEAD, 0);
+	got = pread(config->kernel_fd, head, HV_KERNEL_HEAD, 0);
 	if (got < 0)
 		return log_fail(-errno, config->kernel_name, "cannot be read: %s", strerror(errno));
 	return (int)got;
 }
 
-static int load(struct hv_boot *boot)
+static int load_linux(struct hv_boot *boot, const uint8_t *head, size_t len, uint64_t file_size)
 {
-	uint8_t head[HV_BZIMAGE_HEAD];
-	uint64_t file_size = 0;
 	struct hv_bzimage bz;
 	const char *why;
+
+	if (hv_bzimage_parse(head, len, file_size, &bz, &why) < 0)
+		return hv_boot_not_kernel(boot, why);
+	return hv_boot_linux(boot, &bz);
+}
+
+static int load_multiboot(struct hv_boot *boot, const uint8_t *head, size_t len, uint64_t file_size)
+{
+	struct hv_multiboot mb;
+	const char *why;
+
+	if (hv_multiboot_parse(head, len, file_size, &mb, &why) < 0)
+		return hv_boot_not_kernel(boot, why);
+	return hv_boot_multiboot(boot, &mb, file_size);
+}
+
+static int load(struct hv_boot *boot)
+{
+	uint8_t head[HV_KERNEL_HEAD];
+	uint64_t file_size = 0;
 	int len = read_head(boot->config, head, &file_size);
 
 	if (len < 0)
 		return len;
-	if (hv_elf_magic(head, (size_t)len))
+	switch (hv_kernel_kind_of(head, (size_t)len)) {
+	case HV_KERNEL_LINUX:
+		return load_linux(boot, head, (size_t)len, file_size);
+	case HV_KERNEL_MULTIBOOT:
+		return load_multiboot(boot, head, (size_t)len, file_size);
+	case HV_KERNEL_PVH:
 		return hv_boot_pvh(boot, file_size);
-	if (!hv_bzimage_magic(head, (size_t)len))
-		return log_fail(-ENOEXEC, boot->config->kernel_name,
-				"not a kernel: neither a Linux bzImage nor an ELF file; give a "
-				"vmlinuz");
-	if (hv_bzimage_parse(head, (size_t)len, file_size, &bz, &why) < 0)
-		return log_fail(-ENOEXEC, boot->config->kernel_name,
-				"not a kernel that can be started: %s", why);
-	return hv_boot_linux(boot, &bz);
+	case HV_KERNEL_UNKNOWN:
+		break;
+	}
+	return log_fail(-ENOEXEC, boot->config->kernel_name,
+			"not a kernel: neither a Linux bzImage, nor an ELF file, nor a Multiboot "
+			"kernel; give a vmlinuz");
 }
 
 int hv_boot(struct hv_vm *vm, const struct hv_boot_config *config)

@@ -2,8 +2,9 @@
 /*
  * boot: what the files that load a kernel share. Private to hv-core.
  *
- * boot.c decides which kind of kernel it has; bzimage.c (Linux boot protocol) and pvh.c (PVH) know
- * the two ways in; vmlinux_load.c puts an unpacked kernel into memory; bootmem.c lays out the rest.
+ * boot.c decides which kind of kernel it has; bzimage_load.c (Linux boot protocol), pvh.c (PVH) and
+ * multiboot_load.c know the ways in; vmlinux_load.c puts an unpacked kernel into memory, elf_load.c
+ * one in ELF form; bootmem.c lays out the rest.
  *
  * Below 1 MiB a guest finds at its start:
  *
@@ -11,12 +12,16 @@
  *     0x06000  PVH start info         0x20000  command line
  *     0x07000  boot parameters        0xe0000  ACPI tables, the RSDP first
  *     0x08000  setup data, then stack 0xffff0  code that resets the machine
+ *
+ * but for a Multiboot kernel, see multiboot_load.c.
  */
 #ifndef HV_CORE_BOOT_H
 #define HV_CORE_BOOT_H
 
 #include "hv-core/bzimage.h"
+#include "hv-core/elf.h"
 #include "hv-core/hv.h"
+#include "hv-core/multiboot.h"
 
 #define HV_BOOT_GDT	    UINT64_C(0x500)
 #define HV_BOOT_START_INFO  UINT64_C(0x6000)
@@ -76,9 +81,20 @@ int hv_boot_zero(struct hv_boot *boot, uint64_t gpa, uint64_t len);
 int hv_boot_unpacked(struct hv_boot *boot, const struct hv_bzimage *bz, uint64_t *entry,
 		     bool *moved);
 
-/* ---- bzimage_load.c, pvh.c ---- */
+/* ---- elf_load.c ---- */
+
+/* Logs the reason; returns -ENOEXEC. */
+int hv_boot_not_kernel(const struct hv_boot *boot, const char *why);
+/* All of the file; *file is the caller's to free. */
+int hv_boot_read_kernel(struct hv_boot *boot, uint64_t size, uint8_t **file);
+/* Into hv_boot_room, or into `low` (last < start: nothing below 1 MiB is allowed). */
+int hv_boot_segment(struct hv_boot *boot, const uint8_t *file, const struct hv_elf_segment *seg,
+		    struct range low);
+
+/* ---- bzimage_load.c, pvh.c, multiboot_load.c ---- */
 
 int hv_boot_linux(struct hv_boot *boot, const struct hv_bzimage *bz);
 int hv_boot_pvh(struct hv_boot *boot, uint64_t file_size);
+int hv_boot_multiboot(struct hv_boot *boot, const struct hv_multiboot *mb, uint64_t file_size);
 
 #endif

@@ -66,15 +66,14 @@ static void fill_e820(const struct hv_boot *boot, struct boot_params *params)
 /* Randomness for the guest's pool, so that nothing in it waits for entropy. */
 static int write_seed(struct hv_boot *boot)
 {
-	struct {
-		struct setup_data head;
-		uint8_t seed[SEED_LEN];
-	} node = {.head = {.type = SETUP_RNG_SEED, .len = SEED_LEN}};
+	const struct setup_data head = {.type = SETUP_RNG_SEED, .len = SEED_LEN};
+	uint8_t node[sizeof(head) + SEED_LEN];
 
-	if (getrandom(node.seed, sizeof(node.seed), 0) != (ssize_t)sizeof(node.seed))
+	memcpy(node, &head, sizeof(head));
+	if (getrandom(node + sizeof(head), SEED_LEN, 0) != SEED_LEN)
 		return log_fail(-EIO, hv_vm_name(boot->vm), "no random seed for the guest: %s",
 				strerror(errno));
-	return hv_mem_write(boot->vm, HV_BOOT_SETUP_DATA, &node, sizeof(node));
+	return hv_mem_write(boot->vm, HV_BOOT_SETUP_DATA, node, sizeof(node));
 }
 
 static int write_params(struct hv_boot *boot, const struct hv_bzimage *bz, bool moved)

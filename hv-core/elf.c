@@ -67,6 +67,7 @@ static void read_segment(const uint8_t *at, bool is64, Elf64_Phdr *ph)
 	ph->p_type = narrow.p_type;
 	ph->p_offset = narrow.p_offset;
 	ph->p_paddr = narrow.p_paddr;
+	ph->p_vaddr = narrow.p_vaddr;
 	ph->p_filesz = narrow.p_filesz;
 	ph->p_memsz = narrow.p_memsz;
 }
@@ -79,6 +80,7 @@ static int add_segment(struct hv_elf *out, const Elf64_Phdr *ph, const char **wh
 		.filesz = ph->p_filesz,
 		.paddr = ph->p_paddr,
 		.memsz = ph->p_memsz,
+		.vaddr = ph->p_vaddr,
 	};
 	unsigned i;
 
@@ -150,6 +152,17 @@ int hv_elf_parse(const void *data, size_t len, struct hv_elf *out, const char **
 	if (eh.e_shnum && inside(eh.e_shoff, (uint64_t)eh.e_shnum * eh.e_shentsize, len))
 		out->end = MAX(out->end, eh.e_shoff + (uint64_t)eh.e_shnum * eh.e_shentsize);
 	return 0;
+}
+
+uint64_t hv_elf_physical(const struct hv_elf *elf, uint64_t vaddr)
+{
+	for (unsigned i = 0; i < elf->segments; i++) {
+		const struct hv_elf_segment *seg = &elf->segment[i];
+
+		if (vaddr >= seg->vaddr && vaddr - seg->vaddr < seg->memsz)
+			return seg->paddr + (vaddr - seg->vaddr);
+	}
+	return vaddr;
 }
 
 const void *hv_elf_note(const void *data, const struct hv_elf *elf, const char *owner,

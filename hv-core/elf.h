@@ -18,6 +18,7 @@
 struct hv_elf_segment {
 	uint64_t offset, filesz; /* in the buffer */
 	uint64_t paddr, memsz;	 /* in guest memory; filesz <= memsz, memsz > 0 */
+	uint64_t vaddr;
 };
 
 struct hv_elf {
@@ -35,6 +36,8 @@ struct hv_elf {
 bool hv_elf_magic(const void *data, size_t len);
 /* 0, or -ENOEXEC with a few words on what is wrong in *why. */
 int hv_elf_parse(const void *data, size_t len, struct hv_elf *out, const char **why);
+/* Where a virtual address lies in guest memory: by the segment that holds it; else as it is. */
+uint64_t hv_elf_physical(const struct hv_elf *elf, uint64_t vaddr);
 /* Descriptor of the first note with that owner and type; NULL when there is none. */
 const void *hv_elf_note(const void *data, const struct hv_elf *elf, const char *owner,
 			uint32_t type, size_t *size);

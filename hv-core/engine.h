@@ -82,7 +82,8 @@ struct hv_exit {
 /* State at entry. Everything not named starts as after INIT (SDM vol. 3, table 10-1). */
 struct hv_entry_state {
 	enum { HV_ENTRY_LONG, HV_ENTRY_PROTECTED } mode;
-	uint64_t rip, rsp, rsi, rbx; /* rsi: boot_params (long); rbx: start_info (PVH) */
+	/* rsi: boot_params (long); rbx: start_info (PVH); rax, rbx: magic, info (Multiboot) */
+	uint64_t rip, rsp, rax, rsi, rbx;
 	uint64_t cr3;		     /* HV_ENTRY_LONG: identity page tables */
 	uint64_t gdt_base;	     /* GDT in guest memory: null, 64-bit or 32-bit code, data */
 	uint16_t gdt_limit;

@@ -214,6 +214,7 @@ static int enter_at(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *en
 	struct kvm_regs regs = {
 		.rip = entry->rip,
 		.rsp = entry->rsp,
+		.rax = entry->rax,
 		.rsi = entry->rsi,
 		.rbx = entry->rbx,
 		.rflags = RFLAGS_ONE,

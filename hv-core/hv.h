@@ -91,6 +91,7 @@ enum hv_end {
 	HV_END_KILLED,	 /* ended from outside */
 	HV_END_SAVED,	 /* ended from outside, with its state in a file */
 	HV_END_DEVICE,	 /* a device failed in a way that the guest must not survive */
+	HV_END_STATUS,	 /* a test kernel wrote its exit status */
 };
 
 const char *hv_end_name(enum hv_end end); /* "poweroff", "reset", … */
@@ -259,8 +260,13 @@ struct hv_acpi_intx {
 	uint8_t gsi[4];
 };
 
+enum hv_kernel_kind { HV_KERNEL_UNKNOWN, HV_KERNEL_LINUX, HV_KERNEL_PVH, HV_KERNEL_MULTIBOOT };
+
+/* By its first bytes alone; enum hv_kernel_kind, or negative when it cannot be read. */
+int hv_kernel_kind(int fd);
+
 struct hv_boot_config {
-	int kernel_fd;		 /* bzImage, or ELF with a PVH note; read from offset 0 */
+	int kernel_fd; /* bzImage, ELF with a PVH note, or Multiboot 1; read from offset 0 */
 	const char *kernel_name; /* for messages */
 	int initrd_fd;		 /* -1: none */
 	const char *initrd_name;

@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/io.h"
-#include "base/log.h"
-#include "base/parse.h"
 #include "base/util.h"
 #include "hv-core/boot.h"
 #include "hv-core/elf.h"
@@ -20,7 +17,6 @@
 #define NOTE_PHYS32_ENTRY 18
 #define START_MAGIC	  0x336ec578u
 #define START_VERSION	  1u
-#define KERNEL_FILE_MAX	  (UINT64_C(1) << 30)
 
 struct start_info {
 	uint32_t magic, version, flags, nr_modules;
@@ -50,32 +46,6 @@ _Static_assert(sizeof(struct modlist_entry) == 32, "start_info.h");
 _Static_assert(sizeof(struct memmap_entry) == 24, "start_info.h");
 _Static_assert(sizeof(struct start_page) <= 4096, "one page");
 
-static int not_kernel(const struct hv_boot *boot, const char *why)
-{
-	return log_fail(-ENOEXEC, boot->config->kernel_name, "not a kernel that can be started: %s",
-			why);
-}
-
-static int load_segment(struct hv_boot *boot, const uint8_t *file, const struct hv_elf_segment *seg)
-{
-	struct range room = hv_boot_room(boot);
-	struct range want = {seg->paddr, seg->paddr + seg->memsz - 1};
-	char text[PARSE_SIZE_TEXT];
-	int err;
-
-	if (want.start < room.start)
-		return not_kernel(boot, "a segment below 1 MiB");
-	if (!range_contains(room, want))
-		return log_fail(-EFBIG, boot->config->kernel_name,
-				"%s and its initrd do not fit the VM's memory; give it more with "
-				"--memory",
-				format_size(want.last + 1, text));
-	err = hv_mem_write(boot->vm, seg->paddr, file + seg->offset, seg->filesz);
-	if (err == 0 && seg->memsz > seg->filesz)
-		err = hv_boot_zero(boot, seg->paddr + seg->filesz, seg->memsz - seg->filesz);
-	return err;
-}
-
 static int load_elf(struct hv_boot *boot, const uint8_t *file, size_t len, uint64_t *entry)
 {
 	struct hv_elf elf;
@@ -86,13 +56,13 @@ static int load_elf(struct hv_boot *boot, const uint8_t *file, size_t len, uint6
 	int err = hv_elf_parse(file, len, &elf, &why);
 
 	if (err < 0)
-		return not_kernel(boot, why);
+		return hv_boot_not_kernel(boot, why);
 	note = hv_elf_note(file, &elf, "Xen", NOTE_PHYS32_ENTRY, &size);
 	if (!note || size < sizeof(start))
-		return not_kernel(boot, "an ELF file without a PVH entry note");
+		return hv_boot_not_kernel(boot, "an ELF file without a PVH entry note");
 	memcpy(&start, note, sizeof(start)); /* 4 or 8 bytes; the entry is below 4 GiB */
 	for (unsigned i = 0; i < elf.segments; i++) {
-		err = load_segment(boot, file, &elf.segment[i]);
+		err = hv_boot_segment(boot, file, &elf.segment[i], (struct range){1, 0});
 		if (err < 0)
 			return err;
 	}
@@ -133,18 +103,11 @@ static int write_start_info(struct hv_boot *boot)
 static int read_kernel(struct hv_boot *boot, uint64_t size, uint64_t *entry)
 {
 	uint8_t *file;
-	int err;
+	int err = hv_boot_read_kernel(boot, size, &file);
 
-	if (size > KERNEL_FILE_MAX)
-		return not_kernel(boot, "an ELF file larger than any kernel");
-	file = malloc(size);
-	if (!file)
-		return -ENOMEM;
-	err = io_pread_full(boot->config->kernel_fd, file, size, 0);
 	if (err < 0)
-		log_error(boot->config->kernel_name, "cannot be read: %s", strerror(-err));
-	else
-		err = load_elf(boot, file, size, entry);
+		return err;
+	err = load_elf(boot, file, size, entry);
 	free(file);
 	return err;
 }

@@ -221,10 +221,11 @@ void hv_device_unlock(struct hv_vm *vm)
 const char *hv_end_name(enum hv_end end)
 {
 	static const char *const names[] = {
-		[HV_END_NONE] = "running", [HV_END_POWEROFF] = "poweroff",
-		[HV_END_RESET] = "reset",  [HV_END_PANIC] = "panic",
-		[HV_END_CRASH] = "crash",  [HV_END_KILLED] = "killed",
-		[HV_END_SAVED] = "saved",  [HV_END_DEVICE] = "device-failure",
+		[HV_END_NONE] = "running",	    [HV_END_POWEROFF] = "poweroff",
+		[HV_END_RESET] = "reset",	    [HV_END_PANIC] = "panic",
+		[HV_END_CRASH] = "crash",	    [HV_END_KILLED] = "killed",
+		[HV_END_DEVICE] = "device-failure", [HV_END_SAVED] = "saved",
+		[HV_END_STATUS] = "status",
 	};
 
 	return (size_t)end < ARRAY_SIZE(names) ? names[end] : "unknown";

@@ -13,3 +13,7 @@ FUZZERS :=
 
 $(eval $(call fuzzer,state,base))
 state_fuzz_EXTRA := -ljansson
+
+# What a kernel file can be.
+$(foreach t,multiboot bzimage elf vmlinux unpack,$(eval $(call fuzzer,$(t),hv-core base)))
+unpack_fuzz_EXTRA := -lzstd -llzma -llz4 -lz

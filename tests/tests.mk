@@ -15,11 +15,13 @@ rpc_test_EXTRA := -ljansson -lpthread
 state_test_EXTRA := -ljansson
 
 # hv-core: on an engine without hardware where one is needed at all.
-$(eval $(call unit_tests,hv-core,acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout \
-	cpuid_check mem_file pause unpack vm vmlinux,hv-core base))
-$(foreach t,boot ioapic irq mem_back mem_file pause vm,$(eval $(t)_test_EXTRA += -ljansson))
+HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
+HV_TESTS += cpuid_check mem_file pause
+HV_TESTS += multiboot
+$(eval $(call unit_tests,hv-core,$(HV_TESTS),hv-core base))
+$(foreach t,$(HV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
 boot_test_EXTRA += -lz
-unpack_test_EXTRA := -lzstd -llzma -llz4 -lz
+unpack_test_EXTRA += -lzstd -llzma -llz4 -lz
 $(foreach t,boot irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
 
 # The engine itself, on this machine's /dev/kvm: a ring of its own.
@@ -29,6 +31,8 @@ tiny_test_EXTRA := -ljansson
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
 VDEV_TESTS += watchdog net_ctrl
+VDEV_TESTS += pci_slot
+VDEV_TESTS += exit_port
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
 VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))
@@ -74,5 +78,9 @@ CLI_TESTS += net_spec
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov iommu base))
 $(foreach t,args output proc vf_spec net_spec,$(eval $(t)_test_OBJS = $$(CLI_REST)))
+CLI_TESTS := args output proc vf_spec vm_request vmm_config vmm_console
+CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
+$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
+$(foreach t,args output proc vf_spec vm_request,$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,vmm_config vmm_console,$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))

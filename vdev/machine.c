@@ -8,6 +8,9 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/util.h"
+#include "vdev/exit_port.h"
+#include "vdev/hotplug.h"
 #include "vdev/pci.h"
 #include "vdev/power.h"
 #include "vdev/pvpanic.h"
@@ -25,7 +28,10 @@ struct vdev_machine {
 	struct vdev_serial *serial;
 	struct vdev_power *power;
 	struct hv_region *pvpanic;
+	struct vdev_exit_port *exit_port; /* NULL: none */
 	struct vdev_host *host;
+	struct vdev_hotplug *hotplug;
+	unsigned free_ports, ports;
 	size_t mapped; /* RAM blocks in the domain */
 	struct hv_acpi_config acpi;
 	struct hv_acpi_intx intx[VDEV_SLOTS];
@@ -44,8 +50,13 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 		err = vdev_power_create(m->vm, &m->power);
 	if (!err)
 		err = vdev_pvpanic_create(m->vm, &m->pvpanic);
+	if (!err && config->exit_port)
+		err = vdev_exit_port_create(m->vm, config->exit_port, &m->exit_port);
 	if (!err)
 		err = vdev_host_create(m->vm, &m->host);
+	if (!err)
+		err = vdev_hotplug_create(m->host, m->loop, config->ejected, config->ejected_opaque,
+					  &m->hotplug);
 	return err;
 }
 
@@ -59,6 +70,8 @@ int vdev_machine_create(const struct vdev_machine_config *config, struct vdev_ma
 	m->vm = config->vm;
 	m->loop = config->loop;
 	m->domain = config->domain;
+	m->free_ports = config->free_ports;
+	m->ports = config->ports;
 	err = add_platform(m, config);
 	if (err < 0) {
 		vdev_machine_destroy(m);
@@ -84,8 +97,10 @@ void vdev_machine_destroy(struct vdev_machine *m)
 	if (!m)
 		return;
 	hv_device_lock(m->vm);
+	vdev_hotplug_destroy(m->hotplug);
 	vdev_host_destroy(m->host); /* with the devices, so that none reaches RAM any more */
 	unmap_ram(m);
+	vdev_exit_port_destroy(m->exit_port);
 	vdev_pvpanic_destroy(m->vm, m->pvpanic);
 	vdev_power_destroy(m->power);
 	vdev_serial_destroy(m->serial);
@@ -99,6 +114,11 @@ size_t vdev_serial_in(struct vdev_machine *m, const uint8_t *bytes, size_t len)
 	size_t taken = vdev_serial_receive(m->serial, bytes, len);
 	hv_device_unlock(m->vm);
 	return taken;
+}
+
+uint8_t vdev_exit_status(const struct vdev_machine *m)
+{
+	return vdev_exit_port_status(m->exit_port);
 }
 
 int vdev_power_button(struct vdev_machine *m)
@@ -200,21 +220,36 @@ int vdev_balloon_stat(struct vdev_machine *m, struct vdev_balloon_stat *out)
 
 /* ---- passthrough ---- */
 
+/* Takes `fn` over, also on failure. */
+static int add_function(struct vdev_machine *m, struct vdev_function *fn, unsigned slot)
+{
+	hv_device_lock(m->vm);
+	int err = vdev_host_add_at(m->host, fn, slot);
+
+	if (err < 0)
+		fn->ops->destroy(fn);
+	else
+		vdev_hotplug_filled(m->hotplug, fn->bridge->slot);
+	hv_device_unlock(m->vm);
+	return err;
+}
+
 int vdev_vfio_add(struct vdev_machine *m, const struct vdev_vfio_config *config,
 		  struct vdev_vfio **out)
 {
 	struct vdev_vfio *dev;
 	int err = vdev_vfio_create(m->vm, m->loop, m->domain, config, &dev);
 
-	if (err < 0)
-		return err;
-	err = vdev_host_add(m->host, &dev->fn);
-	if (err < 0) {
-		vdev_vfio_destroy(dev);
-		return err;
-	}
-	*out = dev;
-	return 0;
+	if (!err)
+		err = add_function(m, &dev->fn, config->slot);
+	if (!err)
+		*out = dev;
+	return err;
+}
+
+unsigned vdev_vfio_slot(const struct vdev_vfio *dev)
+{
+	return dev->fn.bridge->slot;
 }
 
 /* The passed-through device number `index`, in the order of slots; *count: how many there are. */
@@ -224,7 +259,8 @@ static struct vdev_vfio *nth_vfio(const struct vdev_machine *m, size_t index, si
 
 	*count = 0;
 	for (unsigned slot = 1; slot <= m->host->bridges; slot++) {
-		struct vdev_vfio *dev = vdev_vfio_of(m->host->bridge[slot]->child);
+		struct vdev_function *child = m->host->bridge[slot]->child;
+		struct vdev_vfio *dev = child ? vdev_vfio_of(child) : NULL;
 
 		if (dev && (*count)++ == index)
 			found = dev;
@@ -270,6 +306,56 @@ static int map_ram(struct vdev_machine *m)
 	return 0;
 }
 
+int vdev_machine_set_domain(struct vdev_machine *m, struct iommu_domain *domain)
+{
+	int err = 0;
+
+	if (domain) {
+		m->domain = domain;
+		err = map_ram(m);
+	}
+	if (!domain || err) {
+		unmap_ram(m);
+		m->domain = NULL;
+	}
+	return err;
+}
+
+/* ---- slots ---- */
+
+unsigned vdev_slot_count(const struct vdev_machine *m)
+{
+	return m->host->bridges;
+}
+
+enum vdev_slot_state vdev_slot_state(struct vdev_machine *m, unsigned slot)
+{
+	hv_device_lock(m->vm);
+	enum vdev_slot_state state = vdev_hotplug_state(m->hotplug, slot);
+	hv_device_unlock(m->vm);
+	return state;
+}
+
+const char *vdev_slot_state_name(enum vdev_slot_state state)
+{
+	static const char *const names[] = {
+		[VDEV_SLOT_EMPTY] = "empty",
+		[VDEV_SLOT_IN_USE] = "attached",
+		[VDEV_SLOT_PENDING] = "eject pending",
+		[VDEV_SLOT_TIMED_OUT] = "eject timed out",
+	};
+
+	return names[state];
+}
+
+int vdev_slot_eject(struct vdev_machine *m, unsigned slot, unsigned timeout_ms)
+{
+	hv_device_lock(m->vm);
+	int err = vdev_hotplug_eject(m->hotplug, slot, timeout_ms);
+	hv_device_unlock(m->vm);
+	return err;
+}
+
 static void describe(struct vdev_machine *m)
 {
 	unsigned ports = m->host->bridges;
@@ -298,12 +384,15 @@ static void describe(struct vdev_machine *m)
 
 int vdev_machine_finish(struct vdev_machine *m)
 {
+	unsigned ports = MAX(m->host->bridges + m->free_ports, m->ports);
 	int err = map_ram(m);
 
 	if (err < 0)
 		return err;
 	hv_device_lock(m->vm);
-	err = vdev_host_assign(m->host);
+	err = vdev_host_add_ports(m->host, MIN(ports, VDEV_SLOTS - 1));
+	if (!err)
+		err = vdev_host_assign(m->host);
 	hv_device_unlock(m->vm);
 	if (!err)
 		describe(m);

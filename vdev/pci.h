@@ -4,9 +4,10 @@
  *
  * A *function* is a configuration space (with masks that say which bits a guest may change), up to
  * six base address registers, and an operations table for whoever stands behind it. A *bridge* is
- * a root port of bus 0 with exactly one function behind it. The *host* owns the root bus, decodes
- * ECAM accesses into functions by following the bus numbers that the guest wrote into the bridges,
- * and plays firmware once: it hands out buses, windows and BAR addresses.
+ * a root port of bus 0 with a hot-plug *slot* behind it, which holds one function or none. The
+ * *host* owns the root bus, decodes ECAM accesses into functions by following the bus numbers that
+ * the guest wrote into the bridges, and plays firmware once: it hands out buses, windows and BAR
+ * addresses, to empty slots too, so that what comes later finds room.
  *
  * Accesses reach a function cut into naturally aligned pieces of 1, 2 or 4 bytes inside one dword,
  * so no function ever sees an odd one. Everything runs with the VM's device lock held.
@@ -119,21 +120,46 @@ struct vdev_host;
 struct vdev_bridge {
 	struct vdev_function fn;
 	struct vdev_host *host;
-	struct vdev_function *child;
-	uint8_t slot; /* device number on bus 0 */
+	struct vdev_function *child; /* NULL: the slot is empty */
+	uint8_t slot;		     /* device number on bus 0, and number of the slot */
 	char name[24];
+	unsigned express, msi; /* where its capabilities are */
+	bool notified;	       /* a reason to interrupt stands, and was told (6.7.3.4) */
+	bool wanted;	       /* the host wants the function back */
+	bool pressed;	       /* and has pressed the button for it */
 	/* what firmware would have written, for the next reset */
 	uint8_t bus;
 	struct range window32, window64; /* last < start: closed */
 };
 
-void vdev_bridge_init(struct vdev_bridge *bridge, struct vdev_host *host, uint8_t slot,
-		      struct vdev_function *child);
+void vdev_bridge_init(struct vdev_bridge *bridge, struct vdev_host *host, uint8_t slot);
 /* Registers as firmware leaves them: bus numbers, windows, the child's BARs, decoding on. */
 void vdev_bridge_program(struct vdev_bridge *bridge);
 /* Moves the child's BARs to where the registers of both now say. */
 void vdev_bridge_update(struct vdev_bridge *bridge);
 uint8_t vdev_bridge_secondary(const struct vdev_bridge *bridge);
+/* What the link leads to: NULL also while the slot has no power. */
+struct vdev_function *vdev_bridge_child(const struct vdev_bridge *bridge);
+
+/* ---- their slots (pci_slot.c) ---- */
+
+/* The registers of the slot as after power-on; the PCI Express capability stands already. */
+void vdev_slot_build(struct vdev_bridge *bridge);
+/* The guest wrote to slot or MSI registers; `control` is what Slot Control was before. */
+void vdev_slot_written(struct vdev_bridge *bridge, uint32_t control);
+/* Puts a function into the empty slot of a running guest, and tells it. */
+void vdev_slot_insert(struct vdev_bridge *bridge, struct vdev_function *child);
+/* Asks the guest to let go: presses the attention button, now or as soon as the guest is not busy
+ * with the slot. host->slot_open is called when it has. */
+void vdev_slot_ask(struct vdev_bridge *bridge);
+/* Takes the wish back. */
+void vdev_slot_keep(struct vdev_bridge *bridge);
+/* The guest has let go: the function may be taken out. */
+bool vdev_slot_is_open(const struct vdev_bridge *bridge);
+/* The registers were put back from a saved state. */
+void vdev_slot_loaded(struct vdev_bridge *bridge);
+/* Empties the slot, and tells the guest; the function is the caller's. */
+struct vdev_function *vdev_slot_extract(struct vdev_bridge *bridge);
 
 /* ---- the host bridge (pci_host.c) ---- */
 
@@ -143,7 +169,10 @@ struct vdev_host {
 	struct vdev_function root;
 	struct vdev_bridge *bridge[VDEV_SLOTS]; /* by slot; [0] unused */
 	unsigned bridges;
-	struct hv_region *ecam;
+	struct hv_region *ecam; /* from assignment on */
+	/* A function that was asked for may be taken out; called on a vCPU's thread. */
+	void (*slot_open)(void *opaque);
+	void *slot_opaque;
 	struct vdev_intx_line {
 		struct vdev_host *host;
 		unsigned gsi;
@@ -153,10 +182,16 @@ struct vdev_host {
 int vdev_host_create(struct hv_vm *vm, struct vdev_host **out);
 /* And every function that was added. */
 void vdev_host_destroy(struct vdev_host *host);
-/* Puts `child` behind a new root port, and owns it from then on. -ENOSPC when the root bus is full.
- */
+/* Puts `child` behind the first root port that is free, and owns it from then on. Before assignment
+ * ports are made as needed; afterwards it is hot plug. -ENOSPC when no port is left, or none has
+ * room for its BARs. */
 int vdev_host_add(struct vdev_host *host, struct vdev_function *child);
-/* Firmware's work, once all functions are there. -ENOSPC when BARs do not fit the windows. */
+/* Behind root port `slot`, unless 0. -EEXIST when something is there. */
+int vdev_host_add_at(struct vdev_host *host, struct vdev_function *child, unsigned slot);
+/* Makes empty root ports until there are `count`. */
+int vdev_host_add_ports(struct vdev_host *host, unsigned count);
+/* Firmware's work, once all functions are there. While a port is empty, every port gets windows that
+ * something else fits too. -ENOSPC when BARs do not fit the windows. */
 int vdev_host_assign(struct vdev_host *host);
 /* The registers of bridges and BARs as firmware leaves them. */
 void vdev_host_program(struct vdev_host *host);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pci_bridge: a PCI Express root port (type 1 header, PCIe 6.0, 7.5.1.3) with one slotless link.
+ * pci_bridge: a PCI Express root port (type 1 header, PCIe 6.0, 7.5.1.3); its slot is pci_slot.c.
  *
  * The guest owns its registers: it may renumber buses, move or close windows and turn decoding
- * off, and what lies behind follows. There is no hot plug and no error reporting here, so the port
- * never interrupts; its MSI capability exists because the specification asks for it (6.1.4).
+ * off, and what lies behind follows. There is no error reporting here; the one reason to interrupt
+ * is the slot.
  */
 #include <stdio.h>
 #include <string.h>
@@ -57,10 +57,13 @@ static bool reachable(const struct vdev_bridge *b, struct range want)
 
 void vdev_bridge_update(struct vdev_bridge *b)
 {
-	struct vdev_function *child = b->child;
+	struct vdev_function *child = vdev_bridge_child(b);
+	uint64_t target[VDEV_BARS] = {0};
+
+	if (!child)
+		return;
 	uint32_t decode = vdev_config_get(&b->fn.config, PCI_COMMAND, 2) &
 			  vdev_config_get(&child->config, PCI_COMMAND, 2);
-	uint64_t target[VDEV_BARS] = {0};
 
 	for (unsigned i = 0; i < VDEV_BARS && (decode & PCI_COMMAND_MEMORY); i++) {
 		uint64_t at = vdev_bar_address(child, i), size = child->bar[i].size;
@@ -78,6 +81,13 @@ uint8_t vdev_bridge_secondary(const struct vdev_bridge *b)
 	return b->fn.config.data[PCI_SECONDARY_BUS];
 }
 
+struct vdev_function *vdev_bridge_child(const struct vdev_bridge *b)
+{
+	uint32_t status = vdev_config_get(&b->fn.config, b->express + PCI_EXP_LNKSTA, 2);
+
+	return status & PCI_EXP_LNKSTA_DLLLA ? b->child : NULL;
+}
+
 static uint32_t bridge_read(struct vdev_function *fn, unsigned offset, unsigned len)
 {
 	return vdev_config_get(&fn->config, offset, len);
@@ -87,11 +97,16 @@ static void bridge_write(struct vdev_function *fn, unsigned offset, unsigned len
 {
 	struct vdev_bridge *b = container_of(fn, struct vdev_bridge, fn);
 	uint32_t before = vdev_config_get(&fn->config, PCI_BRIDGE_CONTROL, 2);
+	uint32_t slot = vdev_config_get(&fn->config, b->express + PCI_EXP_SLTCTL, 2);
+	struct vdev_function *child = vdev_bridge_child(b);
 
 	vdev_config_write(&fn->config, offset, len, value);
 	uint32_t after = vdev_config_get(&fn->config, PCI_BRIDGE_CONTROL, 2);
-	if (~before & after & PCI_BRIDGE_CTL_BUS_RESET) /* hot reset of the link: 6.6.1 */
-		b->child->ops->reset(b->child);
+	if (child && (~before & after & PCI_BRIDGE_CTL_BUS_RESET)) /* hot reset: 6.6.1 */
+		child->ops->reset(child);
+	if (vdev_config_hits(offset, len, b->express + PCI_EXP_SLTCTL, 4) ||
+	    vdev_config_hits(offset, len, b->msi + PCI_MSI_FLAGS, 2))
+		vdev_slot_written(b, slot);
 	if (vdev_config_hits(offset, len, PCI_COMMAND, 2) ||
 	    vdev_config_hits(offset, len, PCI_MEMORY_BASE, PCI_IO_BASE_UPPER16 - PCI_MEMORY_BASE))
 		vdev_bridge_update(b);
@@ -102,24 +117,25 @@ static const struct vdev_function_ops bridge_ops = {
 	.config_write = bridge_write,
 };
 
-/* PCI Express capability, 7.5.3: root port, version 2, 16 GT/s x16, always up. */
-static void add_express(struct vdev_config *c, uint8_t slot)
+/* PCI Express capability, 7.5.3: root port with a slot, version 2, 16 GT/s x16. */
+static unsigned add_express(struct vdev_config *c, uint8_t slot)
 {
 	unsigned at = vdev_config_add_cap(c, PCI_CAP_ID_EXP, PCI_EXP_LNKSTA2 + 2 + 8);
 
-	vdev_config_set(c, at + PCI_EXP_FLAGS, 2, PCI_EXP_TYPE_ROOT_PORT << 4 | 2);
+	vdev_config_set(c, at + PCI_EXP_FLAGS, 2,
+			PCI_EXP_FLAGS_SLOT | PCI_EXP_TYPE_ROOT_PORT << 4 | 2);
 	vdev_config_set(c, at + PCI_EXP_DEVCAP, 4, PCI_EXP_DEVCAP_RBER);
 	vdev_config_allow(c, at + PCI_EXP_DEVCTL, 2, 0x70ff);
 	vdev_config_set(c, at + PCI_EXP_LNKCAP, 4,
 			(uint32_t)slot << 24 | PCI_EXP_LNKCAP_DLLLARC | 16u << 4 | 4u);
-	vdev_config_set(c, at + PCI_EXP_LNKSTA, 2, PCI_EXP_LNKSTA_DLLLA | 16u << 4 | 4u);
 	vdev_config_allow(c, at + PCI_EXP_RTCTL, 2, 0x000f);
 	vdev_config_set(c, at + PCI_EXP_LNKCAP2, 4, 0x1e); /* 2.5 to 16 GT/s */
 	vdev_config_set(c, at + PCI_EXP_LNKCTL2, 2, 4);
+	return at;
 }
 
 /* MSI capability, 7.7.1: one vector, 64-bit address. */
-static void add_msi(struct vdev_config *c)
+static unsigned add_msi(struct vdev_config *c)
 {
 	unsigned at = vdev_config_add_cap(c, PCI_CAP_ID_MSI, 14);
 
@@ -128,10 +144,13 @@ static void add_msi(struct vdev_config *c)
 	vdev_config_allow(c, at + PCI_MSI_ADDRESS_LO, 4, 0xfffffffc);
 	vdev_config_allow(c, at + PCI_MSI_ADDRESS_HI, 4, 0xffffffff);
 	vdev_config_allow(c, at + PCI_MSI_DATA_64, 2, 0xffff);
+	return at;
 }
 
-static void build(struct vdev_config *c, uint8_t slot)
+static void build(struct vdev_bridge *b)
 {
+	struct vdev_config *c = &b->fn.config;
+
 	memset(c, 0, sizeof(*c));
 	vdev_config_set(c, PCI_VENDOR_ID, 2, ROOT_PORT_VENDOR);
 	vdev_config_set(c, PCI_DEVICE_ID, 2, ROOT_PORT_DEVICE);
@@ -150,22 +169,20 @@ static void build(struct vdev_config *c, uint8_t slot)
 	vdev_config_allow(c, PCI_INTERRUPT_LINE, 1, 0xff);
 	vdev_config_allow(c, PCI_BRIDGE_CONTROL, 2,
 			  PCI_BRIDGE_CTL_PARITY | PCI_BRIDGE_CTL_SERR | PCI_BRIDGE_CTL_BUS_RESET);
-	add_express(c, slot);
-	add_msi(c);
+	b->express = add_express(c, b->slot);
+	b->msi = add_msi(c);
+	vdev_slot_build(b);
 }
 
-void vdev_bridge_init(struct vdev_bridge *b, struct vdev_host *host, uint8_t slot,
-		      struct vdev_function *child)
+void vdev_bridge_init(struct vdev_bridge *b, struct vdev_host *host, uint8_t slot)
 {
 	snprintf(b->name, sizeof(b->name), "root port %u", slot);
 	b->fn.name = b->name;
 	b->fn.ops = &bridge_ops;
 	b->host = host;
-	b->child = child;
 	b->slot = slot;
 	b->window32 = b->window64 = (struct range){1, 0};
-	child->bridge = b;
-	build(&b->fn.config, slot);
+	build(b);
 }
 
 /* A closed window has its base above its limit (7.5.1.3.8). */
@@ -186,14 +203,14 @@ void vdev_bridge_program(struct vdev_bridge *b)
 	struct vdev_config *c = &b->fn.config;
 	struct vdev_function *child = b->child;
 
-	build(c, b->slot);
+	build(b);
 	vdev_config_set(c, PCI_PRIMARY_BUS, 1, 0);
 	vdev_config_set(c, PCI_SECONDARY_BUS, 1, b->bus);
 	vdev_config_set(c, PCI_SUBORDINATE_BUS, 1, b->bus);
 	program_window(c, PCI_MEMORY_BASE, b->window32);
 	program_window(c, PCI_PREF_MEMORY_BASE, b->window64);
 	vdev_config_set(c, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	for (unsigned i = 0; i < VDEV_BARS; i++)
+	for (unsigned i = 0; child && i < VDEV_BARS; i++)
 		if (child->bar[i].size)
 			vdev_bar_set_address(child, i, child->bar[i].firmware);
 	vdev_bridge_update(b);

@@ -19,6 +19,11 @@
 #define HOST_VENDOR 0x1b36u
 #define HOST_DEVICE 0x0008u
 
+/* What is kept for a function that may come: room for two BARs of a megabyte below 4 GiB, and above
+ * it for what VFs and most GPUs have. */
+#define RESERVE32     (2 * MIB)
+#define RESERVE64_MAX (32 * GIB)
+
 /* ---- routing ---- */
 
 static struct vdev_function *find(struct vdev_host *host, unsigned bus, unsigned devfn)
@@ -34,7 +39,7 @@ static struct vdev_function *find(struct vdev_host *host, unsigned bus, unsigned
 		return NULL;
 	for (unsigned slot = 1; slot <= host->bridges; slot++)
 		if (vdev_bridge_secondary(host->bridge[slot]) == bus)
-			return host->bridge[slot]->child;
+			return vdev_bridge_child(host->bridge[slot]);
 	return NULL;
 }
 
@@ -131,7 +136,7 @@ void vdev_host_intx_set(struct vdev_function *fn, bool asserted)
 	for (unsigned slot = 1; slot <= host->bridges; slot++) {
 		const struct vdev_function *child = host->bridge[slot]->child;
 
-		level |= child->intx_asserted && uses_line(child, gsi);
+		level |= child && child->intx_asserted && uses_line(child, gsi);
 	}
 	hv_irq_set(host->vm, gsi, level);
 }
@@ -144,7 +149,7 @@ static void line_eoi(void *opaque)
 	for (unsigned slot = 1; slot <= host->bridges; slot++) {
 		struct vdev_function *child = host->bridge[slot]->child;
 
-		if (child->intx_asserted && uses_line(child, line->gsi))
+		if (child && child->intx_asserted && uses_line(child, line->gsi))
 			child->ops->intx_eoi(child);
 	}
 }
@@ -196,30 +201,15 @@ void vdev_host_destroy(struct vdev_host *host)
 		return;
 	if (host->ecam)
 		hv_bus_remove(host->vm, host->ecam);
-	while (host->bridges) { /* fewer each time: a child that lowers its line looks at the rest */
+	while (host->bridges) { /* fewer each time: a child that lowers its line looks at the rest
+				 */
 		struct vdev_bridge *b = host->bridge[host->bridges--];
 
-		b->child->ops->destroy(b->child);
+		if (b->child)
+			b->child->ops->destroy(b->child);
 		free(b);
 	}
 	free(host);
-}
-
-int vdev_host_add(struct vdev_host *host, struct vdev_function *child)
-{
-	uint8_t slot = (uint8_t)(host->bridges + 1);
-	struct vdev_bridge *b;
-
-	if (slot >= VDEV_SLOTS)
-		return log_fail(-ENOSPC, child->name,
-				"not added: the root bus is full (%u devices)", host->bridges);
-	b = calloc(1, sizeof(*b));
-	if (!b)
-		return log_fail(-ENOMEM, child->name, "no memory for its root port");
-	vdev_bridge_init(b, host, slot, child);
-	host->bridge[slot] = b;
-	host->bridges++;
-	return 0;
 }
 
 uint8_t vdev_host_last_bus(const struct vdev_host *host)
@@ -260,22 +250,67 @@ static uint64_t largest(const struct vdev_function *child, bool prefetch64)
 	return size;
 }
 
-static int assign_window(struct vdev_bridge *b, bool prefetch64, struct range *left,
-			 struct range *window)
+/* Takes a window for what the port holds out of `left`, at least `reserve` (a power of two) large.
+ */
+static int assign_window(struct vdev_bridge *b, bool prefetch64, uint64_t reserve,
+			 struct range *left, struct range *window)
 {
-	uint64_t used = ALIGN_UP(pack(b->child, prefetch64, 0), MIB), at;
+	uint64_t used = b->child ? pack(b->child, prefetch64, 0) : 0;
+	uint64_t align = MAX(b->child ? largest(b->child, prefetch64) : MIB, reserve), at;
 
 	*window = (struct range){1, 0};
+	used = ALIGN_UP(MAX(used, reserve), MIB);
 	if (!used)
 		return 0;
-	if (range_place(*left, NULL, 0, NULL, 0, used, largest(b->child, prefetch64), &at) < 0)
-		return log_fail(-ENOSPC, b->child->name,
-				"its BARs (%llu MiB) do not fit the %s PCI window",
-				(unsigned long long)(used / MIB), prefetch64 ? "64-bit" : "32-bit");
-	pack(b->child, prefetch64, at);
+	if (range_place(*left, NULL, 0, NULL, 0, used, align, &at) < 0)
+		return reserve ? -ENOSPC
+			       : log_fail(-ENOSPC, b->child->name,
+					  "its BARs (%llu MiB) do not fit the %s PCI window",
+					  (unsigned long long)(used / MIB),
+					  prefetch64 ? "64-bit" : "32-bit");
+	if (b->child)
+		pack(b->child, prefetch64, at);
 	*window = (struct range){at, at + used - 1};
 	left->start = at + used;
 	return 0;
+}
+
+/* What an empty port is given of the 64-bit window: a quarter goes to all of them together, the
+ * rest is for alignment and for what needs more. */
+static uint64_t share64(const struct vdev_host *host)
+{
+	uint64_t size = range_size(host->layout.pci64);
+	uint64_t share = MIB;
+
+	if (host->layout.pci64.last < host->layout.pci64.start || !host->bridges)
+		return 0;
+	while (share < RESERVE64_MAX && share * 2 * 4 * host->bridges <= size)
+		share *= 2;
+	return share * 4 * host->bridges <= size ? share : 0;
+}
+
+static bool has_empty_port(const struct vdev_host *host)
+{
+	for (unsigned slot = 1; slot <= host->bridges; slot++)
+		if (!host->bridge[slot]->child)
+			return true;
+	return false;
+}
+
+static int assign_windows(struct vdev_host *host, uint64_t reserve32, uint64_t reserve64)
+{
+	struct range left32 = host->layout.pci32, left64 = host->layout.pci64;
+	int err = 0;
+
+	for (unsigned slot = 1; slot <= host->bridges && !err; slot++) {
+		struct vdev_bridge *b = host->bridge[slot];
+
+		err = assign_window(b, false, reserve32, &left32, &b->window32);
+		if (!err)
+			err = assign_window(b, true, reserve64, &left64, &b->window64);
+		b->bus = (uint8_t)slot;
+	}
+	return err;
 }
 
 static int listen(struct vdev_host *host)
@@ -294,20 +329,124 @@ static int listen(struct vdev_host *host)
 
 int vdev_host_assign(struct vdev_host *host)
 {
-	struct range left32 = host->layout.pci32, left64 = host->layout.pci64;
+	bool reserve = has_empty_port(host);
+	int err = reserve ? assign_windows(host, RESERVE32, share64(host)) : -ENOSPC;
 
-	for (unsigned slot = 1; slot <= host->bridges; slot++) {
-		struct vdev_bridge *b = host->bridge[slot];
-		int err = assign_window(b, false, &left32, &b->window32);
-
-		if (!err)
-			err = assign_window(b, true, &left64, &b->window64);
-		if (err < 0)
-			return err;
-		b->bus = (uint8_t)slot;
-	}
+	if (err && reserve)
+		log_warn(hv_vm_name(host->vm),
+			 "its devices leave no room for others: hot plug will not find any");
+	if (err)
+		err = assign_windows(host, 0, 0);
+	if (err)
+		return err;
 	vdev_host_program(host);
 	return listen(host);
+}
+
+/* ---- adding ---- */
+
+static bool fits(struct vdev_function *child, bool prefetch64, struct range window)
+{
+	uint64_t used = pack(child, prefetch64, 0);
+	uint64_t at = ALIGN_UP(window.start, largest(child, prefetch64));
+
+	return !used || (window.start <= window.last && at >= window.start && at <= window.last &&
+			 window.last - at >= used - 1);
+}
+
+static bool has_room(const struct vdev_bridge *b, struct vdev_function *child)
+{
+	return fits(child, false, b->window32) && fits(child, true, b->window64);
+}
+
+/* Where firmware will put its BARs when the machine is reset. */
+static void place(const struct vdev_bridge *b, struct vdev_function *child)
+{
+	pack(child, false, ALIGN_UP(b->window32.start, largest(child, false)));
+	pack(child, true, ALIGN_UP(b->window64.start, largest(child, true)));
+}
+
+static int add_port(struct vdev_host *host)
+{
+	uint8_t slot = (uint8_t)(host->bridges + 1);
+
+	if (slot >= VDEV_SLOTS)
+		return log_fail(-ENOSPC, hv_vm_name(host->vm),
+				"the root bus is full: %u root ports", host->bridges);
+	struct vdev_bridge *b = calloc(1, sizeof(*b));
+	if (!b)
+		return log_fail(-ENOMEM, hv_vm_name(host->vm), "no memory for a root port");
+	vdev_bridge_init(b, host, slot);
+	host->bridge[slot] = b;
+	host->bridges++;
+	return 0;
+}
+
+int vdev_host_add_ports(struct vdev_host *host, unsigned count)
+{
+	int err = 0;
+
+	while (!err && host->bridges < count)
+		err = add_port(host);
+	return err;
+}
+
+/* The empty port that `child` goes to while the guest runs. */
+static int find_room(const struct vdev_host *host, struct vdev_function *child, unsigned wanted,
+		     unsigned *slot)
+{
+	unsigned empty = 0;
+
+	for (*slot = 1; *slot <= host->bridges; (*slot)++) {
+		const struct vdev_bridge *b = host->bridge[*slot];
+
+		if (b->child || (wanted && wanted != *slot))
+			continue;
+		empty++;
+		if (has_room(b, child))
+			return 0;
+	}
+	if (empty)
+		return log_fail(
+			-ENOSPC, child->name,
+			"its BARs fit the window of no free root port; start the VM with it");
+	return log_fail(-ENOSPC, child->name,
+			"no root port is free (of %u); start the VM with more: --hotplug-ports",
+			host->bridges);
+}
+
+int vdev_host_add(struct vdev_host *host, struct vdev_function *child)
+{
+	return vdev_host_add_at(host, child, 0);
+}
+
+int vdev_host_add_at(struct vdev_host *host, struct vdev_function *child, unsigned slot)
+{
+	bool running = host->ecam;
+	int err = 0;
+
+	if (running)
+		err = find_room(host, child, slot, &slot);
+	for (unsigned s = 1; !slot && s <= host->bridges; s++)
+		if (!host->bridge[s]->child)
+			slot = s;
+	if (!slot)
+		slot = host->bridges + 1;
+	if (!err)
+		err = vdev_host_add_ports(host, slot);
+	if (err)
+		return err;
+	if (host->bridge[slot]->child)
+		return log_fail(-EEXIST, child->name, "not added: %s is behind root port %u",
+				host->bridge[slot]->child->name, slot);
+	if (running) {
+		place(host->bridge[slot], child);
+		vdev_slot_insert(host->bridge[slot], child);
+		return 0;
+	}
+	child->bridge = host->bridge[slot];
+	host->bridge[slot]->child = child;
+	return 0;
 }
 
 void vdev_host_program(struct vdev_host *host)
@@ -315,10 +454,9 @@ void vdev_host_program(struct vdev_host *host)
 	root_build(&host->root.config);
 	for (unsigned slot = 1; slot <= host->bridges; slot++) {
 		struct vdev_bridge *b = host->bridge[slot];
-		uint8_t pin = b->child->config.data[PCI_INTERRUPT_PIN];
 
 		vdev_bridge_program(b);
-		if (pin)
+		if (b->child && b->child->config.data[PCI_INTERRUPT_PIN])
 			b->child->config.data[PCI_INTERRUPT_LINE] = (uint8_t)function_gsi(b->child);
 	}
 }
@@ -328,7 +466,8 @@ void vdev_host_reset(struct vdev_host *host)
 	for (unsigned slot = 1; slot <= host->bridges; slot++) {
 		struct vdev_function *child = host->bridge[slot]->child;
 
-		child->ops->reset(child);
+		if (child)
+			child->ops->reset(child);
 	}
 	vdev_host_program(host);
 }

@@ -142,8 +142,10 @@ int vdev_host_load(struct vdev_host *host, struct state *s)
 	load_registers(host, s);
 	if (state_error(s))
 		return state_error(s);
-	for (unsigned slot = 1; slot <= host->bridges; slot++)
+	for (unsigned slot = 1; slot <= host->bridges; slot++) {
+		vdev_slot_loaded(host->bridge[slot]);
 		vdev_bridge_update(host->bridge[slot]);
+	}
 	for (unsigned i = 0; i < limit(host); i++) {
 		struct vdev_function *fn = nth(host, i);
 		struct state *part = fn && fn->ops->load ? state_open_item(s, "function", i) : NULL;

@@ -12,8 +12,14 @@
  * ready … guest runs; everything below runs with hv's device lock held … vdev_machine_destroy
  * resets what was passed through
  *
+ * Every root port has a hot-plug *slot* (PCIe 6.0, 6.7). The functions that add a device work while
+ * the guest runs too, as long as an empty slot is left. The guest owns the slots: taking a device
+ * out is a wish (vdev_slot_eject), pending until the guest lets go of it or the time is up. Then
+ * the device is destroyed, and `ejected` tells; or it stays, and the wish may be repeated.
+ *
  * A passed-through device needs its VM's RAM in the I/O address space: the machine maps every RAM
- * block into the domain it is given, and the mappable parts of BARs too (peer-to-peer).
+ * block into the domain it is given, and the mappable parts of BARs too (peer-to-peer). A domain
+ * may come and go with the devices that need one: vdev_machine_set_domain.
  */
 #ifndef VDEV_VDEV_H
 #define VDEV_VDEV_H
@@ -35,12 +41,19 @@ struct vdev_machine_config {
 	struct hv_vm *vm;
 	struct loop *loop;
 	struct iommu_domain *domain; /* NULL when nothing is passed through */
+	uint16_t exit_port;	     /* 0: none; a test kernel ends the VM here */
 	/* Guest's serial output, called with the device lock held; must not block. */
 	void (*serial_out)(void *opaque, const uint8_t *bytes, size_t len);
 	/* There is room in the receive FIFO again after vdev_serial_in took less than it was given;
 	 * called with the device lock held. */
 	void (*serial_room)(void *opaque);
+	/* The device in `slot` is gone; on the loop's thread, without the device lock. May be NULL.
+	 */
+	void (*ejected)(void *opaque, unsigned slot);
 	void *opaque;
+	void *ejected_opaque;
+	unsigned free_ports; /* empty root ports to make, beyond the devices added before finish */
+	unsigned ports; /* root ports to have at least, as the guest knew them before a reset */
 };
 
 int vdev_machine_create(const struct vdev_machine_config *config, struct vdev_machine **out);
@@ -49,6 +62,9 @@ void vdev_machine_destroy(struct vdev_machine *machine);
 /* Bytes typed at the serial port: takes as many as fit the receive FIFO and returns how many;
  * serial_room tells when to offer the rest. Takes the device lock itself. */
 size_t vdev_serial_in(struct vdev_machine *machine, const uint8_t *bytes, size_t len);
+
+/* What was written to the exit port, after HV_END_STATUS: (value << 1) | 1. */
+uint8_t vdev_exit_status(const struct vdev_machine *machine);
 
 /* Presses the ACPI power button. */
 int vdev_power_button(struct vdev_machine *machine);
@@ -119,11 +135,18 @@ struct vdev_vfio_config {
 	const char *name; /* "vf ens1f0/2 (0000:01:10.0)": for messages */
 	struct bdf host;
 	int device_fd; /* from iommu_device_open; taken over */
+	unsigned slot; /* where it has to go; 0: the first that is free */
 };
 
-/* -EINVAL, -ENOTSUP (what about the device cannot be passed), or the kernel's, logged. */
+/* -EINVAL, -ENOTSUP (what about the device cannot be passed), -ENOSPC (no slot for it), or the
+ * kernel's, logged. While the guest runs: on the loop's thread. */
 int vdev_vfio_add(struct vdev_machine *machine, const struct vdev_vfio_config *config,
 		  struct vdev_vfio **out);
+unsigned vdev_vfio_slot(const struct vdev_vfio *dev);
+
+/* Maps RAM, which must have been touched, into `domain` for devices to come; NULL, once the last
+ * device is gone: unmaps it. -EINVAL when RAM does not lie where the domain allows. */
+int vdev_machine_set_domain(struct vdev_machine *machine, struct iommu_domain *domain);
 
 /* How one vector of a passed-through device reaches the guest. */
 struct vdev_vector_stat {
@@ -154,6 +177,23 @@ struct vdev_vfio_stat {
 
 size_t vdev_vfio_count(const struct vdev_machine *machine);
 int vdev_vfio_stat(struct vdev_machine *machine, size_t index, struct vdev_vfio_stat *out);
+
+/* ---- slots ---- */
+
+enum vdev_slot_state {
+	VDEV_SLOT_EMPTY,
+	VDEV_SLOT_IN_USE,
+	VDEV_SLOT_PENDING,   /* the guest was asked to let go */
+	VDEV_SLOT_TIMED_OUT, /* and did not; in use as before */
+};
+
+/* Slots are numbered from 1, as the guest does too. */
+unsigned vdev_slot_count(const struct vdev_machine *machine);
+enum vdev_slot_state vdev_slot_state(struct vdev_machine *machine, unsigned slot);
+const char *vdev_slot_state_name(enum vdev_slot_state state); /* "empty", "attached", … */
+/* Asks the guest to let go of what is in the slot. Asking again only sets a new deadline. -ENOENT:
+ * it is empty. On the loop's thread. */
+int vdev_slot_eject(struct vdev_machine *machine, unsigned slot, unsigned timeout_ms);
 
 /* ---- before the guest starts ---- */
 

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-vdev_SRCS := vdev/machine.c \
-	vdev/pci_bar.c vdev/pci_bridge.c vdev/pci_config.c vdev/pci_host.c vdev/pci_state.c \
-	vdev/msi.c vdev/msix.c vdev/vector.c \
-	vdev/power.c vdev/pvpanic.c vdev/serial.c \
-	vdev/vfio_config.c vdev/vfio_irq.c vdev/vfio_pci.c vdev/vfio_region.c vdev/vfio_reset.c \
-	vdev/iothread.c vdev/virtq.c vdev/virtq_packed.c vdev/virtq_split.c \
-	vdev/virtio.c vdev/virtio_irq.c vdev/virtio_pci.c vdev/virtio_rng.c
-
-# what a guest talks to the host with
-vdev_SRCS += vdev/watchdog.c \
-	vdev/vhost.c vdev/net_ctrl.c vdev/net_pair.c vdev/net_tap.c vdev/virtio_net.c \
-	vdev/virtio_balloon.c
+vdev_SRCS := vdev/machine.c
+vdev_SRCS += vdev/pci_bar.c vdev/pci_bridge.c vdev/pci_config.c vdev/pci_host.c vdev/pci_state.c
+vdev_SRCS += vdev/pci_slot.c vdev/hotplug.c
+vdev_SRCS += vdev/msi.c vdev/msix.c vdev/vector.c
+vdev_SRCS += vdev/power.c vdev/pvpanic.c vdev/serial.c vdev/exit_port.c
+vdev_SRCS += vdev/vfio_config.c vdev/vfio_irq.c vdev/vfio_pci.c vdev/vfio_region.c vdev/vfio_reset.c
+vdev_SRCS += vdev/iothread.c vdev/virtq.c vdev/virtq_packed.c vdev/virtq_split.c
+vdev_SRCS += vdev/virtio.c vdev/virtio_irq.c vdev/virtio_pci.c vdev/virtio_rng.c
+vdev_SRCS += vdev/watchdog.c vdev/vhost.c vdev/virtio_balloon.c
+vdev_SRCS += vdev/net_ctrl.c vdev/net_pair.c vdev/net_tap.c vdev/virtio_net.c

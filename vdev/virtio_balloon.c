@@ -281,7 +281,7 @@ struct vdev_function *vdev_balloon_function(struct vdev_balloon *b)
 
 struct vdev_balloon *vdev_balloon_of(struct vdev_function *fn)
 {
-	struct vdev_virtio *dev = vdev_virtio_of(fn);
+	struct vdev_virtio *dev = fn ? vdev_virtio_of(fn) : NULL;
 
 	return dev && dev->type == &balloon_type ? balloon_of(dev) : NULL;
 }

@@ -11,7 +11,7 @@ struct vdev_balloon;
 int vdev_balloon_create(struct hv_vm *vm, struct loop *loop, struct vdev_balloon **out);
 void vdev_balloon_destroy(struct vdev_balloon *balloon);
 struct vdev_function *vdev_balloon_function(struct vdev_balloon *balloon);
-/* NULL when the function is something else. */
+/* NULL when the function is something else, or NULL. */
 struct vdev_balloon *vdev_balloon_of(struct vdev_function *fn);
 
 /* Device lock held. */

@@ -490,7 +490,7 @@ struct vdev_function *vdev_net_function(struct vdev_net *net)
 
 struct vdev_net *vdev_net_of(struct vdev_function *fn)
 {
-	struct vdev_virtio *dev = vdev_virtio_of(fn);
+	struct vdev_virtio *dev = fn ? vdev_virtio_of(fn) : NULL;
 
 	return dev && dev->type == &net_type ? net_of(dev) : NULL;
 }

@@ -12,7 +12,7 @@ int vdev_net_create(struct hv_vm *vm, struct loop *loop, const struct vdev_net_c
 		    struct vdev_net **out);
 struct vdev_function *vdev_net_function(struct vdev_net *net);
 void vdev_net_destroy(struct vdev_net *net);
-/* NULL when the function is something else. */
+/* NULL when the function is something else, or NULL. */
 struct vdev_net *vdev_net_of(struct vdev_function *fn);
 void vdev_net_fill_stat(struct vdev_net *net, struct vdev_net_stat *out);
 

@@ -91,12 +91,18 @@ static void test_forms(void **state)
 	PARSE(d, "vf destroy -- --odd-name");
 	assert_int_equal(d.parsed, CLI_PARSED_RUN);
 	assert_string_equal(d.args.operand, "--odd-name");
+	PARSE(e, "vf detach web ens1f0/2 --timeout 5");
+	assert_int_equal(e.parsed, CLI_PARSED_RUN);
+	assert_string_equal(e.args.operand, "web");
+	assert_string_equal(e.args.second, "ens1f0/2");
 }
 
 static void test_mistakes(void **state)
 {
 	(void)state;
 	expect_error("", "sluice --help");
+	expect_error("vf detach web", "PF/N is missing");
+	expect_error("vf detach web p/1 p/2", "unexpected 'p/2'");
 	expect_error("vff list", "did you mean 'vf'");
 	expect_error("zzzzzz", "one of: host|pf|vf");
 	expect_error("vf", "create");
@@ -181,6 +187,8 @@ static int base_line(const struct cli_command *c, char *words[WORDS_MAX])
 	words[n++] = strdup(c->verb);
 	if (c->operand)
 		words[n++] = strdup("0000:01:00.0");
+	if (c->second)
+		words[n++] = strdup(good_value(&(struct cli_option){.kind = c->second_kind}));
 	for (const struct cli_option *o = c->options; o && o->name; o++) {
 		if (!o->required)
 			continue;

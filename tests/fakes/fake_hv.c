@@ -207,6 +207,13 @@ void fake_hv_eoi(struct hv_vm *vm, unsigned gsi)
 	hv_device_unlock(vm);
 }
 
+int hv_msi_signal(struct hv_vm *vm, const struct hv_msi *msi)
+{
+	vm->msi_count++;
+	vm->msi = *msi;
+	return 0;
+}
+
 int hv_route_alloc(struct hv_vm *vm)
 {
 	for (int i = HV_IOAPIC_PINS; i < FAKE_ROUTES; i++)

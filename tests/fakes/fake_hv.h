@@ -47,6 +47,8 @@ struct hv_vm {
 	void *eoi_opaque[HV_IOAPIC_PINS];
 	enum hv_end end;
 	int locked;
+	unsigned msi_count;  /* sent without a route */
+	struct hv_msi msi;   /* the last one */
 	uint64_t refuse_gpa; /* hv_mem_map_device fails there */
 	uint8_t ram[4096];
 	struct hv_ram_block block[3];

@@ -464,6 +464,93 @@ static void refuses_bad_pvh_kernels(void **state)
 	assert_int_equal(r->entries, 0);
 }
 
+/* ---- Multiboot ---- */
+
+/* The ELF kernel, its header in the first segment's file range, entered by a virtual address. */
+static int multiboot_kernel(uint64_t paddr)
+{
+	uint8_t elf[KI_ELF_LEN];
+	Elf64_Ehdr *eh = (Elf64_Ehdr *)(void *)elf;
+	Elf64_Phdr *ph = (Elf64_Phdr *)(void *)(elf + sizeof(*eh));
+	const uint32_t header[3] = {0x1badb002, 3, 0u - 0x1badb002 - 3};
+
+	ki_elf(elf);
+	ph[1].p_paddr = paddr;
+	eh->e_entry = KI_VIRT + KI_LOAD + KI_ENTRY;
+	memcpy(elf + 1024, header, sizeof(header));
+	return file_with(elf, sizeof(elf));
+}
+
+static uint32_t info_field(const struct rig *r, unsigned offset)
+{
+	uint32_t value;
+
+	memcpy(&value, guest(r, r->entry.rbx + offset), sizeof(value));
+	return value;
+}
+
+/* Multiboot 0.6.96, 3.2 and 3.3 */
+static void starts_a_multiboot_kernel(void **state)
+{
+	struct rig *r = *state;
+	uint8_t initrd[5000] = {9};
+	uint32_t module[4], entry[6], at, end;
+	uint64_t ram = 0;
+
+	r->config.initrd_fd = file_with(initrd, sizeof(initrd));
+	give_kernel(r, multiboot_kernel(KI_LOAD + KI_SEG1_AT));
+	memset(r->block.hva, 0xee, RAM);
+	assert_int_equal(boot(r), 0);
+	assert_int_equal(r->entry.mode, HV_ENTRY_PROTECTED);
+	assert_int_equal(r->entry.rip, KI_LOAD + KI_ENTRY);
+	assert_int_equal(r->entry.rax, 0x2badb002);
+	assert_int_equal(guest(r, KI_LOAD + KI_SEG1_AT)[0], 0x77);
+	assert_int_equal(guest(r, KI_LOAD + KI_SEG1_AT + KI_SEG1_FILE)[0], 0);
+	assert_int_equal(info_field(r, 0), 1 | 4 | 8 | 0x40 | 0x200);
+	assert_int_equal(info_field(r, 4), 640);
+	assert_int_equal(info_field(r, 8), (RAM - MIB) / KIB);
+	assert_string_equal(guest_text(r, info_field(r, 16)), "kernel console=ttyS0");
+	assert_int_equal(info_field(r, 20), 1);
+	memcpy(module, guest(r, info_field(r, 24)), sizeof(module));
+	assert_int_equal(module[0] % 4096, 0);
+	assert_int_equal(module[1] - module[0], sizeof(initrd));
+	assert_memory_equal(guest(r, module[0]), initrd, sizeof(initrd));
+	assert_string_equal(guest_text(r, module[2]), "initrd");
+	assert_string_equal(guest_text(r, info_field(r, 64)), "Sluice");
+	at = info_field(r, 48);
+	for (end = at + info_field(r, 44); at < end; at += entry[0] + 4) {
+		memcpy(entry, guest(r, at), sizeof(entry));
+		if (entry[5] == 1)
+			ram += entry[3] | (uint64_t)entry[4] << 32;
+	}
+	assert_int_equal(at, end);
+	assert_int_equal(ram, RAM - MIB + 0xa0000);
+}
+
+static void refuses_bad_multiboot_kernels(void **state)
+{
+	struct rig *r = *state;
+	char *line = malloc(65536);
+
+	give_kernel(r, multiboot_kernel(0x10000)); /* below what it is told: its to have */
+	assert_int_equal(boot(r), 0);
+	assert_int_equal(info_field(r, 20), 0);	   /* no module */
+	give_kernel(r, multiboot_kernel(0x8f000)); /* into what it is told */
+	assert_int_equal(boot(r), -ENOEXEC);
+	give_kernel(r, multiboot_kernel(0xe0000)); /* over the ACPI tables */
+	assert_int_equal(boot(r), -ENOEXEC);
+	give_kernel(r, multiboot_kernel(RAM - KI_PAGE));
+	assert_int_equal(boot(r), -EFBIG);
+	give_kernel(r, multiboot_kernel(KI_LOAD + KI_SEG1_AT));
+	memset(line, 'x', 65535);
+	line[65535] = 0;
+	r->config.cmdline = line;
+	assert_int_equal(boot(r), -E2BIG);
+	line[60000] = 0;
+	assert_int_equal(boot(r), 0);
+	free(line);
+}
+
 /* ---- bad input ---- */
 
 static void refuses_what_is_no_kernel(void **state)
@@ -569,6 +656,8 @@ int main(void)
 		TEST(notices_a_changed_kernel),
 		TEST(starts_a_pvh_kernel),
 		TEST(refuses_bad_pvh_kernels),
+		TEST(starts_a_multiboot_kernel),
+		TEST(refuses_bad_multiboot_kernels),
 		TEST(refuses_what_is_no_kernel),
 		TEST(refuses_a_damaged_payload),
 		TEST(refuses_what_does_not_fit),

@@ -53,6 +53,18 @@ static void accepts_a_kernel(void **state)
 	assert_int_equal(f->elf.end, KI_ELF_LEN);
 }
 
+/* An entry is a virtual address; without paging it takes a physical one. */
+static void translates_addresses(void **state)
+{
+	struct file *f = fresh(state);
+
+	assert_int_equal(parse(f), 0);
+	assert_int_equal(hv_elf_physical(&f->elf, KI_VIRT + KI_LOAD + 0x40), KI_LOAD + 0x40);
+	assert_int_equal(hv_elf_physical(&f->elf, KI_VIRT + KI_LOAD + KI_SEG1_AT + 1),
+			 KI_LOAD + KI_SEG1_AT + 1);
+	assert_int_equal(hv_elf_physical(&f->elf, KI_LOAD), KI_LOAD);
+}
+
 static void sorts_segments(void **state)
 {
 	struct file *f = fresh(state);
@@ -180,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accepts_a_kernel),
+		cmocka_unit_test(translates_addresses),
 		cmocka_unit_test(sorts_segments),
 		cmocka_unit_test(refuses_what_lies_outside),
 		cmocka_unit_test(refuses_bad_addresses),

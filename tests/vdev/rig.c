@@ -26,7 +26,21 @@ static void serial_room(void *opaque)
 	rig->rooms++;
 }
 
+static void ejected(void *opaque, unsigned slot)
+{
+	struct rig *rig = opaque;
+
+	if (rig->vm->locked)
+		abort();
+	rig->ejected = slot;
+}
+
 struct rig *rig_create(const struct fake_vfio_config *vfio)
+{
+	return rig_create_slots(vfio, 0);
+}
+
+struct rig *rig_create_slots(const struct fake_vfio_config *vfio, unsigned free_ports)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 
@@ -39,7 +53,10 @@ struct rig *rig_create(const struct fake_vfio_config *vfio)
 					     .domain = &rig->domain,
 					     .serial_out = serial_out,
 					     .serial_room = serial_room,
-					     .opaque = rig};
+					     .opaque = rig,
+					     .ejected = ejected,
+					     .ejected_opaque = rig,
+					     .free_ports = free_ports};
 	if (vdev_machine_create(&config, &rig->machine) < 0)
 		abort();
 	if (vfio) {

@@ -18,10 +18,13 @@ struct rig {
 	uint8_t out[4096]; /* what the guest sent through its serial port */
 	size_t out_len;
 	unsigned calls, rooms;
+	unsigned ejected; /* the slot of the last one, 0: none */
 };
 
 /* A machine without devices (vfio NULL) or with one; complete. */
 struct rig *rig_create(const struct fake_vfio_config *vfio);
+/* The same with empty slots. */
+struct rig *rig_create_slots(const struct fake_vfio_config *vfio, unsigned free_ports);
 void rig_destroy(struct rig *rig);
 /* Runs the event loop until nothing is left to do. */
 void rig_spin(struct rig *rig);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vm_claim: see vm_claim.h. */
+#include "cli/vm_claim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+const char *vm_pick_name(const struct vm_pick *pick, char name[VM_PICK_NAME])
+{
+	char bdf[BDF_TEXT];
+
+	bdf_format(pick->bdf, bdf);
+	if (pick->is_vf)
+		snprintf(name, VM_PICK_NAME, "vf %s/%u (%s)", pick->vf.pf, pick->vf.index, bdf);
+	else
+		snprintf(name, VM_PICK_NAME, "device %s", bdf);
+	return name;
+}
+
+int vm_claim_pick(struct cli *cli, const struct vm_request *r, const struct vm_pick *pick)
+{
+	struct sriov *sriov = cli_sriov(cli);
+	struct sriov_vf now; /* taking back may have changed it */
+	char name[64];
+	int err = sriov ? 0 : -EIO;
+
+	if (!err && !pick->is_vf)
+		return sriov_claim_device(sriov, pick->bdf, r->name);
+	if (!err && pick->vf.state == SRIOV_VF_ORPHANED)
+		err = sriov_release(sriov, pick->bdf, NULL);
+	snprintf(name, sizeof(name), "%s/%u", pick->vf.pf, pick->vf.index);
+	if (!err)
+		err = sriov_vf_find(sriov, name, &now);
+	return err ? err : sriov_claim_vf(sriov, &now, &pick->spec.attrs, r->name);
+}
+
+int vm_open_group(const char *subject, int group, int *fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
+	*fd = open(path, O_RDWR | O_CLOEXEC);
+	return *fd >= 0 ? 0 : log_fail(-errno, subject, "%s not opened: %m", path);
+}
+
+int vm_open_container(const char *subject, int *fd)
+{
+	*fd = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	return *fd >= 0 ? 0
+			: log_fail(-errno, subject, "/dev/vfio/vfio not opened: %m; load vfio_pci");
+}
+
+int vm_find_function(struct sriov *sriov, const char *text, struct bdf *out)
+{
+	struct sriov_vf vf;
+
+	if (!strchr(text, '/') && bdf_parse(text, out) == 0)
+		return 0;
+	int err = sriov_vf_find(sriov, text, &vf);
+	if (!err)
+		*out = vf.bdf;
+	return err;
+}

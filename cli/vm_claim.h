@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vm_claim: the functions that a VM asks for, from being found to being the VM's. */
+#ifndef CLI_VM_CLAIM_H
+#define CLI_VM_CLAIM_H
+
+#include "cli/vm_request.h"
+
+#define VM_PICK_NAME 96
+
+/* "vf ens1f0/2 (0000:01:10.0)", "device 0000:02:00.0" */
+const char *vm_pick_name(const struct vm_pick *pick, char name[VM_PICK_NAME]);
+
+/* Takes it for the VM that `r` is about, whose lock is held; from a dead VM first, if it is still
+ * in such a one's name. On failure it is as before. */
+int vm_claim_pick(struct cli *cli, const struct vm_request *r, const struct vm_pick *pick);
+
+/* /dev/vfio/ID of its group, into *fd; *group gets the id. Logged. */
+int vm_open_group(const char *subject, int group, int *fd);
+/* /dev/vfio/vfio */
+int vm_open_container(const char *subject, int *fd);
+
+/* The address of "PF/N", of a VF's address, or of a whole device's. */
+int vm_find_function(struct sriov *sriov, const char *text, struct bdf *out);
+
+#endif

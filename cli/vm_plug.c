@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vm_plug: see vm_plug.h. */
+#include "cli/vm_plug.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "cli/vm_claim.h"
+#include "cli/vm_dir.h"
+#include "cli/vm_supervise.h"
+#include "iommu/iommu.h"
+
+#define ATTACH_MS 600000 /* a large guest's memory is touched and pinned first */
+#define POLL_MS	  50
+#define SLACK_MS  5000 /* beyond the guest's time */
+
+struct plug {
+	struct cli *cli;
+	const char *name;
+	char subject[VMM_NAME_MAX + 4];
+	int lock;
+	json_t *status; /* of the VM; see vmm_ctl.h */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- the VM as it is ---- */
+
+static int plug_open(struct plug *p, struct cli *cli, const char *name)
+{
+	*p = (struct plug){.cli = cli, .name = name, .lock = -1};
+	snprintf(p->subject, sizeof(p->subject), "vm %s", name);
+	struct sriov *sriov = cli_sriov(cli);
+	if (!sriov)
+		return -EIO;
+	if (vm_known(cli, name) && sriov_owner_alive(sriov, name))
+		return 0;
+	return log_fail(-ENOENT, p->subject, "does not run; see sluice vm list");
+}
+
+static void plug_close(struct plug *p)
+{
+	json_decref(p->status);
+	io_close(&p->lock);
+}
+
+/* -EAGAIN: somebody else has it, and `wait` is false. */
+static int take_lock(struct plug *p, bool wait)
+{
+	char path[CLI_PATH];
+	int err = vm_path(p->cli, p->name, VM_PLUG, path);
+
+	if (err)
+		return err;
+	p->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (p->lock < 0)
+		return log_fail(-errno, path, "not opened: %m");
+	while (flock(p->lock, LOCK_EX | (wait ? 0 : LOCK_NB)) < 0)
+		if (errno != EINTR)
+			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	return 0;
+}
+
+static int read_status(struct plug *p, char error[RPC_ERROR_TEXT])
+{
+	json_decref(p->status);
+	p->status = NULL;
+	return vm_try(p->cli, p->name, "status", &p->status, error);
+}
+
+/* The VM's own view of a function; NULL: it does not have it. */
+static const json_t *find_device(const struct plug *p, struct bdf bdf)
+{
+	const json_t *devices = json_object_get(p->status, "devices");
+	char text[BDF_TEXT];
+
+	bdf_format(bdf, text);
+	for (size_t i = 0; i < json_array_size(devices); i++) {
+		const json_t *device = json_array_get(devices, i);
+		const char *own = json_string_value(json_object_get(device, "bdf"));
+
+		if (own && !strcmp(own, text))
+			return device;
+	}
+	return NULL;
+}
+
+static bool has_group(const struct plug *p, int group)
+{
+	const json_t *devices = json_object_get(p->status, "devices");
+
+	for (size_t i = 0; i < json_array_size(devices); i++)
+		if (json_integer_value(json_object_get(json_array_get(devices, i), "group")) ==
+		    group)
+			return true;
+	return false;
+}
+
+/* Lock held, status just read. */
+static int give_back_leftovers(struct plug *p)
+{
+	struct sriov *sriov = cli_sriov(p->cli);
+	struct sriov_claim *claims = NULL;
+	size_t count = 0;
+	int err = sriov ? sriov_claims(sriov, &claims, &count) : -EIO;
+
+	for (size_t i = 0; i < count && !err; i++)
+		if (!strcmp(claims[i].owner, p->name) && !claims[i].orphaned &&
+		    !find_device(p, claims[i].bdf))
+			err = sriov_release(sriov, claims[i].bdf, p->name);
+	free(claims);
+	return err;
+}
+
+/* Lock, status, order. */
+static int settle(struct plug *p, bool wait)
+{
+	char error[RPC_ERROR_TEXT];
+	int err = take_lock(p, wait);
+
+	if (err)
+		return err;
+	err = read_status(p, error);
+	if (err)
+		return log_fail(err, p->subject, "does not answer: %s", error);
+	return give_back_leftovers(p);
+}
+
+int vm_plug_tidy(struct cli *cli, const char *name)
+{
+	struct plug p;
+	int err = plug_open(&p, cli, name);
+
+	if (!err)
+		err = settle(&p, false);
+	plug_close(&p);
+	return err == -EAGAIN ? 0 : err; /* whoever has the lock does it too */
+}
+
+/* ---- attach ---- */
+
+/* The descriptors that the VM lacks, and their names. */
+struct files {
+	int fd[2];
+	size_t count;
+	json_t *names;
+};
+
+static int open_files(const struct plug *p, int group, struct files *files)
+{
+	int err = 0;
+
+	*files = (struct files){.fd = {-1, -1}, .names = json_array()};
+	if (!has_group(p, group)) {
+		err = vm_open_group(p->subject, group, &files->fd[files->count++]);
+		json_array_append_new(files->names, json_string("group"));
+	}
+	if (!err && !json_is_true(json_object_get(p->status, "container"))) {
+		err = vm_open_container(p->subject, &files->fd[files->count++]);
+		json_array_append_new(files->names, json_string("container"));
+	}
+	return err;
+}
+
+static long log_size(const struct plug *p)
+{
+	char path[CLI_PATH];
+	struct stat st;
+
+	return !vm_path(p->cli, p->name, VM_LOG, path) && stat(path, &st) == 0 ? (long)st.st_size
+									       : 0;
+}
+
+/* The reason stands in the VM's log; it is shown as it was written there. */
+static int call_attach(const struct plug *p, const struct vm_pick *pick, int group,
+		       struct files *files, int *slot)
+{
+	char path[CLI_PATH], name[VM_PICK_NAME], bdf[BDF_TEXT], error[RPC_ERROR_TEXT];
+	long log_from = log_size(p);
+	json_t *params =
+		json_pack("{s:s,s:s,s:i,s:O}", "name", vm_pick_name(pick, name), "bdf",
+			  bdf_format(pick->bdf, bdf), "group", group, "files", files->names);
+	json_t *result = NULL;
+	int err = vm_path(p->cli, p->name, VM_CTL, path);
+
+	if (!err)
+		err = rpc_call_fds(path, "attach", params, files->fd, files->count, ATTACH_MS,
+				   &result, error);
+	else
+		json_decref(params);
+	if (err) {
+		vm_show_log(p->cli, p->name, &log_from);
+		log_error(p->subject, "%s not attached: %s", name, error);
+	}
+	*slot = (int)json_integer_value(json_object_get(result, "slot"));
+	json_decref(result);
+	return err;
+}
+
+static int give(struct plug *p, const struct vm_pick *pick, int *slot)
+{
+	struct iommu_group *group = NULL;
+	struct files files = {.fd = {-1, -1}};
+	int err = iommu_group_read(cli_sysfs(p->cli), pick->bdf, &group);
+
+	if (!err)
+		err = open_files(p, group->id, &files);
+	if (!err)
+		err = call_attach(p, pick, group->id, &files, slot);
+	io_close(&files.fd[0]);
+	io_close(&files.fd[1]);
+	json_decref(files.names);
+	free(group);
+	return err;
+}
+
+static void report_attached(const struct plug *p, const struct vm_pick *pick, int slot, int64_t ms)
+{
+	char name[VM_PICK_NAME], bdf[BDF_TEXT];
+
+	vm_pick_name(pick, name);
+	if (p->cli->json) {
+		json_t *json = json_pack("{s:s,s:s,s:s,s:i,s:I}", "vm", p->name, "name", name,
+					 "address", bdf_format(pick->bdf, bdf), "slot", slot,
+					 "milliseconds", (json_int_t)ms);
+		cli_print_json(stdout, json);
+		json_decref(json);
+	} else {
+		printf("%s: %s attached, slot %d, in %lld.%03lld s\n", p->subject, name, slot,
+		       (long long)(ms / 1000), (long long)(ms % 1000));
+	}
+}
+
+static int attach_one(struct plug *p, const struct vm_request *r, const struct vm_pick *pick)
+{
+	char name[VM_PICK_NAME];
+	int64_t start = now_ms();
+	int slot = 0;
+
+	if (p->cli->dry_run) {
+		printf("%s: would be given %s\n", p->subject, vm_pick_name(pick, name));
+		return 0;
+	}
+	int err = vm_claim_pick(p->cli, r, pick);
+	if (err)
+		return err;
+	err = give(p, pick, &slot);
+	if (!err)
+		report_attached(p, pick, slot, now_ms() - start);
+	else if (err != -ETIMEDOUT) /* then the VM may have it yet: the next command sees */
+		sriov_release(cli_sriov(p->cli), pick->bdf, p->name);
+	return err;
+}
+
+int vm_plug_attach(struct cli *cli, struct vm_request *r)
+{
+	char error[RPC_ERROR_TEXT];
+	struct plug p;
+	int err = plug_open(&p, cli, r->name);
+
+	if (!err)
+		err = settle(&p, true);
+	if (!err)
+		err = vm_request_find(cli, r);
+	for (size_t i = 0; i < r->pick_count && !err; i++) {
+		err = attach_one(&p, r, &r->picks[i]);
+		if (!err && i + 1 < r->pick_count) /* it has another group now */
+			err = read_status(&p, error);
+	}
+	plug_close(&p);
+	return err;
+}
+
+/* ---- detach ---- */
+
+static int ask(const struct plug *p, struct bdf bdf, unsigned ms)
+{
+	char path[CLI_PATH], text[BDF_TEXT], error[RPC_ERROR_TEXT];
+	json_t *result = NULL;
+	json_t *params =
+		json_pack("{s:s,s:I}", "bdf", bdf_format(bdf, text), "timeout", (json_int_t)ms);
+	int err = vm_path(p->cli, p->name, VM_CTL, path);
+
+	if (err) {
+		json_decref(params);
+		return err;
+	}
+	err = rpc_call(path, "detach", params, VM_CALL_MS, &result, error);
+	json_decref(result);
+	return err ? log_fail(err, p->subject, "%s not asked for: %s", text, error) : 0;
+}
+
+/* Until the VM does not have it any more. A VM that has ended has nothing. */
+static int await(struct plug *p, struct bdf bdf, const char *function, unsigned seconds)
+{
+	const struct timespec tick = {.tv_nsec = POLL_MS * 1000000L};
+	int64_t deadline = now_ms() + (int64_t)seconds * 1000 + SLACK_MS;
+	char error[RPC_ERROR_TEXT];
+	bool late = false;
+
+	while (!late && sriov_owner_alive(cli_sriov(p->cli), p->name)) {
+		int err = read_status(p, error);
+		const json_t *device = err ? NULL : find_device(p, bdf);
+		const char *state = json_string_value(json_object_get(device, "state"));
+
+		if (!err && !device)
+			return 0;
+		late = (state && !strcmp(state, "eject timed out")) || now_ms() > deadline;
+		nanosleep(&tick, NULL);
+	}
+	if (!late)
+		return log_fail(-ESRCH, p->subject,
+				"has ended meanwhile; its supervisor gives %s "
+				"back",
+				function);
+	return log_fail(-ETIMEDOUT, p->subject,
+			"its guest has not let go of %s within %u s, so it stays; try again, with "
+			"--timeout, when the guest is up and has hot plug (pciehp)",
+			function, seconds);
+}
+
+static void report_detached(const struct plug *p, const char *function, bool was, int64_t ms)
+{
+	if (p->cli->json) {
+		json_t *json = json_pack("{s:s,s:s,s:b,s:I}", "vm", p->name, "function", function,
+					 "detached", was, "milliseconds", (json_int_t)ms);
+		cli_print_json(stdout, json);
+		json_decref(json);
+	} else if (was) {
+		printf("%s: %s detached in %lld.%03lld s\n", p->subject, function,
+		       (long long)(ms / 1000), (long long)(ms % 1000));
+	} else {
+		printf("%s: does not have %s; nothing to do\n", p->subject, function);
+	}
+}
+
+/* The lock is not held while the guest thinks: others may come and go meanwhile. */
+static int detach(struct plug *p, const char *function, unsigned seconds)
+{
+	int64_t start = now_ms();
+	char error[RPC_ERROR_TEXT];
+	struct bdf bdf;
+	int err = vm_find_function(cli_sriov(p->cli), function, &bdf);
+
+	if (!err && read_status(p, error))
+		err = log_fail(-EIO, p->subject, "does not answer: %s", error);
+	if (err)
+		return err;
+	bool has = find_device(p, bdf);
+	if (p->cli->dry_run) {
+		printf("%s: %s %s\n", p->subject, function,
+		       has ? "would be asked for" : "is not there; nothing to do");
+		return 0;
+	}
+	if (has)
+		err = ask(p, bdf, seconds * 1000);
+	if (!err && has)
+		err = await(p, bdf, function, seconds);
+	if (!err)
+		err = settle(p, true);
+	if (!err)
+		report_detached(p, function, has, now_ms() - start);
+	return err;
+}
+
+int vm_plug_detach(struct cli *cli, const char *name, const char *function, unsigned seconds)
+{
+	struct plug p;
+	int err = plug_open(&p, cli, name);
+
+	if (!err)
+		err = detach(&p, function, seconds);
+	plug_close(&p);
+	return err;
+}
