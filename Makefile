@@ -76,9 +76,9 @@ $(O)/%.o: %.S
 # What links what. sluice links libpci (GPL-2+), so that binary as a whole is under the GPL;
 # sluice-vmm links only permissive and LGPL libraries.
 SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lsqlite3 -ljansson
-VMM_LIBS    := -ljansson -lpthread
+VMM_LIBS    := -ljansson -luring -lpthread
 
-$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/sriov.a $(O)/hv-core.a $(O)/iommu.a $(O)/base.a
+$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SLUICE_LIBS)
@@ -208,7 +208,7 @@ uninstall:
 	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 $(compdir)/sluice
 	rm -rf $(libexecdir)
 
-TINY_GUESTS := tiny
+TINY_GUESTS := tiny counter
 
 # An installed tree inside build/, for the lab: what is tested there is what a user would have.
 staged: $(TINY_GUESTS:%=$(O)/guest/%)

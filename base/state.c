@@ -19,6 +19,7 @@ struct state {
 	struct state *next; /* all nodes, newest first, in the root's list */
 	json_t *object;	    /* borrowed, but for the root's */
 	int err;	    /* the root's: what stuck */
+	char *subject;	    /* the root's: whose state it is, for messages; may be NULL */
 	char path[PATH_MAX_TEXT];
 };
 
@@ -28,7 +29,7 @@ static void fail(struct state *s, int err, const char *name, const char *reason)
 		return;
 	bool both = s->path[0] && name[0];
 
-	s->root->err = log_fail(err, "saved state", "%s%s%s%s%s", s->path, both ? "/" : "", name,
+	s->root->err = log_fail(err, s->root->subject ? s->root->subject : "saved state", "%s%s%s%s%s", s->path, both ? "/" : "", name,
 				s->path[0] || name[0] ? ": " : "", reason);
 }
 
@@ -70,6 +71,7 @@ void state_free(struct state *root)
 	if (!root)
 		return;
 	json_decref(root->object);
+	free(root->subject);
 	while (root) {
 		struct state *next = root->next;
 
@@ -94,6 +96,8 @@ int state_parse(const char *subject, const char *text, size_t len, struct state 
 				object ? "not an object" : error.text);
 	}
 	*out = root_of(object);
+	if (*out)
+		(*out)->subject = strdup(subject);
 	return *out ? 0 : -ENOMEM;
 }
 

@@ -32,7 +32,8 @@ struct state *state_new(void);
 /* Of the root only; accepts NULL. */
 void state_free(struct state *root);
 
-/* Allocated text, for free(); and back. -EINVAL with the reason logged under `subject`. */
+/* Allocated text, for free(); and back. -EINVAL with the reason logged under `subject`, as is what
+ * the parts will refuse. */
 char *state_text(const struct state *root);
 int state_parse(const char *subject, const char *text, size_t len, struct state **out);
 

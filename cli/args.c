@@ -258,8 +258,10 @@ static enum cli_parsed take_operand(struct parser *p, const char *text)
 {
 	const struct cli_command *command = p->args->command;
 
-	if (command->second && p->args->operand && !p->args->second) {
-		p->args->second = text;
+	size_t room = !command->more ? 0 : strstr(command->more, "...") ? CLI_MORE_MAX : 1;
+
+	if (p->args->operand && p->args->more_count < room) {
+		p->args->more[p->args->more_count++] = text;
 		return CLI_PARSED_RUN;
 	}
 	if (!command->operand || p->args->operand) {
@@ -279,8 +281,8 @@ static enum cli_parsed check_complete(const struct parser *p)
 
 	if (command->operand && !command->operand_optional && !p->args->operand)
 		missing = command->operand;
-	else if (command->second && !p->args->second)
-		missing = command->second;
+	else if (command->more && !p->args->more_count)
+		missing = command->more;
 	for (const struct cli_option *o = command->options; o && o->name && !missing; o++)
 		if (o->required && !cli_given(p->args, o->name))
 			missing = o->name;

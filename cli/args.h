@@ -46,8 +46,8 @@ struct cli_command {
 	const char *operand; /* "PF", "NAME"; NULL for none */
 	enum cli_kind operand_kind;
 	bool operand_optional;
-	const char *second; /* an operand behind the first, which then is required too */
-	enum cli_kind second_kind;
+	const char *more; /* operands behind the first, at least one: "FILE"; "NAME...": as many */
+	enum cli_kind more_kind;
 	bool changes; /* something: takes --dry-run */
 	const char *summary;
 	const char *about;		  /* a paragraph or more, for help and manual */
@@ -69,6 +69,7 @@ extern const struct cli_option cli_common[];
 bool cli_common_applies(const struct cli_option *option, const struct cli_command *command);
 
 #define CLI_GIVEN_MAX 64
+#define CLI_MORE_MAX  64
 
 struct cli_given {
 	const struct cli_option *option;
@@ -79,7 +80,8 @@ struct cli_given {
 struct cli_args {
 	const struct cli_command *command;
 	const char *operand; /* NULL when left out */
-	const char *second;
+	const char *more[CLI_MORE_MAX];
+	size_t more_count;
 	struct cli_given given[CLI_GIVEN_MAX];
 	size_t count;
 };

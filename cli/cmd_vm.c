@@ -17,6 +17,7 @@
 #include "cli/cli.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_record.h"
 #include "cli/vm_request.h"
 #include "cli/vm_spawn.h"
 #include "cli/vm_supervise.h"
@@ -146,13 +147,19 @@ static int run_detached(struct cli *cli, struct vm_request *r)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : CLI_FAILED;
 }
 
+int vm_start(struct cli *cli, struct vm_request *r)
+{
+	return r->detach && !cli->dry_run ? run_detached(cli, r) : run(cli, r, -1);
+}
+
 int cmd_vm_run(struct cli *cli, const struct cli_args *args)
 {
 	struct vm_request request;
 
 	if (vm_request_parse(args, &request))
 		return CLI_USAGE;
-	if (request.detach && !cli->dry_run)
-		return run_detached(cli, &request);
-	return run(cli, &request, -1);
+	request.record = vm_record(args);
+	int status = vm_start(cli, &request);
+	json_decref(request.record);
+	return status;
 }

@@ -79,7 +79,7 @@ static void describe_running(const struct cli *cli, const char *name, json_t *ro
 		json_object_set_new(row, "state", json_string("starting"));
 		return;
 	}
-	json_object_set_new(row, "state", json_string("running"));
+	json_object_set(row, "state", json_object_get(status, "state"));
 	json_object_set(row, "pid", json_object_get(status, "pid"));
 	json_object_set(row, "cpus", json_object_get(status, "cpus"));
 	json_object_set(row, "ram", json_object_get(status, "ram"));
@@ -88,6 +88,23 @@ static void describe_running(const struct cli *cli, const char *name, json_t *ro
 			    uptime(json_integer_value(json_object_get(status, "since"))));
 	json_object_set_new(row, "devices", names_of(json_object_get(status, "devices")));
 	json_decref(status);
+}
+
+/* What is left of a VM whose process is gone. */
+static void ended_state(const char *end, char *state, size_t size)
+{
+	static const char *const well[] = {"poweroff", "reset", "killed"};
+
+	for (size_t i = 0; i < sizeof(well) / sizeof(well[0]); i++) {
+		if (!strcmp(end, well[i])) {
+			snprintf(state, size, "inactive: %s", end);
+			return;
+		}
+	}
+	if (!strcmp(end, "saved"))
+		snprintf(state, size, "suspended");
+	else
+		snprintf(state, size, "crashed: %.40s", end);
 }
 
 static json_t *describe_vm(const struct cli *cli, const char *name,
@@ -103,8 +120,9 @@ static json_t *describe_vm(const struct cli *cli, const char *name,
 	json_t *result = vm_read_json(cli, name, VM_RESULT);
 	const char *end = json_string_value(json_object_get(result, "end"));
 	char state[64];
-	snprintf(state, sizeof(state), "ended: %.40s", end ? end : "died");
+	ended_state(end ? end : "died", state, sizeof(state));
 	json_object_set_new(row, "state", json_string(json_array_size(held) ? "orphaned" : state));
+	json_object_set(row, "file", json_object_get(result, "file"));
 	json_object_set_new(row, "devices", held);
 	json_decref(result);
 	return row;
@@ -149,21 +167,14 @@ int cmd_vm_list(struct cli *cli, const struct cli_args *args)
 /* ---- show, maps ---- */
 
 static const struct cli_column show_columns[] = {
-	{"name", "name", CLI_SHOW_PLAIN},
-	{"state", "state", CLI_SHOW_PLAIN},
-	{"pid", "pid", CLI_SHOW_PLAIN},
-	{"uptime", "uptime", CLI_SHOW_PLAIN},
-	{"kernel", "kernel", CLI_SHOW_PLAIN},
-	{"initrd", "initrd", CLI_SHOW_PLAIN},
-	{"command line", "cmdline", CLI_SHOW_PLAIN},
-	{"CPUs", "cpus", CLI_SHOW_PLAIN},
-	{"pinned to", "pin", CLI_SHOW_PLAIN},
-	{"memory", "ram", CLI_SHOW_SIZE},
-	{"pages", "pages", CLI_SHOW_PLAIN},
-	{"devices", "devices", CLI_SHOW_PLAIN},
-	{"IOMMU groups", "iommu_groups", CLI_SHOW_PLAIN},
-	{"log", "log", CLI_SHOW_PLAIN},
-	{0},
+	{"name", "name", CLI_SHOW_PLAIN},	{"state", "state", CLI_SHOW_PLAIN},
+	{"saved in", "file", CLI_SHOW_PLAIN},	{"pid", "pid", CLI_SHOW_PLAIN},
+	{"uptime", "uptime", CLI_SHOW_PLAIN},	{"kernel", "kernel", CLI_SHOW_PLAIN},
+	{"initrd", "initrd", CLI_SHOW_PLAIN},	{"command line", "cmdline", CLI_SHOW_PLAIN},
+	{"CPUs", "cpus", CLI_SHOW_PLAIN},	{"pinned to", "pin", CLI_SHOW_PLAIN},
+	{"memory", "ram", CLI_SHOW_SIZE},	{"pages", "pages", CLI_SHOW_PLAIN},
+	{"devices", "devices", CLI_SHOW_PLAIN}, {"IOMMU groups", "iommu_groups", CLI_SHOW_PLAIN},
+	{"log", "log", CLI_SHOW_PLAIN},		{0},
 };
 
 static const struct cli_column map_columns[] = {
@@ -249,7 +260,7 @@ int cmd_vm_maps(struct cli *cli, const struct cli_args *args)
 
 /* ---- stop ---- */
 
-static bool wait_gone(struct cli *cli, const char *name, unsigned seconds)
+bool vm_wait_gone(struct cli *cli, const char *name, unsigned seconds)
 {
 	const struct timespec tick = {.tv_nsec = 50000000};
 	struct timespec now, start;
@@ -276,9 +287,9 @@ static int force(struct cli *cli, const char *name)
 	json_decref(status);
 	if (!err)
 		err = vm_try(cli, name, "quit", NULL, error);
-	if (!err && wait_gone(cli, name, FORCE_GRACE_S))
+	if (!err && vm_wait_gone(cli, name, FORCE_GRACE_S))
 		return 0;
-	if (pid > 0 && kill(pid, SIGKILL) == 0 && wait_gone(cli, name, FORCE_GRACE_S))
+	if (pid > 0 && kill(pid, SIGKILL) == 0 && vm_wait_gone(cli, name, FORCE_GRACE_S))
 		return 0;
 	return log_fail(-EBUSY, subject, "not stopped: %s",
 			err ? error : "its process does not go away");
@@ -293,7 +304,7 @@ static int ask(struct cli *cli, const char *name, unsigned seconds)
 	if (err)
 		return log_fail(err, subject,
 				"power button not pressed: %s; --force stops it anyway", error);
-	if (wait_gone(cli, name, seconds))
+	if (vm_wait_gone(cli, name, seconds))
 		return 0;
 	return log_fail(
 		-ETIMEDOUT, subject,
@@ -315,7 +326,7 @@ static bool has_claims(struct cli *cli, const char *name)
 	return found;
 }
 
-static int report_stop(const struct cli *cli, const char *name, const char *text)
+int vm_report(const struct cli *cli, const char *name, const char *text)
 {
 	if (cli->json) {
 		json_t *json = json_pack("{s:s,s:s}", "name", name, "result", text);
@@ -339,14 +350,32 @@ int cmd_vm_stop(struct cli *cli, const struct cli_args *args)
 		return refuse_unknown(name);
 	bool alive = sriov_owner_alive(sriov, name);
 	if (cli->dry_run)
-		return report_stop(cli, name,
-				   alive ? "would be stopped" : "would be cleaned up after");
+		return vm_report(cli, name,
+				 alive ? "would be stopped" : "would be cleaned up after");
 	if (alive && (cli_has(args, "--force") ? force(cli, name) : ask(cli, name, seconds)))
 		return CLI_FAILED;
 	/* Its supervisor has done this already, unless that was gone. */
 	if ((vm_known(cli, name) || has_claims(cli, name)) && vm_give_back(cli, name))
 		return CLI_FAILED;
-	return report_stop(cli, name, alive ? "stopped" : "cleaned up after");
+	return vm_report(cli, name, alive ? "stopped" : "cleaned up after");
+}
+
+int cmd_vm_kill(struct cli *cli, const struct cli_args *args)
+{
+	const char *name = args->operand;
+	struct sriov *sriov = cli_sriov(cli);
+
+	if (!sriov)
+		return CLI_FAILED;
+	if (!vm_known(cli, name))
+		return refuse_unknown(name);
+	if (cli->dry_run)
+		return vm_report(cli, name, "would be killed");
+	if (sriov_owner_alive(sriov, name) && force(cli, name))
+		return CLI_FAILED;
+	if ((vm_known(cli, name) || has_claims(cli, name)) && vm_give_back(cli, name))
+		return CLI_FAILED;
+	return vm_report(cli, name, "killed");
 }
 
 /* ---- console ---- */

@@ -14,7 +14,7 @@ static int detach(struct cli *cli, const struct cli_args *args)
 {
 	unsigned seconds = (unsigned)cli_number(args, "--timeout", DETACH_TIMEOUT_S);
 
-	return vm_plug_detach(cli, args->operand, args->second, seconds) ? CLI_FAILED : CLI_OK;
+	return vm_plug_detach(cli, args->operand, args->more[0], seconds) ? CLI_FAILED : CLI_OK;
 }
 
 int cmd_vm_attach(struct cli *cli, const struct cli_args *args)
@@ -37,7 +37,7 @@ int cmd_vf_attach(struct cli *cli, const struct cli_args *args)
 	char why[VF_SPEC_WHY];
 
 	vm_request_set_name(&request, args->operand);
-	if (vf_spec_parse(args->second, &request.picks[0].spec, why)) {
+	if (vf_spec_parse(args->more[0], &request.picks[0].spec, why)) {
 		log_error("vf attach", "%s", why);
 		return CLI_USAGE;
 	}

@@ -182,6 +182,28 @@ static const struct cli_option vm_stop_options[] = {
 	{0},
 };
 
+static const struct cli_option vm_save_options[] = {
+	{.name = "--keep", .help = "let the VM go on afterwards: the file is a copy of it"},
+	{0},
+};
+
+static const struct cli_option vm_restore_options[] = {
+	{.name = "--name",
+	 .value = "NAME",
+	 .kind = CLI_TEXT,
+	 .help = "another name than it was saved with"},
+	{.name = "--verify",
+	 .help = "compare all of its memory with its checksums first; it takes as long as reading "
+		 "it"},
+	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
+	{0},
+};
+
+static const struct cli_option vm_clone_options[] = {
+	{.name = "--verify", .help = "compare all of the saved memory with its checksums first"},
+	{0},
+};
+
 const struct cli_command cli_commands[] = {
 	{.noun = "host",
 	 .verb = "show",
@@ -258,8 +280,8 @@ const struct cli_command cli_commands[] = {
 	 .changes = true,
 	 .operand = "VM",
 	 .operand_kind = CLI_VM,
-	 .second = "PF[/N][:KEY=VALUE,...]",
-	 .second_kind = CLI_VF,
+	 .more = "PF[/N][:KEY=VALUE,...]",
+	 .more_kind = CLI_VF,
 	 .summary = "give a VF to a VM that runs",
 	 .about =
 		 "Prepares the VF as vm run does, with the same settings, and plugs it into a free slot "
@@ -273,8 +295,8 @@ const struct cli_command cli_commands[] = {
 	 .changes = true,
 	 .operand = "VM",
 	 .operand_kind = CLI_VM,
-	 .second = "PF/N",
-	 .second_kind = CLI_VF,
+	 .more = "PF/N",
+	 .more_kind = CLI_VF,
 	 .options = detach_options,
 	 .summary = "take a VF from a VM that runs",
 	 .about = DETACH_ABOUT,
@@ -324,9 +346,9 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_vm_list,
 	 .summary = "the VMs that run, and what is left of those that died",
 	 .about =
-		 "A VM is running; starting; orphaned, when it died and its devices were not given "
-		 "back; or ended, with the way it ended, while its log is kept because it did not "
-		 "end well (vm stop forgets it).",
+		 "A VM is running; paused; saving; starting; suspended, when it was saved into a "
+		 "file (vm restore); crashed, with the way it ended, while its log is kept (vm stop "
+		 "forgets it); or orphaned, when it died and its devices were not given back.",
 	 .examples = EXAMPLES("sluice vm list", "sluice vm list --json")},
 	{.noun = "vm",
 	 .verb = "show",
@@ -386,13 +408,126 @@ const struct cli_command cli_commands[] = {
 	 .changes = true,
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
-	 .second = "DEVICE",
-	 .second_kind = CLI_VF,
+	 .more = "DEVICE",
+	 .more_kind = CLI_VF,
 	 .options = detach_options,
 	 .summary = "take a device from a VM that runs",
 	 .about = DETACH_ABOUT,
 	 .examples = EXAMPLES("sluice vm detach web ens1f0/2",
 			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
+	{.noun = "vm",
+	 .verb = "pause",
+	 .run = cmd_vm_pause,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "let a VM stand still",
+	 .about =
+		 "No CPU of the VM runs from then on, its devices are silent and its clocks stand: "
+		 "when it is resumed, it does not notice that time has passed (its wall clock is "
+		 "behind by that much).",
+	 .examples = EXAMPLES("sluice vm pause web")},
+	{.noun = "vm",
+	 .verb = "resume",
+	 .run = cmd_vm_resume,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "let a paused VM go on",
+	 .about = "What is running already stays so.",
+	 .examples = EXAMPLES("sluice vm resume web")},
+	{.noun = "vm",
+	 .verb = "reset",
+	 .run = cmd_vm_reset,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "start a VM's guest again, without asking it",
+	 .about =
+		 "As a reset button: memory and devices are as after power-on, and the guest loses "
+		 "what it has not written to its disks.",
+	 .examples = EXAMPLES("sluice vm reset web")},
+	{.noun = "vm",
+	 .verb = "powerdown",
+	 .run = cmd_vm_powerdown,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "press a VM's power button",
+	 .about = "Returns at once; the guest decides what it does about it. vm stop waits for it.",
+	 .examples = EXAMPLES("sluice vm powerdown web")},
+	{.noun = "vm",
+	 .verb = "kill",
+	 .run = cmd_vm_kill,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "stop a VM where it stands",
+	 .about =
+		 "The same as vm stop --force: the guest is not asked, its devices are given back.",
+	 .examples = EXAMPLES("sluice vm kill web")},
+	{.noun = "vm",
+	 .verb = "save",
+	 .run = cmd_vm_save,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "FILE",
+	 .more_kind = CLI_FILE,
+	 .options = vm_save_options,
+	 .summary = "write a running VM into a file, to go on from there later",
+	 .about =
+		 "The VM stands still while its memory and state are written, and ends when the file "
+		 "is whole and on the disk; then it is suspended, until vm restore. A file of that "
+		 "name is replaced in one step: whatever dies on the way, the old one or the new one "
+		 "is there. Memory that is all zeroes takes no room. Disks are not in the file: they "
+		 "must stay as they are until the VM is restored.\n\n"
+		 "A VM that was given a VF or a device of the host is refused: its state cannot be "
+		 "known.",
+	 .examples = EXAMPLES("sluice vm save web /var/lib/sluice/web.vm",
+			      "sluice vm save base base.vm --keep")},
+	{.noun = "vm",
+	 .verb = "restore",
+	 .run = cmd_vm_restore,
+	 .changes = true,
+	 .operand = "FILE",
+	 .operand_kind = CLI_FILE,
+	 .options = vm_restore_options,
+	 .summary = "go on with a VM that was saved",
+	 .about =
+		 "The VM runs at once; its memory is read from the file as it is needed, so the file "
+		 "must stay while it runs. Where the host lacks what the guest's CPU has shown it, "
+		 "the VM is refused and what is missing is named. The kernel is only needed when the "
+		 "guest reboots.",
+	 .examples = EXAMPLES("sluice vm restore /var/lib/sluice/web.vm --detach",
+			      "sluice vm restore base.vm --name test --verify")},
+	{.noun = "vm",
+	 .verb = "clone",
+	 .run = cmd_vm_clone,
+	 .changes = true,
+	 .operand = "FILE",
+	 .operand_kind = CLI_FILE,
+	 .more = "NAME...",
+	 .more_kind = CLI_TEXT,
+	 .options = vm_clone_options,
+	 .summary = "start many VMs from one saved one",
+	 .about =
+		 "Each goes on where the saved VM was, under its own name and in the background. They "
+		 "share the memory that none of them has changed: vm stat shows each one's part "
+		 "of it.",
+	 .examples = EXAMPLES("sluice vm clone base.vm worker-1 worker-2 worker-3")},
+	{.noun = "vm",
+	 .verb = "events",
+	 .run = cmd_vm_events,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .operand_optional = true,
+	 .summary = "what happens to VMs, as it happens",
+	 .about =
+		 "Prints a line for each change of state, each device plugged or ejected, guest "
+		 "panic, I/O error and watchdog, of one VM or of all that run, until they have ended. "
+		 "With --json, one object per line.",
+	 .examples = EXAMPLES("sluice vm events", "sluice vm events web --json")},
 	{.noun = "vm",
 	 .verb = "console",
 	 .run = cmd_vm_console,

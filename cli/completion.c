@@ -95,10 +95,11 @@ static void print_command(FILE *out, const struct cli_command *command)
 	for (const struct cli_option *o = cli_common; o->name; o++)
 		if (cli_common_applies(o, command))
 			fprintf(out, "%s ", o->name);
-	if (command->second)
-		fprintf(out, "\"; elif [[ $COMP_CWORD -gt 3 ]]; then kind=%s",
-			kind_name(command->second_kind));
-	fprintf(out, "%s; else kind=%s; fi ;;\n", command->second ? "" : "\"",
+	fputs("\"; ", out);
+	if (command->more)
+		fprintf(out, "elif ((COMP_CWORD > 3)); then kind=%s; ",
+			kind_name(command->more_kind));
+	fprintf(out, "else kind=%s; fi ;;\n",
 		command->operand ? kind_name(command->operand_kind) : "text");
 }
 

@@ -62,8 +62,8 @@ static void print_synopsis(FILE *out, const struct cli_command *command)
 	fprintf(out, "sluice %s %s", command->noun, command->verb);
 	if (command->operand)
 		fprintf(out, command->operand_optional ? " [%s]" : " %s", command->operand);
-	if (command->second)
-		fprintf(out, " %s", command->second);
+	if (command->more)
+		fprintf(out, " %s", command->more);
 	for (const struct cli_option *o = command->options; o && o->name; o++) {
 		optional |= !o->required;
 		if (o->required)
@@ -199,8 +199,8 @@ static void man_command(FILE *out, const struct cli_command *command)
 	if (command->operand)
 		fprintf(out, command->operand_optional ? ".Op Ar %s\n" : ".Ar %s\n",
 			command->operand);
-	if (command->second)
-		fprintf(out, ".Ar %s\n", command->second);
+	if (command->more)
+		fprintf(out, ".Ar %s\n", command->more);
 	if (command->options)
 		fputs(".Op Ar options\n", out);
 	fputs(".Pp\n", out);

@@ -114,13 +114,12 @@ int vm_try(const struct cli *cli, const char *name, const char *method, json_t *
 	return err;
 }
 
-json_t *vm_call(const struct cli *cli, const char *name, const char *method)
+static void log_call(const struct cli *cli, const char *name, const char *method, int err,
+		     const char *error)
 {
-	char subject[VMM_NAME_MAX + 4], error[RPC_ERROR_TEXT];
-	json_t *result = NULL;
+	char subject[VMM_NAME_MAX + 4];
 
 	snprintf(subject, sizeof(subject), "vm %s", name);
-	int err = vm_try(cli, name, method, &result, error);
 	if (err == -ENOENT || err == -ECONNREFUSED)
 		log_error(subject, "%s",
 			  vm_known(cli, name) ? "does not run any more; see sluice vm list"
@@ -129,5 +128,34 @@ json_t *vm_call(const struct cli *cli, const char *name, const char *method)
 		log_error(subject, "does not answer: it is starting, or its process is stuck");
 	else if (err)
 		log_error(subject, "%s: %s", method, error);
+}
+
+json_t *vm_call(const struct cli *cli, const char *name, const char *method)
+{
+	char error[RPC_ERROR_TEXT];
+	json_t *result = NULL;
+	int err = vm_try(cli, name, method, &result, error);
+
+	log_call(cli, name, method, err, error);
 	return result;
+}
+
+int vm_tell(const struct cli *cli, const char *name, const char *method, json_t *params,
+	    const int *fds, size_t count, json_t **result)
+{
+	char path[CLI_PATH], error[RPC_ERROR_TEXT];
+	json_t *answer = NULL;
+	int err = vm_path(cli, name, VM_CTL, path);
+
+	if (err) {
+		json_decref(params);
+		return err;
+	}
+	err = rpc_call_fds(path, method, params, fds, count, VM_CALL_MS, &answer, error);
+	log_call(cli, name, method, err, error);
+	if (result)
+		*result = answer;
+	else
+		json_decref(answer);
+	return err;
 }

@@ -41,9 +41,18 @@ int vm_write_json(const struct cli *cli, const char *name, const char *file, con
 /* NULL when it is not there. */
 json_t *vm_read_json(const struct cli *cli, const char *name, const char *file);
 
+/* Until no process of the VM lives, at most that long. Needs an open cli_sriov. */
+bool vm_wait_gone(struct cli *cli, const char *name, unsigned seconds);
+/* "NAME: TEXT", or the same as JSON; CLI_OK. */
+int vm_report(const struct cli *cli, const char *name, const char *text);
+
 #define VM_CALL_MS 5000
 /* One call to a VM's control socket; logged when it fails, and NULL. */
 json_t *vm_call(const struct cli *cli, const char *name, const char *method);
+/* The same with parameters (stolen) and descriptors (the caller's), and logged when it fails: a
+ * negative errno. `result` may be NULL. */
+int vm_tell(const struct cli *cli, const char *name, const char *method, json_t *params,
+	    const int *fds, size_t count, json_t **result);
 /* The same, silently: a negative errno. `result` may be NULL. */
 int vm_try(const struct cli *cli, const char *name, const char *method, json_t **result,
 	   char error[RPC_ERROR_TEXT]);

@@ -183,7 +183,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 {
 	char why[VF_SPEC_WHY];
 
-	*r = (struct vm_request){.pages = HV_PAGES_THP, .subject = "vm run"};
+	*r = (struct vm_request){.pages = HV_PAGES_THP, .subject = "vm run", .saved_fd = -1};
 	r->kernel = cli_text(args, "--kernel", NULL);
 	r->initrd = cli_text(args, "--initrd", NULL);
 	r->cmdline = cli_text(args, "--append", "");
@@ -248,6 +248,8 @@ int vm_request_check_memory(struct cli *cli, const struct vm_request *r)
 		return -EIO;
 	if (r->pages == HV_PAGES_2M || r->pages == HV_PAGES_1G)
 		return check_huge(fs, r);
+	if (r->saved) /* memory comes from the file, as the guest touches it */
+		return 0;
 	FILE *in = fopen("/proc/meminfo", "re");
 	if (in) {
 		proc_meminfo(in, "MemAvailable", &available);

@@ -33,6 +33,9 @@ struct vm_request {
 	unsigned hotplug_ports;
 	int exit_port; /* 0: none; EXIT_PORT_BY_KERNEL until the kernel was looked at */
 	const char *kernel, *initrd, *cmdline; /* borrowed from the command line */
+	json_t *record;			       /* how it was asked for (vm_record.h); borrowed */
+	const char *saved; /* the file to go on with instead of booting, or NULL; borrowed */
+	int saved_fd;	   /* open; borrowed */
 	struct vm_pick picks[VMM_DEVICES_MAX];
 	size_t pick_count;
 	struct net_spec nets[VMM_NETS_MAX];
@@ -46,6 +49,7 @@ int vm_request_parse_devices(const struct cli_args *args, struct vm_request *req
 
 /* The text alone. Failures (-EINVAL) are mistakes in usage. */
 int vm_request_parse(const struct cli_args *args, struct vm_request *request);
+void vm_request_set_name(struct vm_request *request, const char *name);
 /* Chooses a name when none was given. */
 int vm_request_name(const struct cli *cli, struct vm_request *request);
 /* A Multiboot kernel gets an exit port unless it was said otherwise. */
@@ -60,6 +64,9 @@ int vm_request_check_nets(struct cli *cli, const struct vm_request *request,
 /* Finds each VF and device that was named, and refuses what another VM has. A VF that a dead VM
  * left behind is acceptable: it is taken back before the start. */
 int vm_request_find(struct cli *cli, struct vm_request *request);
+
+/* All the rest, in the foreground or detached (cmd_vm.c). Returns the exit code. */
+int vm_start(struct cli *cli, struct vm_request *request);
 
 /* "1G,pages=2m" */
 int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, char why[VF_SPEC_WHY]);

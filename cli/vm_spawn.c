@@ -51,11 +51,33 @@ static int open_kvm(const struct vm_request *r, struct vmm_config *config)
 					  "kvm_intel or kvm_amd");
 }
 
+/* A saved VM needs its kernel only when its guest reboots. */
+static bool kernel_is_gone(const struct vm_request *r)
+{
+	const char *gone = access(r->kernel, R_OK) < 0		      ? r->kernel
+			   : r->initrd && access(r->initrd, R_OK) < 0 ? r->initrd
+								      : NULL;
+
+	if (gone)
+		log_warn(r->subject, "%s is gone: when the guest reboots, the VM will end", gone);
+	return gone;
+}
+
+static int open_saved(const struct vm_request *r, struct vmm_config *config)
+{
+	config->restore.fd = fcntl(r->saved_fd, F_DUPFD_CLOEXEC, 3);
+	config->restore.name = strdup(r->saved);
+	return config->restore.fd >= 0 && config->restore.name ? 0 : -ENOMEM;
+}
+
 int vm_open_files(const struct vm_request *r, struct vmm_config *config)
 {
-	int err = open_image(r, "kernel", r->kernel, &config->kernel);
+	bool boots = !r->saved || !kernel_is_gone(r);
+	int err = r->saved ? open_saved(r, config) : 0;
 
-	if (!err && r->initrd)
+	if (!err && boots)
+		err = open_image(r, "kernel", r->kernel, &config->kernel);
+	if (!err && boots && r->initrd)
 		err = open_image(r, "initrd", r->initrd, &config->initrd);
 	return err ? err : open_kvm(r, config);
 }
@@ -142,6 +164,7 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->restart = r->restart;
 	config->hotplug_ports = r->hotplug_ports;
 	config->exit_port = r->exit_port > 0 ? r->exit_port : -1;
+	config->record = json_incref(r->record);
 	config->cache_fd = open_cache(cli);
 	int err = config->name && config->cmdline ? open_vfio(cli, r, config) : -ENOMEM;
 	if (!err)
@@ -156,7 +179,8 @@ static int *each_fd(struct vmm_config *config, size_t i)
 {
 	int *const single[] = {&config->kernel.fd,    &config->initrd.fd, &config->engine_fd,
 			       &config->container_fd, &config->ctl_fd,	  &config->console_fd,
-			       &config->report_fd,    &config->lock_fd,	  &config->cache_fd};
+			       &config->report_fd,    &config->lock_fd,	  &config->cache_fd,
+			       &config->restore.fd};
 
 	if (i < ARRAY_SIZE(single))
 		return single[i];

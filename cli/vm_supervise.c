@@ -372,6 +372,7 @@ static const struct ending {
 	{"poweroff", "ended: poweroff", true},
 	{"reset", "ended: reboot", true},
 	{"killed", "ended: killed, from outside", true},
+	{"saved", "suspended: saved into a file; vm restore goes on with it", false},
 	{"panic", "ended: panic: the guest's kernel gave up", false},
 	{"crash", "ended: crash: a CPU of the guest could not go on", false},
 	{"status", "ended: by the exit port", true},
@@ -386,7 +387,9 @@ static int exit_code(const struct supervisor *s, const char *end)
 
 	if (!strcmp(end, "status"))
 		return (int)s->status;
-	return reboot_is_exit || !strcmp(end, "poweroff") ? CLI_OK : vm_failed(s->request);
+	return reboot_is_exit || !strcmp(end, "poweroff") || !strcmp(end, "saved")
+		       ? CLI_OK
+		       : vm_failed(s->request);
 }
 
 static int finish(struct supervisor *s, const char *end)

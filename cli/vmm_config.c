@@ -47,7 +47,7 @@ bool vmm_name_valid(const char *name)
 
 /* ---- the fields ---- */
 
-enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES, NETS };
+enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES, OBJECT, NETS };
 
 struct field {
 	const char *key;
@@ -73,8 +73,10 @@ static const struct field fields[] = {
 	FIELD("watchdog", TEXT, true, watchdog),
 	FIELD("exit_port", FD, true, exit_port), /* as absent as a descriptor when it is -1 */
 	FIELD("cmdline", TEXT, false, cmdline),
-	FIELD("kernel", FILE_FD, false, kernel),
+	FIELD("kernel", FILE_FD, true, kernel),
 	FIELD("initrd", FILE_FD, true, initrd),
+	FIELD("restore", FILE_FD, true, restore),
+	FIELD("record", OBJECT, true, record),
 	FIELD("engine_fd", FD, false, engine_fd),
 	FIELD("container_fd", FD, true, container_fd),
 	FIELD("groups", GROUPS, true, groups),
@@ -101,6 +103,7 @@ void vmm_config_init(struct vmm_config *config)
 				      .exit_port = -1,
 				      .kernel.fd = -1,
 				      .initrd.fd = -1,
+				      .restore.fd = -1,
 				      .engine_fd = -1,
 				      .container_fd = -1,
 				      .ctl_fd = -1,
@@ -121,6 +124,8 @@ void vmm_config_finish(struct vmm_config *config)
 	free(config->cmdline);
 	free(config->kernel.name);
 	free(config->initrd.name);
+	free(config->restore.name);
+	json_decref(config->record);
 	for (size_t i = 0; i < config->device_count; i++)
 		free(config->devices[i].name);
 	for (size_t i = 0; i < VMM_NETS_MAX; i++)
@@ -222,6 +227,8 @@ static json_t *encode_field(const struct vmm_config *config, const struct field 
 		return encode_devices(config);
 	case NETS:
 		return encode_nets(config);
+	case OBJECT:
+		return json_incref(*(json_t *const *)at);
 	}
 	return NULL;
 }
@@ -408,6 +415,9 @@ static int decode_field(const json_t *json, const struct field *field, struct vm
 		return decode_devices(json, config);
 	case NETS:
 		return decode_nets(json, config);
+	case OBJECT:
+		*(json_t **)at = json_deep_copy(json);
+		return json_is_object(json) ? 0 : -EINVAL;
 	}
 	return -EINVAL;
 }
@@ -429,6 +439,8 @@ static const char *inconsistent(const struct vmm_config *config)
 		return "cpus";
 	if (config->exit_port == 0 || config->exit_port > 0xfffc)
 		return "exit_port";
+	if (config->kernel.fd < 0 && config->restore.fd < 0)
+		return "kernel";
 	if (config->device_count && config->container_fd < 0)
 		return "container_fd";
 	for (size_t i = 0; i < config->device_count; i++) {

@@ -66,8 +66,10 @@ struct vmm_config {
 	char *watchdog; /* "reset", "poweroff", "none": what it does; NULL: there is no watchdog */
 	char *cmdline;
 	struct vmm_file kernel, initrd;
-	int engine_fd;	  /* /dev/kvm */
-	int container_fd; /* /dev/vfio/vfio; -1: nothing is passed through */
+	struct vmm_file restore; /* a saved VM (vm_file.h), to go on with instead of booting */
+	json_t *record;		 /* how it was asked for, for whoever restores it; or NULL */
+	int engine_fd;		 /* /dev/kvm */
+	int container_fd;	 /* /dev/vfio/vfio; -1: nothing is passed through */
 	struct vmm_group groups[VMM_DEVICES_MAX];
 	size_t group_count;
 	struct vmm_device devices[VMM_DEVICES_MAX];

@@ -45,12 +45,14 @@ static int method_status(void *opaque, const json_t *params, json_t **result, ch
 	const struct vmm_ctl *ctl = opaque;
 
 	(void)params, (void)error;
-	*result =
-		json_pack("{s:s,s:i,s:I,s:i,s:i,s:I,s:s,s:b,s:o}", "name", ctl->config->name, "pid",
-			  (int)getpid(), "since", (json_int_t)ctl->since, "resets",
-			  (int)ctl->resets, "cpus", (int)ctl->config->cpus, "ram",
-			  (json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
-			  "container", ctl->config->container_fd >= 0, "devices", devices_of(ctl));
+	*result = json_pack(
+		"{s:s,s:s,s:i,s:I,s:i,s:i,s:I,s:s,s:b,s:o,s:I}", "name", ctl->config->name, "state",
+		vmm_life_state(ctl->life), "pid", (int)getpid(), "since", (json_int_t)ctl->since,
+		"resets", (int)ctl->resets, "cpus", (int)ctl->config->cpus, "ram",
+		(json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
+		"container", ctl->config->container_fd >= 0, "devices", devices_of(ctl),
+		"events_missed",
+		(json_int_t)(vmm_events_lost(ctl->events) + rpc_server_missed(ctl->server)));
 	return *result ? 0 : -ENOMEM;
 }
 
@@ -312,15 +314,79 @@ static int method_power_button(void *opaque, const json_t *params, json_t **resu
 static int method_quit(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
+	bool saved = json_is_true(json_object_get(params, "saved"));
 
-	(void)params, (void)result, (void)error;
-	hv_vm_end(ctl->machine->vm, HV_END_KILLED);
+	(void)result, (void)error;
+	hv_vm_end(ctl->machine->vm, saved ? HV_END_SAVED : HV_END_KILLED);
 	return 0;
 }
 
+/* ---- the life cycle ---- */
+
+static int method_pause(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)params, (void)result;
+	return vmm_life_pause(ctl->life, error);
+}
+
+static int method_resume(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)params, (void)result;
+	return vmm_life_resume(ctl->life, error);
+}
+
+static int method_reset(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)params, (void)result;
+	return vmm_life_reset(ctl->life, error);
+}
+
+static int method_save(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+	int fd = rpc_server_take_fd(ctl->server);
+
+	if (fd >= 0) {
+		bool ran, keep = json_is_true(json_object_get(params, "keep"));
+		int err = vmm_life_save(ctl->life, fd, keep, &ran, error);
+
+		if (!err)
+			*result = json_pack("{s:b}", "ran", ran);
+		return err;
+	}
+	snprintf(error, RPC_ERROR_TEXT, "no descriptor of an empty file came with the call");
+	return -EINVAL;
+}
+
+static int method_save_status(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)params, (void)error;
+	*result = vmm_life_save_status(ctl->life);
+	return *result ? 0 : -ENOMEM;
+}
+
+static int method_subscribe(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)params, (void)result, (void)error;
+	return rpc_server_subscribe(ctl->server);
+}
+
 const struct rpc_method vmm_ctl_methods[] = {
-	{"status", method_status}, {"stat", method_stat},
-	{"maps", method_maps},	   {"attach", method_attach},
-	{"detach", method_detach}, {"power-button", method_power_button},
-	{"quit", method_quit},	   {NULL, NULL},
+	{"status", method_status},	 {"stat", method_stat},
+	{"maps", method_maps},		 {"attach", method_attach},
+	{"detach", method_detach},	 {"power-button", method_power_button},
+	{"quit", method_quit},		 {"pause", method_pause},
+	{"resume", method_resume},	 {"reset", method_reset},
+	{"save", method_save},		 {"save-status", method_save_status},
+	{"subscribe", method_subscribe}, {NULL, NULL},
 };

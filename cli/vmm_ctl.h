@@ -11,12 +11,19 @@
  *     detach        {"bdf", "timeout"} → {"state"}: asks the guest to let go within milliseconds;
  *                   "status" shows what became of it: gone, or "eject timed out"
  *     power-button  {}  → null; the guest decides what it does about it
- *     quit          {}  → null; the guest is stopped where it stands
+ *     quit          {"saved"?}  → null; the guest is stopped where it stands
+ *     pause, resume, reset  {}  → null
+ *     save          {"keep"?} and a descriptor → {"ran"}; see save-status
+ *     save-status   {}  → {"state", "done", "total", "error"?}
+ *     subscribe     {}  → null, and notifications "event" from then on (vmm_events.h)
+ *
+ * docs/api.md describes them for users; tests/cli/api_test holds it against vmm_ctl_methods.
  */
 #ifndef CLI_VMM_CTL_H
 #define CLI_VMM_CTL_H
 
 #include "base/rpc.h"
+#include "cli/vmm_life.h"
 #include "cli/vmm_machine.h"
 
 /* What the methods work on: `machine` is NULL while it is being built again after a reset. */
@@ -24,6 +31,8 @@ struct vmm_ctl {
 	const struct vmm_config *config;
 	struct rpc_server *server; /* that calls the methods */
 	struct vmm_machine *machine;
+	struct vmm_life *life;
+	struct vmm_events *events;
 	int64_t since; /* CLOCK_REALTIME seconds of the first start */
 	unsigned resets;
 };

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "cli/vm_file.h"
 #include "cli/vmm_hotplug.h"
 #include "cli/vmm_report.h"
 
@@ -38,6 +39,7 @@ static int open_domain(struct vmm_machine *m, struct iommu_info *info)
 static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 {
 	const struct vmm_config *config = m->config;
+	const struct hv_ram_file saved = {.fd = config->restore.fd, .offset = VM_FILE_RAM_AT};
 	const struct hv_config hv = {
 		.name = config->name,
 		.engine = &hv_engine_kvm,
@@ -48,6 +50,7 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.pages = config->pages,
 		.iova = info->usable,
 		.iova_count = info->usable_count,
+		.ram_file = m->restored ? &saved : NULL,
 	};
 
 	return hv_vm_create(&hv, &m->vm);
@@ -182,6 +185,35 @@ static int load(struct vmm_machine *m)
 	return hv_boot(m->vm, &boot);
 }
 
+/* ---- going on with a saved VM ---- */
+
+static int take_state(struct vmm_machine *m, const struct vm_file *file)
+{
+	struct state *root;
+	int err = vm_file_state(file, &root);
+
+	if (err)
+		return err;
+	err = hv_vm_load(m->vm, state_open(root, "vm"));
+	if (!err)
+		err = vdev_machine_load(m->devices, state_open(root, "devices"));
+	state_free(root);
+	return err;
+}
+
+static int check_saved(const struct vmm_machine *m, struct vm_file *file)
+{
+	int err = vm_file_open(m->config->restore.name, m->config->restore.fd, file);
+
+	if (!err && file->header.ram_size != m->config->ram)
+		err = log_fail(-EINVAL, file->subject,
+			       "not restored: %llu bytes of memory were "
+			       "saved, and the VM is given %llu",
+			       (unsigned long long)file->header.ram_size,
+			       (unsigned long long)m->config->ram);
+	return err;
+}
+
 static size_t type(void *opaque, const uint8_t *bytes, size_t len)
 {
 	return vdev_serial_in(opaque, bytes, len);
@@ -195,7 +227,11 @@ static void ended(void *opaque, enum hv_end end)
 static int build(struct vmm_machine *m)
 {
 	struct iommu_info info = {0};
-	int err = m->config->device_count ? open_domain(m, &info) : 0;
+	struct vm_file file;
+	int err = m->restored ? check_saved(m, &file) : 0;
+
+	if (!err && m->config->device_count)
+		err = open_domain(m, &info);
 
 	if (!err)
 		err = create_vm(m, &info);
@@ -205,7 +241,9 @@ static int build(struct vmm_machine *m)
 		err = touch_memory(m);
 	if (!err)
 		err = create_devices(m);
-	return err ? err : load(m);
+	if (err)
+		return err;
+	return m->restored ? take_state(m, &file) : load(m);
 }
 
 int vmm_machine_create(struct vmm_config *config, struct loop *loop, struct vmm_console *console,
@@ -215,7 +253,10 @@ int vmm_machine_create(struct vmm_config *config, struct loop *loop, struct vmm_
 
 	if (!m)
 		return -ENOMEM;
-	*m = (struct vmm_machine){.config = config, .loop = loop, .console = console};
+	*m = (struct vmm_machine){.config = config,
+				  .loop = loop,
+				  .console = console,
+				  .restored = config->restore.fd >= 0};
 	int err = build(m);
 	if (err) {
 		vmm_machine_destroy(m);
@@ -228,6 +269,8 @@ int vmm_machine_create(struct vmm_config *config, struct loop *loop, struct vmm_
 int vmm_machine_start(struct vmm_machine *m)
 {
 	hv_vm_on_end(m->vm, ended, m->loop);
+	if (m->restored)
+		vdev_machine_resume(m->devices);
 	int err = hv_vm_start(m->vm);
 	if (!err)
 		vmm_console_connect(m->console, type, m->devices);

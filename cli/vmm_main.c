@@ -37,6 +37,8 @@ struct vmm {
 	struct loop *loop;
 	struct vmm_console *console;
 	struct rpc_server *server;
+	struct vmm_events *events;
+	struct vmm_life *life;
 	struct vmm_ctl ctl;
 	int signals;
 	uint8_t status; /* after HV_END_STATUS */
@@ -108,11 +110,18 @@ static int open_vmm(struct vmm *vmm)
 	if (!err)
 		err = vmm_console_create(vmm->loop, vmm->config.console_fd, &vmm->console);
 	if (!err)
+		err = vmm_events_create(vmm->loop, vmm->config.name, &vmm->events);
+	if (!err)
+		err = vmm_life_create(&vmm->config, vmm->loop, vmm->events, &vmm->life);
+	if (!err)
 		err = rpc_server_create(vmm->loop, vmm->config.ctl_fd, vmm_ctl_methods, &vmm->ctl,
 					&vmm->server);
 	if (err)
 		return log_fail(err, vmm->config.name, "not started: %s", strerror(-err));
+	vmm_events_connect(vmm->events, vmm->server);
 	vmm->ctl.config = &vmm->config;
+	vmm->ctl.life = vmm->life;
+	vmm->ctl.events = vmm->events;
 	vmm->ctl.server = vmm->server;
 	vmm->ctl.since = (int64_t)time(NULL);
 	return 0;
@@ -120,6 +129,8 @@ static int open_vmm(struct vmm *vmm)
 
 static void close_vmm(struct vmm *vmm)
 {
+	vmm_life_destroy(vmm->life);
+	vmm_events_destroy(vmm->events);
 	rpc_server_destroy(vmm->server);
 	vmm_console_destroy(vmm->console);
 	loop_destroy(vmm->loop);
@@ -133,6 +144,7 @@ static void close_vmm(struct vmm *vmm)
 static void drop_privilege(struct vmm *vmm)
 {
 	io_close(&vmm->config.cache_fd);
+	io_close(&vmm->config.restore.fd); /* its memory is mapped; the next life boots */
 }
 
 /* One life of the guest. Returns its enum hv_end, or negative when it did not start. */
@@ -144,9 +156,11 @@ static int run_once(struct vmm *vmm)
 		return err;
 	drop_privilege(vmm);
 	malloc_trim(0);
+	vmm_life_attach(vmm->life, vmm->ctl.machine);
 	err = vmm_machine_start(vmm->ctl.machine);
 	if (!err) {
 		dprintf(vmm->config.report_fd, VMM_REPORT_RUNNING "\n");
+		vmm_events_state(vmm->events, "running", NULL);
 		err = loop_run(vmm->loop);
 	}
 	if (err < 0)
@@ -155,21 +169,37 @@ static int run_once(struct vmm *vmm)
 		err = (int)hv_vm_wait(vmm->ctl.machine->vm);
 	vmm_hotplug_mark(vmm->ctl.machine);
 	vmm->status = vdev_exit_status(vmm->ctl.machine->devices);
+	vmm_life_attach(vmm->life, NULL);
 	vmm_machine_destroy(vmm->ctl.machine);
 	vmm_hotplug_prune(&vmm->config);
 	vmm->ctl.machine = NULL;
 	return err;
 }
 
+/* To those who watch: how it ended, and in which state that leaves the VM. */
+static void tell_end(struct vmm *vmm, int end)
+{
+	bool crashed =
+		end < 0 || end == HV_END_CRASH || end == HV_END_PANIC || end == HV_END_DEVICE;
+
+	vmm_events_state(vmm->events,
+			 crashed	       ? "crashed"
+			 : end == HV_END_SAVED ? "suspended"
+					       : "inactive",
+			 end < 0 ? "not started" : hv_end_name((enum hv_end)end));
+}
+
 static int run(struct vmm *vmm)
 {
 	int end = run_once(vmm);
 
-	while (end == HV_END_RESET && vmm->config.restart) {
+	while (end == HV_END_RESET && vmm_life_restarts(vmm->life)) {
 		vmm->ctl.resets++;
+		vmm_events_state(vmm->events, "starting", "reset");
 		dprintf(vmm->config.report_fd, VMM_REPORT_RESET "\n");
 		end = run_once(vmm);
 	}
+	tell_end(vmm, end);
 	vmm_console_drain(vmm->console, DRAIN_MS);
 	if (end < 0)
 		dprintf(vmm->config.report_fd, VMM_REPORT_FAILED "\n");

@@ -18,7 +18,9 @@
 #include "vdev/vdev.h"
 #include "vdev/vfio.h"
 #include "vdev/virtio_balloon.h"
+#include "vdev/virtio_blk.h"
 #include "vdev/virtio_net.h"
+#include "vdev/virtio_rng.h"
 #include "vdev/watchdog.h"
 
 struct vdev_machine {
@@ -30,6 +32,7 @@ struct vdev_machine {
 	struct hv_region *pvpanic;
 	struct vdev_exit_port *exit_port; /* NULL: none */
 	struct vdev_host *host;
+	struct vdev_iothread *slow; /* for devices that move little */
 	struct vdev_hotplug *hotplug;
 	unsigned free_ports, ports;
 	size_t mapped; /* RAM blocks in the domain */
@@ -105,6 +108,7 @@ void vdev_machine_destroy(struct vdev_machine *m)
 	vdev_power_destroy(m->power);
 	vdev_serial_destroy(m->serial);
 	hv_device_unlock(m->vm);
+	vdev_iothread_destroy(m->slow);
 	free(m);
 }
 
@@ -218,7 +222,7 @@ int vdev_balloon_stat(struct vdev_machine *m, struct vdev_balloon_stat *out)
 	return balloon ? 0 : -ENODEV;
 }
 
-/* ---- passthrough ---- */
+/* ---- virtio ---- */
 
 /* Takes `fn` over, also on failure. */
 static int add_function(struct vdev_machine *m, struct vdev_function *fn, unsigned slot)
@@ -233,6 +237,67 @@ static int add_function(struct vdev_machine *m, struct vdev_function *fn, unsign
 	hv_device_unlock(m->vm);
 	return err;
 }
+
+int vdev_rng_add(struct vdev_machine *m)
+{
+	struct vdev_function *fn;
+	char name[16];
+	int err = 0;
+
+	snprintf(name, sizeof(name), "%.10s/slow", hv_vm_name(m->vm));
+	if (!m->slow)
+		err = vdev_iothread_create(name, &m->slow);
+	if (!err)
+		err = vdev_rng_create(m->vm, m->loop, m->slow, &fn);
+	return err ? err : add_function(m, fn, 0);
+}
+
+int vdev_disk_add(struct vdev_machine *m, const struct vdev_disk_config *config)
+{
+	struct vdev_function *fn;
+	int err = vdev_blk_create(m->vm, m->loop, config, &fn);
+
+	return err ? err : add_function(m, fn, config->slot);
+}
+
+int vdev_disk_stat(struct vdev_machine *m, size_t index, struct vdev_disk_stat *out)
+{
+	int err = -ENOENT;
+
+	hv_device_lock(m->vm);
+	for (unsigned slot = 1; slot <= m->host->bridges && err; slot++) {
+		struct vdev_function *child = m->host->bridge[slot]->child;
+
+		if (child && vdev_blk_stat(child, out) && !index--)
+			err = 0;
+	}
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+size_t vdev_disk_count(struct vdev_machine *m)
+{
+	struct vdev_disk_stat stat;
+	size_t count = 0;
+
+	while (!vdev_disk_stat(m, count, &stat))
+		count++;
+	return count;
+}
+
+void vdev_disk_retry(struct vdev_machine *m)
+{
+	hv_device_lock(m->vm);
+	for (unsigned slot = 1; slot <= m->host->bridges; slot++) {
+		struct vdev_function *child = m->host->bridge[slot]->child;
+
+		if (child)
+			vdev_blk_retry(child);
+	}
+	hv_device_unlock(m->vm);
+}
+
+/* ---- passthrough ---- */
 
 int vdev_vfio_add(struct vdev_machine *m, const struct vdev_vfio_config *config,
 		  struct vdev_vfio **out)

@@ -178,6 +178,42 @@ struct vdev_vfio_stat {
 size_t vdev_vfio_count(const struct vdev_machine *machine);
 int vdev_vfio_stat(struct vdev_machine *machine, size_t index, struct vdev_vfio_stat *out);
 
+/* ---- disks ---- */
+
+struct vdev_disk_config {
+	const char *name; /* "disk /srv/web.img": for messages */
+	int fd; /* raw file or block device, open as it shall be used (O_DIRECT); taken over */
+	bool read_only;
+	const char *serial; /* up to 20 bytes; NULL: none */
+	unsigned queues;
+	uint64_t iops, bps; /* limits per second; 0: none */
+	unsigned slot;	    /* 0: the first that is free */
+};
+
+struct vdev_disk_stat {
+	const char *name, *serial;
+	uint64_t size;
+	unsigned queues;
+	bool read_only;
+	bool running; /* a driver uses it */
+	uint64_t reads, writes, flushes, discards, read_bytes, write_bytes;
+	uint64_t errors;    /* requests that were answered with one */
+	unsigned in_flight; /* in the host's kernel now */
+	unsigned held;	    /* wait because the host has no space left: the disk is stopped */
+	uint64_t kicks, interrupts;
+	uint8_t guest_bus;
+};
+
+/* A virtio disk behind its own root port. While the guest runs: on the loop's thread. */
+int vdev_disk_add(struct vdev_machine *machine, const struct vdev_disk_config *config);
+size_t vdev_disk_count(struct vdev_machine *machine);
+int vdev_disk_stat(struct vdev_machine *machine, size_t index, struct vdev_disk_stat *out);
+/* Writes that wait for space on the host are tried again, on all disks. */
+void vdev_disk_retry(struct vdev_machine *machine);
+
+/* A virtio source of entropy. */
+int vdev_rng_add(struct vdev_machine *machine);
+
 /* ---- slots ---- */
 
 enum vdev_slot_state {

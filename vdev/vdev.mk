@@ -7,5 +7,6 @@ vdev_SRCS += vdev/power.c vdev/pvpanic.c vdev/serial.c vdev/exit_port.c
 vdev_SRCS += vdev/vfio_config.c vdev/vfio_irq.c vdev/vfio_pci.c vdev/vfio_region.c vdev/vfio_reset.c
 vdev_SRCS += vdev/iothread.c vdev/virtq.c vdev/virtq_packed.c vdev/virtq_split.c
 vdev_SRCS += vdev/virtio.c vdev/virtio_irq.c vdev/virtio_pci.c vdev/virtio_rng.c
+vdev_SRCS += vdev/blk_limit.c vdev/blk_ring.c vdev/virtio_blk.c
 vdev_SRCS += vdev/watchdog.c vdev/vhost.c vdev/virtio_balloon.c
 vdev_SRCS += vdev/net_ctrl.c vdev/net_pair.c vdev/net_tap.c vdev/virtio_net.c

@@ -94,7 +94,7 @@ static void test_forms(void **state)
 	PARSE(e, "vf detach web ens1f0/2 --timeout 5");
 	assert_int_equal(e.parsed, CLI_PARSED_RUN);
 	assert_string_equal(e.args.operand, "web");
-	assert_string_equal(e.args.second, "ens1f0/2");
+	assert_string_equal(e.args.more[0], "ens1f0/2");
 }
 
 static void test_mistakes(void **state)
@@ -187,8 +187,8 @@ static int base_line(const struct cli_command *c, char *words[WORDS_MAX])
 	words[n++] = strdup(c->verb);
 	if (c->operand)
 		words[n++] = strdup("0000:01:00.0");
-	if (c->second)
-		words[n++] = strdup(good_value(&(struct cli_option){.kind = c->second_kind}));
+	if (c->more)
+		words[n++] = strdup("more");
 	for (const struct cli_option *o = c->options; o && o->name; o++) {
 		if (!o->required)
 			continue;
@@ -272,6 +272,31 @@ static void test_every_example(void **state)
 	assert_true(count > 20);
 }
 
+/* One operand more, or as many as one likes; and never fewer than there must be. */
+static void test_more_operands(void **state)
+{
+	struct parsed line;
+	char save[] = "vm save web", saved[] = "vm save web file", many[] = "vm save web file x",
+	     clones[] = "vm clone file a b c d";
+
+	(void)state;
+	parse(&line, save);
+	assert_int_equal(line.parsed, CLI_PARSED_ERROR);
+	assert_non_null(strstr(line.error, "FILE is missing"));
+	parse(&line, saved);
+	assert_int_equal(line.parsed, CLI_PARSED_RUN);
+	assert_string_equal(line.args.operand, "web");
+	assert_int_equal(line.args.more_count, 1);
+	assert_string_equal(line.args.more[0], "file");
+	parse(&line, many);
+	assert_int_equal(line.parsed, CLI_PARSED_ERROR);
+	assert_non_null(strstr(line.error, "unexpected 'x'"));
+	parse(&line, clones);
+	assert_int_equal(line.parsed, CLI_PARSED_RUN);
+	assert_int_equal(line.args.more_count, 4);
+	assert_string_equal(line.args.more[3], "d");
+}
+
 static char *help_text(const struct cli_command *command, const struct cli_noun *noun)
 {
 	char *text = NULL;
@@ -339,11 +364,11 @@ static void test_nearest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),	   cmocka_unit_test(test_mistakes),
-		cmocka_unit_test(test_too_many),   cmocka_unit_test(test_help_levels),
-		cmocka_unit_test(test_every_row),  cmocka_unit_test(test_every_example),
-		cmocka_unit_test(test_every_help), cmocka_unit_test(test_manual),
-		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_forms),	      cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_too_many),      cmocka_unit_test(test_help_levels),
+		cmocka_unit_test(test_every_row),     cmocka_unit_test(test_every_example),
+		cmocka_unit_test(test_more_operands), cmocka_unit_test(test_every_help),
+		cmocka_unit_test(test_manual),	      cmocka_unit_test(test_nearest),
 	};
 
 	return cmocka_run_group_tests_name("args", tests, NULL, NULL);

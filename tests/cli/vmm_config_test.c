@@ -22,6 +22,7 @@ static void fill(struct vmm_config *config)
 	config->pages = HV_PAGES_2M;
 	config->restart = true;
 	config->cmdline = strdup("console=ttyS0 \"quoted\" größe");
+	config->record = json_pack("{s:[s],s:s}", "args", "--memory=3G", "cwd", "/");
 	config->kernel = (struct vmm_file){.fd = 4, .name = strdup("/boot/vmlinuz")};
 	config->engine_fd = 5;
 	config->container_fd = 6;
@@ -115,6 +116,26 @@ static void test_missing(void **state)
 	}
 }
 
+/* What is saved needs no kernel to go on with. */
+static void test_restored(void **state)
+{
+	json_t *json = good();
+	struct vmm_config config;
+	char error[128];
+
+	(void)state;
+	json_object_del(json, "kernel");
+	json_object_set_new(json, "restore", json_pack("{s:i,s:s}", "fd", 20, "name", "web.vm"));
+	assert_int_equal(vmm_config_decode(json, &config, error, sizeof(error)), 0);
+	assert_int_equal(config.kernel.fd, -1);
+	assert_int_equal(config.restore.fd, 20);
+	assert_string_equal(config.restore.name, "web.vm");
+	assert_string_equal(json_string_value(json_object_get(config.record, "cwd")), "/");
+	vmm_config_finish(&config);
+	json_object_set_new(json, "record", json_string("vm run"));
+	expect_refused(json, "record");
+}
+
 static void test_bad_values(void **state)
 {
 	static const struct {
@@ -184,8 +205,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_missing),	   cmocka_unit_test(test_bad_values),
-		cmocka_unit_test(test_too_many),   cmocka_unit_test(test_names),
+		cmocka_unit_test(test_missing),	   cmocka_unit_test(test_restored),
+		cmocka_unit_test(test_bad_values), cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests_name("vmm_config", tests, NULL, NULL);

@@ -77,7 +77,7 @@ static void probe(struct guest_virtio *g)
 void guest_virtio_attach(struct guest_virtio *g, struct vdev_function *fn)
 {
 	hv_device_lock(g->vm);
-	if (vdev_host_add(g->host, fn, 0) < 0 || vdev_host_assign(g->host, false) < 0)
+	if (vdev_host_add(g->host, fn) < 0 || vdev_host_assign(g->host) < 0)
 		abort();
 	hv_device_unlock(g->vm);
 	guest_config_set(g, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
