@@ -211,7 +211,7 @@ uninstall:
 TINY_GUESTS := tiny counter
 
 # An installed tree inside build/, for the lab: what is tested there is what a user would have.
-staged: $(TINY_GUESTS:%=$(O)/guest/%)
+staged: $(TINY_GUESTS:%=$(O)/guest/%) $(TEST_TOOLS:%=$(O)/tests/tools/%)
 	@$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(O)/root prefix=/usr >/dev/null
 
 # Tiny guests: flat 32-bit PVH ELFs without a library.

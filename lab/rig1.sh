@@ -39,7 +39,7 @@ rig1_machine() {
 		-smp "$TOPO_CPUS" -m "$TOPO_MEMORY")
 	if [ "$TOPO_IOMMU" = on ]; then
 		ARGS+=(-machine kernel-irqchip=split
-			-device intel-iommu,intremap=on,eim=on,caching-mode=on)
+			-device "intel-iommu,intremap=on,eim=on,caching-mode=on$TOPO_IOMMU_MORE")
 	fi
 	ARGS+=("${TOPO_DEVICES[@]}"
 		-kernel "$LAB_CACHE/kernel/bzImage" -initrd "$RUN/initrd.cpio"

@@ -11,6 +11,7 @@
 #   memory SIZE         its memory, as in 4G
 #   append ARGS         more kernel arguments
 #   iommu on|off        a VT-d unit with interrupt remapping
+#   iommu PROPERTIES    and more of its properties, as QEMU names them: scalable-mode=on,fsts=on
 #   kvm on|off          hardware virtualization (AMD SVM with nested paging)
 #   nic igb [COUNT]     82576 PFs with 7 VFs each, each on a user-mode network of its own
 #   nvme sriov          an NVMe controller with 4 VFs
@@ -27,6 +28,7 @@ TOPO_CPUS=        # each rig has its own default
 TOPO_MEMORY=
 TOPO_APPEND=
 TOPO_IOMMU=on
+TOPO_IOMMU_MORE=  # properties of the unit
 TOPO_KVM=on
 TOPO_DEVICES=()  # QEMU arguments
 TOPO_PORTS=0     # ports made so far; numbers them
@@ -132,7 +134,12 @@ topo_apply() {
 		TOPO_MEMORY=$1
 		;;
 	append) TOPO_APPEND+=" $*" ;;
-	iommu) topo_flag iommu "${1:-}" && TOPO_IOMMU=$1 ;;
+	iommu)
+		case ${1:-} in
+		*=*) TOPO_IOMMU=on TOPO_IOMMU_MORE=,$1 ;;
+		*) topo_flag iommu "${1:-}" && TOPO_IOMMU=$1 ;;
+		esac
+		;;
 	kvm) topo_flag kvm "${1:-}" && TOPO_KVM=$1 ;;
 	nic | nvme | gpu | device)
 		[ $# -ge 1 ] || topo_bad "$word: needs an argument"

@@ -46,12 +46,12 @@ $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES) $(O)/tests/vd
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
-# Devices whose host side is ours too: no fake of VFIO, which would take their ioctls.
-NET_TESTS := virtio_net
-$(eval $(call unit_tests,vdev,$(NET_TESTS),vdev base))
-$(foreach t,$(NET_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
-$(foreach t,$(NET_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
-$(foreach t,$(NET_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
+# Devices whose host side is the test's too: no fake of VFIO, which would take their ioctls.
+HOST_TESTS := virtio_net
+$(eval $(call unit_tests,vdev,$(HOST_TESTS),vdev base))
+$(foreach t,$(HOST_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
+$(foreach t,$(HOST_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
+$(foreach t,$(HOST_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
@@ -73,9 +73,17 @@ holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 netlink_test_EXTRA := -lnl-3
 
 # cli: all of sluice but its main; what a test does not call is linked and never run.
-CLI_TESTS := args output proc vf_spec net_spec vm_request vmm_config vmm_console
+CLI_TESTS := args output proc vf_spec vmm_config vmm_console
+CLI_TESTS += net_spec
+CLI_TESTS += vm_request
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
-$(eval $(call unit_tests,cli,$(CLI_TESTS),hv-core sriov iommu base))
-$(foreach t,args output proc vf_spec net_spec vm_request,$(eval $(t)_test_OBJS = $$(CLI_REST)))
+$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
+$(foreach t,$(filter-out vmm_%,$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,vmm_config vmm_console,$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
+
+# What scenarios on the emulated host run beside the product.
+TEST_TOOLS := edu
+$(O)/tests/tools/edu: $(O)/tests/tools/edu.o $(O)/iommu.a $(O)/base.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* vtd_driver: one unit of the machine taken over, with all it takes: registers, hugepages, journal.
+ */
+#ifndef IOMMU_VTD_DRIVER_H
+#define IOMMU_VTD_DRIVER_H
+
+#include "iommu/vtd.h"
+
+struct vtd_driver_config {
+	uint64_t base;		/* of the registers: DRHD of the DMAR table */
+	size_t size;		/* of the registers; 0: one page */
+	const char *run_dir;	/* for the journal: /run/sluice */
+	const char *hugetlbfs;	/* where hugepages of 2 MiB are mounted: /dev/hugepages */
+	struct vtd_config unit; /* name, io and mem are filled in here */
+};
+
+struct vtd_driver;
+
+/* Takes over a unit that a killed driver left on, too. -EBUSY: another process drives it; -EPERM:
+ * the kernel does. Logged. */
+int vtd_driver_open(const struct vtd_driver_config *config, struct vtd_driver **out);
+/* Switches the unit off; spaces must be gone. Memory that the unit may still walk stays in its
+ * file. */
+void vtd_driver_close(struct vtd_driver *driver);
+
+struct vtd_unit *vtd_driver_unit(struct vtd_driver *driver);
+struct vtd_mem *vtd_driver_mem(struct vtd_driver *driver);
+
+/* Switches off a unit that a killed driver left on: 1 when it was, 0 when there is nothing to do.
+ * -EBUSY, -EPERM, -ETIMEDOUT, logged. */
+int vtd_driver_release(const char *run_dir, uint64_t base, size_t size);
+
+#endif
