@@ -19,8 +19,10 @@
 #include "vdev/vfio.h"
 #include "vdev/virtio_balloon.h"
 #include "vdev/virtio_blk.h"
+#include "vdev/virtio_console.h"
 #include "vdev/virtio_net.h"
 #include "vdev/virtio_rng.h"
+#include "vdev/virtio_vsock.h"
 #include "vdev/watchdog.h"
 
 struct vdev_machine {
@@ -32,7 +34,11 @@ struct vdev_machine {
 	struct hv_region *pvpanic;
 	struct vdev_exit_port *exit_port; /* NULL: none */
 	struct vdev_host *host;
-	struct vdev_iothread *slow; /* for devices that move little */
+	struct vdev_iothread *slow;   /* for devices that move little */
+	struct vdev_console *console; /* NULL: none; the host's */
+	void (*console_out)(void *opaque, const uint8_t *bytes, size_t len);
+	void (*console_room)(void *opaque);
+	void *console_opaque;
 	struct vdev_hotplug *hotplug;
 	unsigned free_ports, ports;
 	size_t mapped; /* RAM blocks in the domain */
@@ -73,6 +79,9 @@ int vdev_machine_create(const struct vdev_machine_config *config, struct vdev_ma
 	m->vm = config->vm;
 	m->loop = config->loop;
 	m->domain = config->domain;
+	m->console_out = config->serial_out;
+	m->console_room = config->serial_room;
+	m->console_opaque = config->opaque;
 	m->free_ports = config->free_ports;
 	m->ports = config->ports;
 	err = add_platform(m, config);
@@ -133,6 +142,41 @@ int vdev_power_button(struct vdev_machine *m)
 	return err;
 }
 
+/* ---- virtio ---- */
+
+/* Takes `fn` over, also on failure. */
+static int add_function(struct vdev_machine *m, struct vdev_function *fn, unsigned slot)
+{
+	hv_device_lock(m->vm);
+	int err = vdev_host_add_at(m->host, fn, slot);
+
+	if (err < 0)
+		fn->ops->destroy(fn);
+	else
+		vdev_hotplug_filled(m->hotplug, fn->bridge->slot);
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+/* The thread of devices that move little. */
+static int start_slow(struct vdev_machine *m)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%.10s/slow", hv_vm_name(m->vm));
+	return m->slow ? 0 : vdev_iothread_create(name, &m->slow);
+}
+
+int vdev_rng_add(struct vdev_machine *m)
+{
+	struct vdev_function *fn;
+	int err = start_slow(m);
+
+	if (!err)
+		err = vdev_rng_create(m->vm, m->loop, m->slow, &fn);
+	return err ? err : add_function(m, fn, 0);
+}
+
 int vdev_watchdog_add(struct vdev_machine *m, enum vdev_watchdog_action action)
 {
 	struct vdev_watchdog *dog;
@@ -140,10 +184,7 @@ int vdev_watchdog_add(struct vdev_machine *m, enum vdev_watchdog_action action)
 
 	if (err < 0)
 		return err;
-	err = vdev_host_add(m->host, vdev_watchdog_function(dog));
-	if (err < 0)
-		vdev_watchdog_destroy(dog);
-	return err;
+	return add_function(m, vdev_watchdog_function(dog), 0);
 }
 
 int vdev_net_add(struct vdev_machine *m, const struct vdev_net_config *config)
@@ -153,10 +194,7 @@ int vdev_net_add(struct vdev_machine *m, const struct vdev_net_config *config)
 
 	if (err < 0)
 		return err;
-	err = vdev_host_add(m->host, vdev_net_function(net));
-	if (err < 0)
-		vdev_net_destroy(net);
-	return err;
+	return add_function(m, vdev_net_function(net), 0);
 }
 
 int vdev_net_stat(struct vdev_machine *m, size_t index, struct vdev_net_stat *out)
@@ -196,10 +234,7 @@ int vdev_balloon_add(struct vdev_machine *m)
 	int err = vdev_balloon_create(m->vm, m->loop, &balloon);
 	if (err < 0)
 		return err;
-	err = vdev_host_add(m->host, vdev_balloon_function(balloon));
-	if (err < 0)
-		vdev_balloon_destroy(balloon);
-	return err;
+	return add_function(m, vdev_balloon_function(balloon), 0);
 }
 
 int vdev_balloon_set(struct vdev_machine *m, uint64_t bytes)
@@ -222,34 +257,37 @@ int vdev_balloon_stat(struct vdev_machine *m, struct vdev_balloon_stat *out)
 	return balloon ? 0 : -ENODEV;
 }
 
-/* ---- virtio ---- */
-
-/* Takes `fn` over, also on failure. */
-static int add_function(struct vdev_machine *m, struct vdev_function *fn, unsigned slot)
+int vdev_vsock_add(struct vdev_machine *m, const struct vdev_vsock_config *config)
 {
-	hv_device_lock(m->vm);
-	int err = vdev_host_add_at(m->host, fn, slot);
+	struct vdev_function *fn;
+	int err = vdev_vsock_create(m->vm, m->loop, config, &fn);
 
+	return err ? err : add_function(m, fn, 0);
+}
+
+int vdev_console_add(struct vdev_machine *m)
+{
+	struct vdev_console_config config = {.vm = m->vm,
+					     .loop = m->loop,
+					     .out = m->console_out,
+					     .room = m->console_room,
+					     .opaque = m->console_opaque};
+	int err = start_slow(m);
+
+	config.thread = m->slow;
+	if (!err)
+		err = vdev_console_create(&config, &m->console);
+	if (!err)
+		err = add_function(m, vdev_console_function(m->console), 0);
 	if (err < 0)
-		fn->ops->destroy(fn);
-	else
-		vdev_hotplug_filled(m->hotplug, fn->bridge->slot);
-	hv_device_unlock(m->vm);
+		m->console = NULL;
 	return err;
 }
 
-int vdev_rng_add(struct vdev_machine *m)
+size_t vdev_console_in(struct vdev_machine *m, const uint8_t *bytes, size_t len)
 {
-	struct vdev_function *fn;
-	char name[16];
-	int err = 0;
-
-	snprintf(name, sizeof(name), "%.10s/slow", hv_vm_name(m->vm));
-	if (!m->slow)
-		err = vdev_iothread_create(name, &m->slow);
-	if (!err)
-		err = vdev_rng_create(m->vm, m->loop, m->slow, &fn);
-	return err ? err : add_function(m, fn, 0);
+	return m->console ? vdev_console_receive(m->console, bytes, len)
+			  : vdev_serial_in(m, bytes, len);
 }
 
 int vdev_disk_add(struct vdev_machine *m, const struct vdev_disk_config *config)

@@ -110,6 +110,20 @@ struct vdev_net_stat {
 /* -ENOENT behind the last one. */
 int vdev_net_stat(struct vdev_machine *machine, size_t index, struct vdev_net_stat *out);
 
+/* ---- talking to the host ---- */
+
+struct vdev_vsock_config {
+	uint64_t cid; /* the guest's address, from 3 on */
+	int vhost;    /* of /dev/vhost-vsock; stays the caller's */
+};
+
+int vdev_vsock_add(struct vdev_machine *machine, const struct vdev_vsock_config *config);
+
+/* A virtio-console beside the serial port, on the same terminal (serial_out, serial_room). */
+int vdev_console_add(struct vdev_machine *machine);
+/* Bytes typed, for that console, or for the serial port where there is none; as vdev_serial_in. */
+size_t vdev_console_in(struct vdev_machine *machine, const uint8_t *bytes, size_t len);
+
 /* ---- memory that the guest can do without ---- */
 
 /* A virtio-balloon. Not beside devices of the host, for which all of RAM must stay in place:

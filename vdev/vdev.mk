@@ -10,5 +10,5 @@ vdev_SRCS += vdev/iothread.c vdev/virtq.c vdev/virtq_packed.c vdev/virtq_split.c
 vdev_SRCS += vdev/virtio.c vdev/virtio_irq.c vdev/virtio_pci.c
 vdev_SRCS += vdev/virtio_rng.c
 vdev_SRCS += vdev/blk_limit.c vdev/blk_ring.c vdev/virtio_blk.c
-vdev_SRCS += vdev/watchdog.c vdev/vhost.c vdev/virtio_balloon.c
+vdev_SRCS += vdev/watchdog.c vdev/vhost.c vdev/virtio_balloon.c vdev/virtio_console.c vdev/virtio_vsock.c
 vdev_SRCS += vdev/net_ctrl.c vdev/net_pair.c vdev/net_tap.c vdev/virtio_net.c
