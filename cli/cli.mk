@@ -10,5 +10,6 @@ cli_SRCS += cli/cmd_vm_life.c cli/cmd_vm_events.c cli/cmd_vm_restore.c cli/vm_re
 vmm_SRCS := cli/vmm_main.c cli/vmm_config.c cli/vmm_machine.c cli/vmm_ctl.c cli/vmm_console.c
 vmm_SRCS += cli/vmm_hotplug.c
 vmm_SRCS += cli/vmm_events.c cli/vmm_life.c cli/vm_file.c
-cli_SRCS += cli/net_spec.c cli/vm_net.c
+cli_SRCS += cli/net_spec.c cli/vm_net.c cli/vm_stat_net.c cli/cmd_vm_balloon.c
+vmm_SRCS += cli/vmm_stat.c
 $(O)/cli/vm_net.o: ALL_CFLAGS += $(shell $(PKG_CONFIG) --cflags libnl-route-3.0 | sed s/-I/-isystem/)

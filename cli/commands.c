@@ -126,6 +126,22 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_WORD,
 	 .words = "restart|exit",
 	 .help = "what a reboot of the guest does (restart)"},
+	{.name = "--console",
+	 .value = "serial|virtio",
+	 .kind = CLI_WORD,
+	 .words = "serial|virtio",
+	 .help = "what is typed goes to the serial port, or to a virtio console (hvc0 in Linux) whose "
+		 "output is shown too (serial)"},
+	{.name = "--vsock",
+	 .value = "CID",
+	 .kind = CLI_NUMBER,
+	 .min = 3,
+	 .max = UINT32_MAX - 1,
+	 .help = "give the VM a vsock device with this context ID, by which programs of the host "
+		 "reach it"},
+	{.name = "--balloon",
+	 .help = "let vm balloon take memory from the guest, and idle pages go back to the host; not "
+		 "together with devices of the host or huge pages"},
 	{.name = "--watchdog",
 	 .value = "reset|poweroff|none",
 	 .kind = CLI_WORD,
@@ -369,6 +385,20 @@ const struct cli_command cli_commands[] = {
 		 "engine's own numbers, interrupts per vector of each device it was given, and the memory that "
 		 "the VM's process uses beside the guest's RAM.",
 	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json")},
+	{.noun = "vm",
+	 .verb = "balloon",
+	 .run = cmd_vm_balloon,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "SIZE",
+	 .more_kind = CLI_TEXT,
+	 .summary = "ask a VM to make do with less memory",
+	 .about =
+		 "The guest keeps SIZE of the memory that it was started with and gives the rest back "
+		 "to the host, as far as it can; its whole size gives all of it back to the guest. "
+		 "Needs a VM started with --balloon. What has come of it is in vm stat.",
+	 .examples = EXAMPLES("sluice vm balloon web 512M", "sluice vm balloon web 4G")},
 	{.noun = "vm",
 	 .verb = "maps",
 	 .run = cmd_vm_maps,

@@ -191,6 +191,9 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	r->restart = strcmp(cli_text(args, "--on-reboot", "restart"), "restart") == 0;
 	r->detach = cli_has(args, "--detach");
 	r->watchdog = cli_text(args, "--watchdog", NULL);
+	r->virtio_console = strcmp(cli_text(args, "--console", "serial"), "virtio") == 0;
+	r->balloon = cli_has(args, "--balloon");
+	r->vsock = (uint32_t)cli_number(args, "--vsock", 0);
 	r->hotplug_ports = (unsigned)cli_number(args, "--hotplug-ports", HOTPLUG_PORTS);
 	if (args->operand && !vmm_name_valid(args->operand))
 		return log_fail(
@@ -361,6 +364,22 @@ static int check_group(const struct sysfs *fs, struct bdf bdf)
 
 	free(group);
 	return err;
+}
+
+int vm_request_check_balloon(const struct vm_request *r)
+{
+	if (r->balloon && r->pick_count)
+		return log_fail(
+			-EINVAL, r->subject,
+			"--balloon: the devices that it is given may reach all of its memory "
+			"at any time, so none can be taken away");
+	if (r->balloon && page_size(r->pages) > 4 * KIB)
+		return log_fail(
+			-EINVAL, r->subject,
+			"--balloon: memory in pages of %s cannot be given back in pieces; use "
+			"pages=thp",
+			vmm_pages_name(r->pages));
+	return 0;
 }
 
 int vm_request_check_nets(struct cli *cli, const struct vm_request *r, struct vmm_config *config)

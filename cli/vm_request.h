@@ -29,7 +29,9 @@ struct vm_request {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
-	const char *watchdog;		       /* NULL: none */
+	bool virtio_console, balloon;
+	uint32_t vsock;	      /* context ID; 0: none */
+	const char *watchdog; /* NULL: none */
 	unsigned hotplug_ports;
 	int exit_port; /* 0: none; EXIT_PORT_BY_KERNEL until the kernel was looked at */
 	const char *kernel, *initrd, *cmdline; /* borrowed from the command line */
@@ -58,6 +60,8 @@ void vm_request_exit_port(struct vm_request *request, int kernel_fd);
 int vm_failed(const struct vm_request *request);
 /* Memory and huge pages enough? */
 int vm_request_check_memory(struct cli *cli, const struct vm_request *request);
+/* That a balloon has something to work with: -EINVAL, logged. */
+int vm_request_check_balloon(const struct vm_request *request);
 /* The host's side of each NIC: what exists is opened, nothing is made. */
 int vm_request_check_nets(struct cli *cli, const struct vm_request *request,
 			  struct vmm_config *config);

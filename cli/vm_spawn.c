@@ -127,6 +127,18 @@ static int open_nets(struct cli *cli, const struct vm_request *r, struct vmm_con
 	return err;
 }
 
+static int open_vsock(const struct vm_request *r, struct vmm_config *config)
+{
+	if (!r->vsock)
+		return 0;
+	config->vsock_cid = r->vsock;
+	config->vsock_fd = open("/dev/vhost-vsock", O_RDWR | O_CLOEXEC);
+	if (config->vsock_fd >= 0)
+		return 0;
+	return log_fail(-errno, r->subject,
+			"/dev/vhost-vsock not opened: %m; modprobe vhost_vsock");
+}
+
 static int open_socket(struct cli *cli, const struct vm_request *r, const char *file, int *fd)
 {
 	char path[CLI_PATH];
@@ -155,6 +167,8 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 {
 	config->name = strdup(r->name);
 	config->cmdline = strdup(r->cmdline);
+	config->virtio_console = r->virtio_console;
+	config->balloon = r->balloon;
 	config->watchdog = r->watchdog ? strdup(r->watchdog) : NULL;
 	config->cpus = r->cpus;
 	memcpy(config->pin, r->pin, sizeof(config->pin));
@@ -170,6 +184,8 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	if (!err)
 		err = open_nets(cli, r, config);
 	if (!err)
+		err = open_vsock(r, config);
+	if (!err)
 		err = open_socket(cli, r, VM_CTL, &config->ctl_fd);
 	return err ? err : open_socket(cli, r, VM_CONSOLE, &config->console_fd);
 }
@@ -179,8 +195,8 @@ static int *each_fd(struct vmm_config *config, size_t i)
 {
 	int *const single[] = {&config->kernel.fd,    &config->initrd.fd, &config->engine_fd,
 			       &config->container_fd, &config->ctl_fd,	  &config->console_fd,
-			       &config->report_fd,    &config->lock_fd,	  &config->cache_fd,
-			       &config->restore.fd};
+			       &config->report_fd,    &config->lock_fd,	  &config->vsock_fd,
+			       &config->cache_fd,     &config->restore.fd};
 
 	if (i < ARRAY_SIZE(single))
 		return single[i];

@@ -74,6 +74,10 @@ struct vmm_config {
 	size_t group_count;
 	struct vmm_device devices[VMM_DEVICES_MAX];
 	size_t device_count;
+	bool virtio_console; /* beside the serial port */
+	bool balloon;
+	int vsock_fd; /* of /dev/vhost-vsock; -1: no vsock */
+	unsigned vsock_cid;
 	struct vmm_net nets[VMM_NETS_MAX];
 	size_t net_count;
 	unsigned hotplug_ports; /* root ports for devices that come later */

@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/util.h"
 #include "cli/vmm_hotplug.h"
+#include "cli/vmm_stat.h"
 
 #define DETACH_MAX_MS (24 * 3600 * 1000)
 
@@ -196,6 +197,7 @@ static int method_stat(void *opaque, const json_t *params, json_t **result, char
 	for (size_t i = 0; i < vdev_vfio_count(machine->devices); i++)
 		json_array_append_new(devices, stat_device(machine, i));
 	json_object_set_new(*result, "devices", devices);
+	vmm_stat_paravirtual(machine, *result);
 	return 0;
 }
 
@@ -373,6 +375,13 @@ static int method_save_status(void *opaque, const json_t *params, json_t **resul
 	return *result ? 0 : -ENOMEM;
 }
 
+static int method_balloon(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	return vmm_balloon(ctl->machine, params, result, error);
+}
+
 static int method_subscribe(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
@@ -382,11 +391,19 @@ static int method_subscribe(void *opaque, const json_t *params, json_t **result,
 }
 
 const struct rpc_method vmm_ctl_methods[] = {
-	{"status", method_status},	 {"stat", method_stat},
-	{"maps", method_maps},		 {"attach", method_attach},
-	{"detach", method_detach},	 {"power-button", method_power_button},
-	{"quit", method_quit},		 {"pause", method_pause},
-	{"resume", method_resume},	 {"reset", method_reset},
-	{"save", method_save},		 {"save-status", method_save_status},
-	{"subscribe", method_subscribe}, {NULL, NULL},
+	{"status", method_status},
+	{"stat", method_stat},
+	{"maps", method_maps},
+	{"attach", method_attach},
+	{"detach", method_detach},
+	{"power-button", method_power_button},
+	{"quit", method_quit},
+	{"pause", method_pause},
+	{"resume", method_resume},
+	{"reset", method_reset},
+	{"save", method_save},
+	{"save-status", method_save_status},
+	{"subscribe", method_subscribe},
+	{"balloon", method_balloon},
+	{NULL, NULL},
 };

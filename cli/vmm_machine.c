@@ -163,6 +163,14 @@ static int create_devices(struct vmm_machine *m)
 		err = vmm_machine_add_device(m, &m->config->devices[i]);
 	for (size_t i = 0; i < m->config->net_count && !err; i++)
 		err = add_net(m, &m->config->nets[i]);
+	if (!err && m->config->virtio_console)
+		err = vdev_console_add(m->devices);
+	if (!err && m->config->vsock_fd >= 0)
+		err = vdev_vsock_add(m->devices,
+				     &(struct vdev_vsock_config){.cid = m->config->vsock_cid,
+								 .vhost = m->config->vsock_fd});
+	if (!err && m->config->balloon)
+		err = vdev_balloon_add(m->devices);
 	if (!err && m->config->watchdog)
 		err = add_watchdog(m, m->config->watchdog);
 	return err ? err : finish_devices(m);
@@ -216,7 +224,7 @@ static int check_saved(const struct vmm_machine *m, struct vm_file *file)
 
 static size_t type(void *opaque, const uint8_t *bytes, size_t len)
 {
-	return vdev_serial_in(opaque, bytes, len);
+	return vdev_console_in(opaque, bytes, len);
 }
 
 static void ended(void *opaque, enum hv_end end)

@@ -411,6 +411,11 @@ static int map_ram(struct vdev_machine *m)
 
 int vdev_machine_set_domain(struct vdev_machine *m, struct iommu_domain *domain)
 {
+	if (domain && find_balloon(m))
+		return log_fail(
+			-EBUSY, hv_vm_name(m->vm),
+			"has a balloon: memory that it gave away cannot be reached by a device "
+			"of the host");
 	int err = 0;
 
 	if (domain) {
