@@ -209,13 +209,14 @@ uninstall:
 	rm -rf $(libexecdir)
 
 TINY_GUESTS := tiny counter
+TINY_GUESTS += mb-environment mb-cpu mb-long mb-apic
 
 # An installed tree inside build/, for the lab: what is tested there is what a user would have.
 staged: $(TINY_GUESTS:%=$(O)/guest/%) $(TEST_TOOLS:%=$(O)/tests/tools/%)
 	@$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(O)/root prefix=/usr >/dev/null
 
-# Tiny guests: flat 32-bit PVH ELFs without a library.
-$(O)/guest/%: tests/guest/%.S
+# Tiny guests: flat 32-bit ELFs, entered the PVH or the Multiboot way, without a library.
+$(O)/guest/%: tests/guest/%.S $(wildcard tests/guest/*.inc)
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -m32 -nostdlib -static -no-pie -Wl,-N,-Ttext=0x100000,-e,start,--build-id=none,--no-warn-rwx-segments -Wl,--section-start=.note=0x101000 -o $@ $<

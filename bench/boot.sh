@@ -12,6 +12,6 @@ cd "$(dirname "$0")/.."
 
 # shellcheck source=lab/common.sh
 . lab/common.sh
-exec lab/lab run --name bench-boot --timeout 900 --topology none \
+exec lab/lab run --name bench-boot --timeout 900 --topology none --cpus 2 \
 	/usr/bin/env SLUICE_BUILD="$PWD/build" LAB_QEMU="$LAB_CACHE/qemu" \
 	BENCH_MONITORS="${BENCH_MONITORS:-}" LKVM="${LKVM:-$(command -v lkvm || true)}" bench/boot-level1.sh "${@:-5}"

@@ -258,7 +258,10 @@ static enum cli_parsed take_operand(struct parser *p, const char *text)
 {
 	const struct cli_command *command = p->args->command;
 
-	size_t room = !command->more ? 0 : strstr(command->more, "...") ? CLI_MORE_MAX : 1;
+	size_t len = command->more ? strlen(command->more) : 0;
+	size_t room = !len						   ? 0
+		      : len > 3 && !strcmp(command->more + len - 3, "...") ? CLI_MORE_MAX
+									   : 1;
 
 	if (p->args->operand && p->args->more_count < room) {
 		p->args->more[p->args->more_count++] = text;

@@ -39,6 +39,7 @@ int cli_run_path(const struct cli *cli, char path[CLI_PATH], const char *fmt, ..
 /* ---- the commands; each returns an exit code ---- */
 
 int cmd_host_show(struct cli *cli, const struct cli_args *args);
+int cmd_host_caps(struct cli *cli, const struct cli_args *args);
 int cmd_pf_list(struct cli *cli, const struct cli_args *args);
 int cmd_vf_list(struct cli *cli, const struct cli_args *args);
 int cmd_vf_create(struct cli *cli, const struct cli_args *args);

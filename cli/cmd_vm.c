@@ -17,12 +17,23 @@
 #include "cli/cli.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_disk.h"
 #include "cli/vm_record.h"
 #include "cli/vm_request.h"
 #include "cli/vm_spawn.h"
 #include "cli/vm_supervise.h"
 
 /* ---- checking ---- */
+
+static int open_disks(const struct cli *cli, const struct vm_request *r, struct vmm_config *config)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < r->disk_count && !err; i++)
+		err = vm_disk_open(cli, r->subject, &r->disks[i], r->cpus,
+				   &config->disks[config->disk_count++]);
+	return err;
+}
 
 /* Nothing here changes anything. */
 static int check(struct cli *cli, struct vm_request *r, struct vmm_config *config)
@@ -41,6 +52,8 @@ static int check(struct cli *cli, struct vm_request *r, struct vmm_config *confi
 		err = vm_request_check_balloon(r);
 	if (!err)
 		err = vm_request_check_nets(cli, r, config);
+	if (!err)
+		err = open_disks(cli, r, config);
 	return err;
 }
 

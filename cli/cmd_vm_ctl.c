@@ -167,14 +167,23 @@ int cmd_vm_list(struct cli *cli, const struct cli_args *args)
 /* ---- show, maps ---- */
 
 static const struct cli_column show_columns[] = {
-	{"name", "name", CLI_SHOW_PLAIN},	{"state", "state", CLI_SHOW_PLAIN},
-	{"saved in", "file", CLI_SHOW_PLAIN},	{"pid", "pid", CLI_SHOW_PLAIN},
-	{"uptime", "uptime", CLI_SHOW_PLAIN},	{"kernel", "kernel", CLI_SHOW_PLAIN},
-	{"initrd", "initrd", CLI_SHOW_PLAIN},	{"command line", "cmdline", CLI_SHOW_PLAIN},
-	{"CPUs", "cpus", CLI_SHOW_PLAIN},	{"pinned to", "pin", CLI_SHOW_PLAIN},
-	{"memory", "ram", CLI_SHOW_SIZE},	{"pages", "pages", CLI_SHOW_PLAIN},
-	{"devices", "devices", CLI_SHOW_PLAIN}, {"IOMMU groups", "iommu_groups", CLI_SHOW_PLAIN},
-	{"log", "log", CLI_SHOW_PLAIN},		{0},
+	{"name", "name", CLI_SHOW_PLAIN},
+	{"state", "state", CLI_SHOW_PLAIN},
+	{"saved in", "file", CLI_SHOW_PLAIN},
+	{"pid", "pid", CLI_SHOW_PLAIN},
+	{"uptime", "uptime", CLI_SHOW_PLAIN},
+	{"kernel", "kernel", CLI_SHOW_PLAIN},
+	{"initrd", "initrd", CLI_SHOW_PLAIN},
+	{"command line", "cmdline", CLI_SHOW_PLAIN},
+	{"CPUs", "cpus", CLI_SHOW_PLAIN},
+	{"pinned to", "pin", CLI_SHOW_PLAIN},
+	{"memory", "ram", CLI_SHOW_SIZE},
+	{"pages", "pages", CLI_SHOW_PLAIN},
+	{"devices", "devices", CLI_SHOW_PLAIN},
+	{"disks", "disks", CLI_SHOW_PLAIN},
+	{"IOMMU groups", "iommu_groups", CLI_SHOW_PLAIN},
+	{"log", "log", CLI_SHOW_PLAIN},
+	{0},
 };
 
 static const struct cli_column map_columns[] = {
@@ -199,6 +208,7 @@ static void describe_config(const struct cli *cli, const char *name, json_t *vm)
 	json_object_set(vm, "initrd", json_object_get(json_object_get(config, "initrd"), "name"));
 	if (!json_object_get(vm, "devices"))
 		json_object_set_new(vm, "devices", names_of(json_object_get(config, "devices")));
+	json_object_set_new(vm, "disks", names_of(json_object_get(config, "disks")));
 	for (size_t i = 0; i < json_array_size(list); i++)
 		json_array_append(groups, json_object_get(json_array_get(list, i), "id"));
 	json_object_set_new(vm, "iommu_groups", groups);

@@ -152,6 +152,22 @@ static const struct cli_column bar_columns[] = {
 	{0},
 };
 
+static const struct cli_column disk_columns[] = {
+	{"DISK", "name", CLI_SHOW_PLAIN},
+	{"STATE", "state", CLI_SHOW_PLAIN},
+	{"SIZE", "size", CLI_SHOW_SIZE},
+	{"READS", "reads", CLI_SHOW_PLAIN},
+	{"READ", "read_bytes", CLI_SHOW_SIZE},
+	{"WRITES", "writes", CLI_SHOW_PLAIN},
+	{"WRITTEN", "write_bytes", CLI_SHOW_SIZE},
+	{"FLUSHES", "flushes", CLI_SHOW_PLAIN},
+	{"ERRORS", "errors", CLI_SHOW_PLAIN},
+	{"WAITING", "held", CLI_SHOW_PLAIN},
+	{"KICKS", "kicks", CLI_SHOW_PLAIN},
+	{"INTERRUPTS", "interrupts", CLI_SHOW_PLAIN},
+	{0},
+};
+
 static void show_exits(const json_t *stat)
 {
 	json_t *rows = json_array(), *count, *exits = json_object_get(stat, "exits");
@@ -246,6 +262,16 @@ static void show_devices(const json_t *stat)
 	}
 }
 
+static void show_disks(const json_t *stat)
+{
+	const json_t *disks = json_object_get(stat, "disks");
+
+	if (!json_array_size(disks))
+		return;
+	putchar('\n');
+	cli_print_table(stdout, disk_columns, disks);
+}
+
 static uint64_t kib_of(const json_t *memory, const char *key)
 {
 	return (uint64_t)json_integer_value(json_object_get(memory, key)) * KIB;
@@ -281,6 +307,7 @@ int cmd_vm_stat(struct cli *cli, const struct cli_args *args)
 		show_regions(stat);
 		show_engine(stat);
 		show_devices(stat);
+		show_disks(stat);
 		vm_stat_show_nets(stat);
 		vm_stat_show_balloon(stat);
 		show_memory(stat);

@@ -25,6 +25,14 @@ const struct cli_option cli_common[] = {
 
 #define EXAMPLES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+static const struct cli_option host_caps_options[] = {
+	{.name = "--from",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "decode the numbers in a file, lines 'MSR VALUE' or 'svm EAX EBX EDX', not this machine's"},
+	{0},
+};
+
 static const struct cli_option vf_create_options[] = {
 	{.name = "--count",
 	 .value = "N",
@@ -120,6 +128,14 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_NUMBER,
 	 .max = 24,
 	 .help = "how many devices can be attached while it runs, beside those it starts with (4)"},
+	{.name = "--disk",
+	 .value = "PATH[,SETTING,...]",
+	 .kind = CLI_FILE,
+	 .repeat = true,
+	 .help = "a raw image or block device as a virtio disk; settings: ro, direct (past the host's "
+		 "cache), share (without a lock), serial=TEXT, queues=N, iops=N and bps=SIZE (limits "
+		 "per second)"},
+	{.name = "--rng", .help = "give the guest entropy of the host's (virtio-rng)"},
 	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
 	 .value = "restart|exit",
@@ -135,10 +151,9 @@ static const struct cli_option vm_run_options[] = {
 	{.name = "--vsock",
 	 .value = "CID",
 	 .kind = CLI_NUMBER,
-	 .min = 3,
 	 .max = UINT32_MAX - 1,
-	 .help = "give the VM a vsock device with this context ID, by which programs of the host "
-		 "reach it"},
+	 .help = "give the VM a vsock device with this context ID (from 3 on), by which programs of "
+		 "the host reach it"},
 	{.name = "--balloon",
 	 .help = "let vm balloon take memory from the guest, and idle pages go back to the host; not "
 		 "together with devices of the host or huge pages"},
@@ -229,6 +244,18 @@ const struct cli_command cli_commands[] = {
 		 "Shows the CPU and its virtualization, /dev/kvm, the IOMMU and its interrupt remapping, "
 		 "memory and huge pages, the VFIO modules, and how many PFs there are.",
 	 .examples = EXAMPLES("sluice host show", "sluice host show --json")},
+	{.noun = "host",
+	 .verb = "caps",
+	 .run = cmd_host_caps,
+	 .options = host_caps_options,
+	 .summary = "what the processor offers to a hypervisor",
+	 .about =
+		 "Decodes the VMX capability MSRs of an Intel processor (as root, with the module msr) or "
+		 "CPUID 0x8000000a of an AMD one. A feature is used; unused, because the engine has no "
+		 "use for it; off, by a parameter of KVM's module; or missing. Of each that is off or "
+		 "missing and would be felt, one sentence says what that costs.",
+	 .examples = EXAMPLES("sluice host caps", "sluice host caps --json",
+			      "sluice host caps --from server.msrs")},
 	{.noun = "pf",
 	 .verb = "list",
 	 .run = cmd_pf_list,
@@ -344,6 +371,8 @@ const struct cli_command cli_commands[] = {
 		 "followed by c it sends Ctrl-C to the guest, by q it stops the guest at once, and "
 		 "typed twice it sends itself. The exit status is 0 when the guest powered itself "
 		 "off, and 1 otherwise.\n\n"
+		 "A disk is locked: two VMs that write to one image damage it. When the host runs out "
+		 "of space, writes wait instead of failing (vm stat says so) and go on by themselves.\n\n"
 		 "VFs and devices are prepared for the VM, and given back with their former drivers "
 		 "and settings when it ends.\n\n"
 		 "With an exit port, a value that the guest writes there ends the VM, and the exit "
@@ -356,6 +385,8 @@ const struct cli_command cli_commands[] = {
 			  "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
 			  "sluice vm run db --kernel vmlinuz --cpus 2 --net "
 			  "tap,bridge=br0,queues=2 --watchdog reset --detach",
+			  "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
+			  "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
 			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M")},
 	{.noun = "vm",
 	 .verb = "list",

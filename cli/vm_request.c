@@ -179,6 +179,21 @@ int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
 	return err ? log_fail(err, r->subject, "%s", why) : 0;
 }
 
+static int parse_disks(const struct cli_args *args, struct vm_request *r)
+{
+	const struct cli_given *given = NULL;
+	char why[DISK_SPEC_WHY];
+
+	while ((given = cli_next(args, "--disk", given))) {
+		if (r->disk_count == VMM_DISKS_MAX)
+			return log_fail(-EINVAL, r->subject, "more than %d disks for one VM",
+					VMM_DISKS_MAX);
+		if (disk_spec_parse(given->text, &r->disks[r->disk_count++], why))
+			return log_fail(-EINVAL, r->subject, "disk: %s", why);
+	}
+	return 0;
+}
+
 int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 {
 	char why[VF_SPEC_WHY];
@@ -194,6 +209,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	r->virtio_console = strcmp(cli_text(args, "--console", "serial"), "virtio") == 0;
 	r->balloon = cli_has(args, "--balloon");
 	r->vsock = (uint32_t)cli_number(args, "--vsock", 0);
+	r->rng = cli_has(args, "--rng");
 	r->hotplug_ports = (unsigned)cli_number(args, "--hotplug-ports", HOTPLUG_PORTS);
 	if (args->operand && !vmm_name_valid(args->operand))
 		return log_fail(
@@ -206,7 +222,13 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	int err = parse_machine(args, r, why);
 	if (!err)
 		err = parse_picks(args, r, why);
-	return err ? log_fail(err, r->subject, "%s", why) : parse_nets(args, r);
+	if (err)
+		return log_fail(err, r->subject, "%s", why);
+	if (cli_has(args, "--vsock") && r->vsock < 3)
+		return log_fail(-EINVAL, r->subject,
+				"vsock %u: context IDs below 3 are not for guests", r->vsock);
+	err = parse_nets(args, r);
+	return err ? err : parse_disks(args, r);
 }
 
 int vm_request_name(const struct cli *cli, struct vm_request *r)

@@ -7,6 +7,7 @@
 #define CLI_VM_REQUEST_H
 
 #include "cli/cli.h"
+#include "cli/disk_spec.h"
 #include "cli/net_spec.h"
 #include "cli/vf_spec.h"
 #include "cli/vmm_config.h"
@@ -42,6 +43,9 @@ struct vm_request {
 	size_t pick_count;
 	struct net_spec nets[VMM_NETS_MAX];
 	size_t net_count;
+	struct disk_spec disks[VMM_DISKS_MAX];
+	size_t disk_count;
+	bool rng;
 };
 
 void vm_request_set_name(struct vm_request *request, const char *name);

@@ -21,6 +21,7 @@
 #include "cli/console.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_disk.h"
 #include "cli/vm_net.h"
 #include "iommu/iommu.h"
 
@@ -176,6 +177,7 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->pages = r->pages;
 	config->kaslr = r->kaslr;
 	config->restart = r->restart;
+	config->rng = r->rng;
 	config->hotplug_ports = r->hotplug_ports;
 	config->exit_port = r->exit_port > 0 ? r->exit_port : -1;
 	config->record = json_incref(r->record);
@@ -204,6 +206,9 @@ static int *each_fd(struct vmm_config *config, size_t i)
 	if (i < config->group_count)
 		return &config->groups[i].fd;
 	i -= config->group_count;
+	if (i < config->disk_count)
+		return &config->disks[i].file.fd;
+	i -= config->disk_count;
 	const size_t each = 2 * VMM_NET_PAIRS_MAX;
 	if (i >= config->net_count * each)
 		return NULL;

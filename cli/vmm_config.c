@@ -47,7 +47,21 @@ bool vmm_name_valid(const char *name)
 
 /* ---- the fields ---- */
 
-enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES, OBJECT, NETS };
+enum kind {
+	TEXT,
+	UNSIGNED,
+	BYTES,
+	BOOL,
+	FD,
+	PAGES,
+	FILE_FD,
+	PINS,
+	GROUPS,
+	DEVICES,
+	DISKS,
+	OBJECT,
+	NETS
+};
 
 struct field {
 	const char *key;
@@ -86,6 +100,8 @@ static const struct field fields[] = {
 	FIELD("vsock_fd", FD, true, vsock_fd),
 	FIELD("vsock_cid", UNSIGNED, true, vsock_cid),
 	FIELD("nets", NETS, true, nets),
+	FIELD("disks", DISKS, true, disks),
+	FIELD("rng", BOOL, true, rng),
 	FIELD("hotplug_ports", UNSIGNED, true, hotplug_ports),
 	FIELD("ctl_fd", FD, false, ctl_fd),
 	FIELD("console_fd", FD, false, console_fd),
@@ -135,6 +151,10 @@ void vmm_config_finish(struct vmm_config *config)
 		free(config->devices[i].name);
 	for (size_t i = 0; i < VMM_NETS_MAX; i++)
 		free(config->nets[i].tap_name);
+	for (size_t i = 0; i < config->disk_count; i++) {
+		free(config->disks[i].file.name);
+		free(config->disks[i].serial);
+	}
 	vmm_config_init(config);
 }
 
@@ -201,6 +221,22 @@ static json_t *encode_nets(const struct vmm_config *config)
 	return array;
 }
 
+static json_t *encode_disks(const struct vmm_config *config)
+{
+	json_t *array = config->disk_count ? json_array() : NULL;
+
+	for (size_t i = 0; i < config->disk_count; i++) {
+		const struct vmm_disk *disk = &config->disks[i];
+		json_array_append_new(array, json_pack("{s:i,s:s,s:s,s:b,s:i,s:I,s:I}", "fd",
+						       disk->file.fd, "name", disk->file.name,
+						       "serial", disk->serial, "read_only",
+						       disk->read_only, "queues", (int)disk->queues,
+						       "iops", (json_int_t)disk->iops, "bps",
+						       (json_int_t)disk->bps));
+	}
+	return array;
+}
+
 /* NULL for what is absent. */
 static json_t *encode_field(const struct vmm_config *config, const struct field *field)
 {
@@ -234,6 +270,8 @@ static json_t *encode_field(const struct vmm_config *config, const struct field 
 		return encode_nets(config);
 	case OBJECT:
 		return json_incref(*(json_t *const *)at);
+	case DISKS:
+		return encode_disks(config);
 	}
 	return NULL;
 }
@@ -383,6 +421,38 @@ static int decode_nets(const json_t *json, struct vmm_config *config)
 	return err;
 }
 
+static int decode_disk(const json_t *json, struct vmm_disk *disk)
+{
+	const json_t *read_only = json_object_get(json, "read_only");
+	json_int_t queues, iops, bps;
+
+	if (json_object_size(json) != 7 || decode_fd(json_object_get(json, "fd"), &disk->file.fd) ||
+	    !json_is_boolean(read_only) ||
+	    decode_integer(json_object_get(json, "queues"), 1, 64, &queues) ||
+	    decode_integer(json_object_get(json, "iops"), 0, INT64_MAX, &iops) ||
+	    decode_integer(json_object_get(json, "bps"), 0, INT64_MAX, &bps))
+		return -EINVAL;
+	disk->read_only = json_is_true(read_only);
+	disk->queues = (unsigned)queues;
+	disk->iops = (uint64_t)iops;
+	disk->bps = (uint64_t)bps;
+	int err = decode_text(json_object_get(json, "name"), &disk->file.name);
+	return err ? err : decode_text(json_object_get(json, "serial"), &disk->serial);
+}
+
+static int decode_disks(const json_t *json, struct vmm_config *config)
+{
+	int err = 0;
+
+	if (json_array_size(json) == 0 || json_array_size(json) > VMM_DISKS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < json_array_size(json) && !err; i++) {
+		err = decode_disk(json_array_get(json, i), &config->disks[i]);
+		config->disk_count = i + 1;
+	}
+	return err;
+}
+
 static int decode_field(const json_t *json, const struct field *field, struct vmm_config *config)
 {
 	void *at = (char *)config + field->offset;
@@ -423,6 +493,8 @@ static int decode_field(const json_t *json, const struct field *field, struct vm
 	case OBJECT:
 		*(json_t **)at = json_deep_copy(json);
 		return json_is_object(json) ? 0 : -EINVAL;
+	case DISKS:
+		return decode_disks(json, config);
 	}
 	return -EINVAL;
 }

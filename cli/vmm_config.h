@@ -21,6 +21,7 @@
 #define VMM_CONFIG_VERSION 1
 #define VMM_CONFIG_MAX	   (256u << 10) /* bytes of JSON */
 #define VMM_DEVICES_MAX	   16
+#define VMM_DISKS_MAX	   16
 #define VMM_NAME_MAX	   48 /* of a VM, with its end */
 
 struct vmm_file {
@@ -54,6 +55,15 @@ struct vmm_net {
 	int vhost[VMM_NET_PAIRS_MAX]; /* of /dev/vhost-net; -1: none */
 };
 
+struct vmm_disk {
+	struct vmm_file file; /* locked, as it shall be used */
+	char *serial;
+	bool read_only;
+	unsigned queues;
+	uint64_t iops, bps; /* 0: no limit */
+	unsigned slot;	    /* of the running VMM, not in the JSON: where the guest found it */
+};
+
 struct vmm_config {
 	char *name;
 	unsigned cpus;
@@ -80,6 +90,9 @@ struct vmm_config {
 	unsigned vsock_cid;
 	struct vmm_net nets[VMM_NETS_MAX];
 	size_t net_count;
+	struct vmm_disk disks[VMM_DISKS_MAX];
+	size_t disk_count;
+	bool rng;		/* entropy from the host */
 	unsigned hotplug_ports; /* root ports for devices that come later */
 	unsigned ports; /* of the running VMM: how many the guest found; 0: not yet, or no hot plug
 			 */

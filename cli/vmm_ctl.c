@@ -165,6 +165,36 @@ static json_t *stat_device(struct vmm_machine *machine, size_t index)
 			 vectors_of(&stat), "bars", bars_of(&stat));
 }
 
+static json_t *stat_disk(const struct vdev_disk_stat *disk)
+{
+	char guest[16];
+
+	snprintf(guest, sizeof(guest), "%02x:00.0", disk->guest_bus);
+	return json_pack(
+		"{s:s,s:s,s:s,s:s,s:o,s:b,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:i,s:o,s:o}", "name",
+		disk->name, "serial", disk->serial, "guest", guest, "state",
+		disk->held	? "stopped: no space"
+		: disk->running ? "running"
+				: "idle",
+		"size", number(disk->size), "read_only", disk->read_only, "queues",
+		(int)disk->queues, "reads", number(disk->reads), "read_bytes",
+		number(disk->read_bytes), "writes", number(disk->writes), "write_bytes",
+		number(disk->write_bytes), "flushes", number(disk->flushes), "discards",
+		number(disk->discards), "errors", number(disk->errors), "in_flight",
+		(int)disk->in_flight, "held", (int)disk->held, "kicks", number(disk->kicks),
+		"interrupts", number(disk->interrupts));
+}
+
+static json_t *stat_disks(struct vmm_machine *machine)
+{
+	json_t *array = json_array();
+	struct vdev_disk_stat disk;
+
+	for (size_t i = 0; !vdev_disk_stat(machine->devices, i, &disk); i++)
+		json_array_append_new(array, stat_disk(&disk));
+	return array;
+}
+
 static json_t *stat_ram(struct hv_vm *vm)
 {
 	const struct hv_ram_block *blocks;
@@ -197,6 +227,7 @@ static int method_stat(void *opaque, const json_t *params, json_t **result, char
 	for (size_t i = 0; i < vdev_vfio_count(machine->devices); i++)
 		json_array_append_new(devices, stat_device(machine, i));
 	json_object_set_new(*result, "devices", devices);
+	json_object_set_new(*result, "disks", stat_disks(machine));
 	vmm_stat_paravirtual(machine, *result);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "cli/vmm_machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,28 @@ int vmm_machine_add_device(struct vmm_machine *m, struct vmm_device *device)
 	return err;
 }
 
+/* The machine may be built again: it gets a descriptor of its own, under the same lock. */
+static int add_disk(struct vmm_machine *m, struct vmm_disk *disk)
+{
+	char name[80];
+	const char *base = strrchr(disk->file.name, '/');
+	struct vdev_disk_config config = {
+		.name = name,
+		.fd = fcntl(disk->file.fd, F_DUPFD_CLOEXEC, 3),
+		.read_only = disk->read_only,
+		.serial = disk->serial,
+		.queues = disk->queues,
+		.iops = disk->iops,
+		.bps = disk->bps,
+		.slot = disk->slot,
+	};
+
+	snprintf(name, sizeof(name), "disk %s", base ? base + 1 : disk->file.name);
+	if (config.fd < 0)
+		return log_fail(-errno, name, "no descriptor: %s", strerror(errno));
+	return vdev_disk_add(m->devices, &config, &disk->slot);
+}
+
 /* As many slots as the guest knew before a reset. */
 static int finish_devices(struct vmm_machine *m)
 {
@@ -161,6 +184,10 @@ static int create_devices(struct vmm_machine *m)
 
 	for (size_t i = 0; i < m->config->device_count && !err; i++)
 		err = vmm_machine_add_device(m, &m->config->devices[i]);
+	for (size_t i = 0; i < m->config->disk_count && !err; i++)
+		err = add_disk(m, &m->config->disks[i]);
+	if (!err && m->config->rng)
+		err = vdev_rng_add(m->devices);
 	for (size_t i = 0; i < m->config->net_count && !err; i++)
 		err = add_net(m, &m->config->nets[i]);
 	if (!err && m->config->virtio_console)

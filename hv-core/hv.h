@@ -36,6 +36,7 @@
 
 #include "base/range.h"
 #include "base/state.h"
+#include "hv-core/caps.h"
 #include "hv-core/engine.h"
 
 struct hv_vm;

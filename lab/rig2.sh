@@ -9,7 +9,7 @@
 # for level 2. Three serial ports come back: the console (to the log), the script's output, and
 # its exit status.
 
-RIG2_MODULES="kvm-intel"
+RIG2_MODULES="kvm-intel msr"
 
 # rig2_pack DIR FILE: a file of this machine, at the same path, with the interpreter that its first
 # line names and the libraries that it loads. The initramfs has directories where the machine may

@@ -14,6 +14,15 @@ FUZZERS :=
 $(eval $(call fuzzer,state,base))
 state_fuzz_EXTRA := -ljansson
 
+$(eval $(call fuzzer,dmar,iommu base))
 # What a kernel file can be.
 $(foreach t,multiboot bzimage elf vmlinux unpack,$(eval $(call fuzzer,$(t),hv-core base)))
 unpack_fuzz_EXTRA := -lzstd -llzma -llz4 -lz
+
+# A saved VM: the file, and the state in it.
+$(eval $(call fuzzer,vm_file,hv-core base))
+vm_file_fuzz_OBJS := $(O)/cli/vm_file.o
+vm_file_fuzz_EXTRA := -ljansson
+$(eval $(call fuzzer,vm_state,vdev iommu hv-core base))
+vm_state_fuzz_OBJS := $(O)/tests/fakes/fake_engine.o
+vm_state_fuzz_EXTRA := -ljansson -lcmocka

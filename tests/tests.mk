@@ -15,7 +15,7 @@ rpc_test_EXTRA := -ljansson -lpthread
 state_test_EXTRA := -ljansson
 
 # hv-core: on an engine without hardware where one is needed at all.
-HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
+HV_TESTS := acpi boot bus bzimage caps cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
 HV_TESTS += cpuid_check mem_file pause
 HV_TESTS += multiboot
 $(eval $(call unit_tests,hv-core,$(HV_TESTS),hv-core base))
@@ -60,6 +60,10 @@ domain_test_LDFLAGS := -Wl,--wrap=ioctl
 $(eval $(call unit_tests,iommu,pagetable vtd_format,iommu base))
 pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 
+# what the firmware tells, and what a live unit holds
+$(eval $(call unit_tests,iommu,dmar,iommu base))
+dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
+
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
 SRIOV_TESTS := pf attrs bind claim
 $(eval $(call unit_tests,sriov,$(SRIOV_TESTS) ledger holder netlink,sriov iommu base))
@@ -76,10 +80,13 @@ netlink_test_EXTRA := -lnl-3
 CLI_TESTS := args output proc vf_spec vmm_config vmm_console
 CLI_TESTS += net_spec
 CLI_TESTS += vm_request
+CLI_TESTS += vm_file vm_record vmm_events
+CLI_TESTS += disk_spec
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
+CLI_ALONE := vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
-$(foreach t,$(filter-out vmm_%,$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
-$(foreach t,vmm_config vmm_console,$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
+$(foreach t,$(filter-out $(CLI_ALONE),$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
+$(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 # What scenarios on the emulated host run beside the product.

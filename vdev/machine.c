@@ -290,12 +290,16 @@ size_t vdev_console_in(struct vdev_machine *m, const uint8_t *bytes, size_t len)
 			  : vdev_serial_in(m, bytes, len);
 }
 
-int vdev_disk_add(struct vdev_machine *m, const struct vdev_disk_config *config)
+int vdev_disk_add(struct vdev_machine *m, const struct vdev_disk_config *config, unsigned *slot)
 {
 	struct vdev_function *fn;
 	int err = vdev_blk_create(m->vm, m->loop, config, &fn);
 
-	return err ? err : add_function(m, fn, config->slot);
+	if (!err)
+		err = add_function(m, fn, config->slot);
+	if (!err)
+		*slot = fn->bridge->slot;
+	return err;
 }
 
 int vdev_disk_stat(struct vdev_machine *m, size_t index, struct vdev_disk_stat *out)

@@ -121,12 +121,25 @@ static struct state *open_part(struct vdev_host *host, unsigned i, struct state 
 	return part;
 }
 
+/* A slot is empty in the saved state too. */
+static bool lacks(struct state *s, unsigned i)
+{
+	char name[24];
+
+	snprintf(name, sizeof(name), "function%u", i);
+	if (state_has(s, name))
+		state_refuse(s, -EINVAL, "a device that the VM had is missing");
+	return !state_error(s);
+}
+
 /* Registers of all functions first: where a BAR answers depends on its bridge too. */
 static void load_registers(struct vdev_host *host, struct state *s)
 {
 	for (unsigned i = 0; i < limit(host) && !state_error(s); i++) {
 		struct vdev_function *fn = nth(host, i);
 
+		if (!fn && !lacks(s, i))
+			return;
 		if (!fn)
 			continue;
 		struct state *part = open_part(host, i, s);

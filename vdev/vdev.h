@@ -218,8 +218,9 @@ struct vdev_disk_stat {
 	uint8_t guest_bus;
 };
 
-/* A virtio disk behind its own root port. While the guest runs: on the loop's thread. */
-int vdev_disk_add(struct vdev_machine *machine, const struct vdev_disk_config *config);
+/* A virtio disk behind its own root port, *slot. While the guest runs: on the loop's thread. */
+int vdev_disk_add(struct vdev_machine *machine, const struct vdev_disk_config *config,
+		  unsigned *slot);
 size_t vdev_disk_count(struct vdev_machine *machine);
 int vdev_disk_stat(struct vdev_machine *machine, size_t index, struct vdev_disk_stat *out);
 /* Writes that wait for space on the host are tried again, on all disks. */

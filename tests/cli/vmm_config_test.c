@@ -31,6 +31,15 @@ static void fill(struct vmm_config *config)
 	config->devices[0] = (struct vmm_device){
 		.name = strdup("vf e/0 (0000:01:10.0)"), .bdf = {0, 1, 16, 0}, .group = 12};
 	config->device_count = 1;
+	config->disks[0] = (struct vmm_disk){
+		.file = {.fd = 12, .name = strdup("/srv/a.img")},
+		.serial = strdup("S1"),
+		.read_only = true,
+		.queues = 3,
+		.iops = 100,
+		.bps = 5 * GIB,
+	};
+	config->disk_count = 1;
 	config->ctl_fd = 8;
 	config->console_fd = 9;
 	config->report_fd = 10;
@@ -69,6 +78,11 @@ static void test_round_trip(void **state)
 	assert_int_equal(config.initrd.fd, -1);
 	assert_int_equal(config.cache_fd, -1);
 	assert_int_equal(config.devices[0].bdf.dev, 16);
+	assert_int_equal(config.disks[0].file.fd, 12);
+	assert_string_equal(config.disks[0].serial, "S1");
+	assert_true(config.disks[0].read_only);
+	assert_int_equal(config.disks[0].queues, 3);
+	assert_int_equal(config.disks[0].bps, 5 * GIB);
 	again = vmm_config_encode(&config);
 	assert_true(json_equal(json, again));
 	vmm_config_finish(&config);

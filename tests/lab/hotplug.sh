@@ -38,7 +38,7 @@ milliseconds() {
 holdings() {
 	local pid=$1
 	find "/proc/$pid/fd" -mindepth 1 | wc -l
-	sluice vm stat web --json | jq '[.devices | length, (.regions | length)] | add'
+	sluice vm stat web --json | jq '(.devices | length), (.regions | length)'
 	sluice vm maps web --json | jq length
 	awk '/^Vm(Pin|Lck)/ { print $2 }' "/proc/$pid/status"
 }
@@ -55,7 +55,6 @@ check "the guest is up" wait_for 60 said_all web "memory"
 sleep 2
 refused 1 "does not run" "attach to a VM that does not run" sluice vf attach none "$pf/0"
 pid=$(pgrep -x sluice-vmm)
-before=$(holdings "$pid")
 private=$(sluice vm stat web --json | jq .memory.private_kib)
 failed=0
 for ((i = 1; i <= rounds; i++)); do
@@ -70,10 +69,11 @@ for ((i = 1; i <= rounds; i++)); do
 	sluice vf detach web "$pf/0" >"$work/out" 2>&1 || failed=$((failed + 1))
 	sed "s/^/#: round $i: /" "$work/out"
 	wait_for 5 said_all web "gone $i" || failed=$((failed + 1))
+	[ $i != 1 ] || before=$(holdings "$pid") # KVM's VFIO device stays from the first group on
 done
 check "all $rounds rounds went well" test $failed = 0
 after=$(holdings "$pid")
-check "the monitor holds what it held before" test "$before" = "$after"
+check "the monitor holds what it held after the first round" test "$before" = "$after"
 [ "$before" = "$after" ] || printf '# before %s\n# after %s\n' "$before" "$after"
 private_after=$(sluice vm stat web --json | jq .memory.private_kib)
 echo "#: private memory of the monitor: $private KiB before, $private_after KiB after $rounds rounds"
@@ -89,7 +89,7 @@ for delay in 0.02 0.1 0.2 0.3; do
 	check "command killed after $delay s: the VM has the VF or gets it" \
 		sh -c "sluice vm show web --json | jq -e '.devices | length == 1'"
 	sluice vf detach web "$pf/0" >/dev/null 2>&1
-done
+done 2>/dev/null
 check "it can still be given back" wait_for 5 test "$(driver_of "$vf")" = igbvf
 check "vm stop" sluice vm stop web
 unchanged "everything is as before the VM" "$made"

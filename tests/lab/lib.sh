@@ -138,6 +138,17 @@ vfio_interrupts() {
 	awk '/vfio/ { for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i } END { print n + 0 }' /proc/interrupts
 }
 
+# boot DESCRIPTION OPTION...: a start to the end; leaves what was said in $work/out.
+boot() {
+	local what=$1 start=$SECONDS
+	shift
+	"$@" >"$work/out" 2>&1
+	check "$what: status 0" test $? = 0
+	check_text "$what: it powered itself off" "ended: poweroff" "$work/out"
+	check_text "$what: user space is reached" "SLUICE-GUEST: up" "$work/out"
+	echo "# $what: $((SECONDS - start)) s"
+}
+
 finish() {
 	rm -rf "$work"
 	exit $tests_failed

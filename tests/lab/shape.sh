@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# lab: --topology none --timeout 420
+# lab: --topology none --cpus 2 --timeout 420
 #
 # What a VM can be made of, without devices: kernels packed and as ELF, the cache of unpacked ones,
-# the place where a kernel lies, huge pages, pinned and named threads, many CPUs, and what a kernel
-# says about our ACPI tables.
+# the place where a kernel lies, huge pages, pinned and named threads. Many CPUs: cpus.sh.
 . tests/lab/lib.sh
 
 kernels=/var/lib/sluice/kernels
@@ -17,17 +16,6 @@ check "a guest is made" env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" la
 	--bare --module button --module evdev --init "$work/text.sh" "$work/guest.cpio"
 LAB_INITRD=$work/guest.cpio
 before=$(host_state)
-
-# boot DESCRIPTION OPTION...: a start to the end; leaves what was said in $work/out.
-boot() {
-	local what=$1 start=$SECONDS
-	shift
-	"$@" >"$work/out" 2>&1
-	check "$what: status 0" test $? = 0
-	check_text "$what: it powered itself off" "ended: poweroff" "$work/out"
-	check_text "$what: user space is reached" "SLUICE-GUEST: up" "$work/out"
-	echo "# $what: $((SECONDS - start)) s"
-}
 
 kernel_at() {
 	sed -n 's/.*SLUICE-GUEST: text \([0-9a-f]*\).*/\1/p' "$work/out"
@@ -83,26 +71,5 @@ echo 0 >/proc/sys/vm/nr_hugepages
 boot "PVH" timeout 120 sluice vm run pvh --kernel "$LAB_VMLINUX" --initrd "$LAB_INITRD" \
 	--append "console=ttyS0 quiet panic=-1" --memory 256M </dev/null
 
-# ---- what a kernel says about us ----
-boot "4 CPUs" timeout 120 sluice vm run facts --kernel "$LAB_KERNEL" --initrd "$LAB_INITRD" \
-	--append "console=ttyS0 panic=-1" --cpus 4 --memory 256M </dev/null
-check_text "every CPU is found" "Brought up 1 node, 4 CPUs" "$work/out"
-check_text "and is there in user space" "SLUICE-GUEST: cpus 4" "$work/out"
-check_text "the ECAM window is found" "PCI: ECAM \[mem 0x[0-9a-f]+-0x[0-9a-f]+\].*bus 00" "$work/out"
-check_text "and is reserved" "system 00:.*mem 0xe0000000-0xefffffff\] has been reserved" "$work/out"
-check_text "_OSC hands PCI Express over" "_OSC: OS now controls \[.*PCIe" "$work/out"
-check_text "the power button is found" "Power Button \[PWR" "$work/out"
-check "no complaint about firmware" sh -c \
-	"! grep -E 'ACPI (BIOS )?(Error|Warning)|Firmware Bug' $work/out >&2"
-
-# ---- many CPUs ----
-# tiny does not wake the other CPUs, but all 64 threads wait in KVM when it ends.
-timeout 60 sluice vm run many --kernel "$SLUICE_BUILD/guest/tiny" --cpus 64 --memory 512M \
-	</dev/null >"$work/out" 2>&1
-check "64 CPUs, tiny guest: status 0" test $? = 0
-check_text "64 CPUs, tiny guest: it ran" "tiny guest: up" "$work/out"
-# Linux wakes each: on two emulated CPUs 64 of them need more than two minutes, so 16 must do.
-boot "16 CPUs" guest crowd "" --cpus 16 --memory 512M
-check_text "16 CPUs: the guest has them all" "SLUICE-GUEST: cpus 16" "$work/out"
 unchanged "everything is as before the VMs" "$before"
 finish

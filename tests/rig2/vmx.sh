@@ -26,6 +26,21 @@ check "level 1 has VMX on each of $LAB_CPUS CPUs" test \
 check "kvm_intel uses EPT" test "$(parameter ept)" = Y
 check "kvm_intel uses VPID" test "$(parameter vpid)" = Y
 
+sluice host caps >"$work/caps"
+check "host caps: status 0" test $? = 0
+sluice host caps --json >"$work/caps.json"
+feature() { # NAME: its state
+	jq -r --arg name "$1" '.features[] | select(.name == $name) | .state' "$work/caps.json"
+}
+check "host caps: VMX, with a VMCS of at most 4096 bytes" jq -e \
+	'.virtualization == "VMX" and .vmcs_bytes > 0 and .vmcs_bytes <= 4096' "$work/caps.json"
+check "host caps: EPT of four levels or five is used" jq -e '.ept_levels >= 4' "$work/caps.json"
+check "host caps: EPT and VPID are used" test "$(feature "extended page tables (EPT)") $(feature VPID)" = "used used"
+check "host caps: posted interrupts are missing (Bochs has none)" test "$(feature "posted interrupts")" = missing
+check_text "host caps: says what that costs" \
+	"^  posted interrupts: without it an interrupt of a passed-through device exits" "$work/caps"
+show "$work/caps"
+
 CMOCKA_MESSAGE_OUTPUT=tap timeout 120 "$SLUICE_BUILD/tests/kvm/tiny_test" |
 	sed 's/^\(not \)\{0,1\}ok [0-9]* - /&engine: /'
 check "engine: its tests end with status 0" test $? = 0

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* audit_tables: from a requester id to its page table, and through the interrupt table: what a unit
+ * itself does with root, context and PASID entries (VT-d 3.4, 9.1 … 9.6, 9.10). */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bdf.h"
+#include "base/util.h"
+#include "iommu/audit_priv.h"
+
+char *audit_rid_format(uint32_t segment, uint16_t rid, char text[AUDIT_RID_TEXT])
+{
+	const struct bdf bdf = {(uint16_t)segment, (uint8_t)(rid >> 8), (uint8_t)(rid >> 3 & 31),
+				(uint8_t)(rid & 7)};
+
+	return bdf_format(bdf, text);
+}
+
+static uint64_t *page_of(void *opaque, uint64_t phys)
+{
+	return audit_page(opaque, phys);
+}
+
+struct pagetable_memory audit_memory(struct audit *audit)
+{
+	return (struct pagetable_memory){.page = page_of, .opaque = audit};
+}
+
+struct pagetable_format audit_format(const struct audit_unit *unit,
+				     const struct audit_context *context)
+{
+	struct vtd_cap cap;
+
+	vtd_cap_decode(unit->cap, &cap);
+	if (context->first_stage)
+		return vtd_first_stage(context->levels, unit->host_width,
+				       vtd_first_stage_sizes(&cap), 0);
+	return vtd_second_stage(context->levels, unit->host_width, vtd_second_stage_sizes(&cap),
+				VTD_PAGING_SNOOP | VTD_PAGING_ACCESSED_DIRTY);
+}
+
+static void refuse(struct audit_context *out, const char *why)
+{
+	out->present = true;
+	out->why = why;
+}
+
+static void from_pasid(struct audit *audit, const struct vtd_scontext *context,
+		       struct audit_context *out)
+{
+	uint32_t pasid = context->rid_pasid;
+	struct vtd_pasid_dir dir;
+	struct vtd_pasid entry;
+	const uint64_t *page;
+
+	page = audit_page(audit,
+			  context->directory + ALIGN_DOWN(vtd_pasid_dir_index(pasid) * 8u, 4096u));
+	if (!page)
+		return refuse(out, "its PASID directory cannot be read");
+	out->why = vtd_pasid_dir_decode(page[vtd_pasid_dir_index(pasid) % 512], &dir);
+	if (out->why || !dir.present)
+		return;
+	page = audit_page(audit, dir.table);
+	if (!page)
+		return refuse(out, "its PASID table cannot be read");
+	struct vtd_pasid_raw raw;
+	memcpy(&raw, page + vtd_pasid_index(pasid) * 8, sizeof(raw));
+	out->why = vtd_pasid_decode(&raw, &entry);
+	out->present = entry.present;
+	out->domain = entry.domain;
+	out->pass_through = entry.present && entry.type == VTD_PGTT_PASS_THROUGH;
+	out->first_stage = entry.type == VTD_PGTT_FIRST_STAGE;
+	out->table = out->first_stage ? entry.first_table : entry.second_table;
+	out->levels = out->first_stage ? entry.first_levels : entry.second_levels;
+	if (entry.present && entry.type == VTD_PGTT_NESTED)
+		out->why = "nested translation, which is not audited";
+}
+
+static void from_scalable(struct audit *audit, uint64_t table, uint16_t rid,
+			  struct audit_context *out)
+{
+	const uint64_t *page = audit_page(audit, table);
+	struct vtd_scontext_raw raw;
+	struct vtd_scontext context;
+
+	if (!page)
+		return refuse(out, "its context table cannot be read");
+	out->entry = table + (rid & 127u) * sizeof(raw);
+	memcpy(&raw, page + (rid & 127u) * 4, sizeof(raw));
+	out->why = vtd_scontext_decode(&raw, &context);
+	if (context.present && !out->why)
+		from_pasid(audit, &context, out);
+	else if (context.present)
+		out->present = true;
+}
+
+static void from_legacy(struct audit *audit, uint64_t table, uint16_t rid,
+			struct audit_context *out)
+{
+	const uint64_t *page = audit_page(audit, table);
+	struct vtd_context_raw raw;
+	struct vtd_context context;
+
+	if (!page)
+		return refuse(out, "its context table cannot be read");
+	out->entry = table + (rid & 255u) * sizeof(raw);
+	memcpy(&raw, page + (rid & 255u) * 2, sizeof(raw));
+	out->why = vtd_context_decode(&raw, &context);
+	out->present = context.present;
+	out->pass_through = context.present && context.type == VTD_TT_PASS_THROUGH;
+	out->domain = context.domain;
+	out->table = context.table;
+	out->levels = context.levels;
+}
+
+int audit_context_of(struct audit *audit, const struct audit_unit *unit, uint16_t rid,
+		     struct audit_context *out)
+{
+	struct vtd_root_raw raw;
+	struct vtd_rtaddr at;
+	struct vtd_root root;
+
+	*out = (struct audit_context){0};
+	const char *why = vtd_rtaddr_decode(unit->rtaddr, &at);
+	const uint64_t *page = why ? NULL : audit_page(audit, at.table);
+	if (!page) {
+		refuse(out, why ? why : "the root table cannot be read");
+		return -EUCLEAN;
+	}
+	memcpy(&raw, page + audit_bus(rid) * 2, sizeof(raw));
+	out->why = vtd_root_decode(&raw, at.mode, &root);
+	if (out->why) {
+		out->present = true;
+		return 0;
+	}
+	bool upper = at.mode == VTD_MODE_SCALABLE && (rid & 128);
+	if (!(upper ? root.upper_present : root.lower_present))
+		return 0;
+	if (at.mode == VTD_MODE_SCALABLE)
+		from_scalable(audit, upper ? root.upper : root.lower, rid, out);
+	else
+		from_legacy(audit, root.lower, rid, out);
+	if (!out->present)
+		out->why = NULL;
+	return 0;
+}
+
+int audit_contexts(struct audit *audit, const struct audit_unit *unit,
+		   int (*each)(void *opaque, uint16_t rid, const struct audit_context *context),
+		   void *opaque)
+{
+	struct audit_context context;
+	int err = 0;
+
+	for (uint32_t rid = 0; rid < 65536 && !err; rid++) {
+		err = audit_context_of(audit, unit, (uint16_t)rid, &context);
+		if (!err && context.present)
+			err = each(opaque, (uint16_t)rid, &context);
+	}
+	return err;
+}
+
+int audit_interrupts(struct audit *audit, const struct audit_unit *unit,
+		     int (*each)(void *opaque, unsigned index, const struct vtd_irte *irte,
+				 const char *why),
+		     void *opaque)
+{
+	struct vtd_irte_raw raw;
+	struct vtd_irta irta;
+	struct vtd_irte irte;
+	int err = 0;
+
+	if (!(unit->gsts & VTD_GS_IRE))
+		return 0;
+	if (vtd_irta_decode(unit->irta, &irta))
+		return -EUCLEAN;
+	for (unsigned i = 0; i < irta.entries && !err; i++) {
+		const uint64_t *page = audit_page(audit, irta.table + i / 256 * 4096u);
+		if (!page)
+			return -EUCLEAN;
+		memcpy(&raw, page + i % 256 * 2, sizeof(raw));
+		const char *why = vtd_irte_decode(&raw, &irte);
+		if (irte.present)
+			err = each(opaque, i, &irte, why);
+	}
+	return err;
+}

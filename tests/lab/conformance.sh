@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# lab: --topology none --timeout 300
+#
+# What the architecture promises a guest: our Multiboot test kernels, which write TAP to the serial line and
+# tell their result through the exit port. docs/conformance.md lists what each of them tests.
+. tests/lab/lib.sh
+
+# conforms STATUS NAME ARGS...: runs build/guest/mb-NAME; its lines are ours. Every kernel must say something.
+conforms() {
+	local status=$1 name=$2 got
+	shift 2
+	timeout 60 sluice vm run "mb-$name" --kernel "$SLUICE_BUILD/guest/mb-$name" --memory 64M "$@" \
+		</dev/null >"$work/$name" 2>&1
+	got=$?
+	tr -d '\r' <"$work/$name" | sed -n "s/^\(ok\|not ok\) - /\1 - $name: /p"
+	grep -q '^not ok' "$work/$name" && tests_failed=1
+	check "$name: ends with status $status" test $got = "$status"
+	check_text "$name: has tested something" "^ok - " "$work/$name"
+	[ $got = "$status" ] || sed 's/^/#   /' "$work/$name"
+}
+
+sluice host caps --json >"$work/caps"
+check "host caps: SVM with nested paging, which is used" jq -e '.virtualization == "SVM" and
+	(.features[] | select(.where == "CPUID 0x8000000a EDX" and .bit == 0) | .state == "used")' "$work/caps"
+sluice host caps | sed 's/^/#: /'
+
+printf 'NR_CPUS=1\nEXIT=21\n' >"$work/env"
+conforms 43 environment --initrd "$work/env" --append "first second"
+check_text "environment: the command line begins with the kernel's name" \
+	"command line: .*/mb-environment first second" "$work/environment"
+conforms 1 cpu
+conforms 1 long
+conforms 1 apic --cpus 2
+printf 'EXIT=5' >"$work/env"
+timeout 60 sluice vm run other --kernel "$SLUICE_BUILD/guest/mb-environment" --initrd "$work/env" \
+	--memory 64M --exit-port 0x501 </dev/null >"$work/other" 2>&1 &
+job=$!
+check "with the exit port elsewhere the kernel runs as well" wait_for 30 grep -q "ok - the module ends" "$work/other"
+check "and its write ends nothing" wait_for 10 sluice vm stat other
+sluice vm stop other --force
+wait $job
+check "a VM that told no status ends with 4" test $? = 4
+check_text "which is no status of a guest" "ended: killed" "$work/other"
+finish
