@@ -47,10 +47,10 @@ $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
 # Devices whose host side is the test's too: no fake of VFIO, which would take their ioctls.
-HOST_TESTS := virtio_net
+HOST_TESTS := virtio_net virtio_balloon virtio_console
 $(eval $(call unit_tests,vdev,$(HOST_TESTS),vdev base))
-$(foreach t,$(HOST_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
-$(foreach t,$(HOST_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
+$(foreach t,$(HOST_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
+virtio_net_test_LDFLAGS := -Wl,--wrap=ioctl
 $(foreach t,$(HOST_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
