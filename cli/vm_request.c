@@ -194,6 +194,23 @@ static int parse_disks(const struct cli_args *args, struct vm_request *r)
 	return 0;
 }
 
+/* That a balloon has something to work with. */
+static int check_balloon(const struct vm_request *r)
+{
+	if (r->balloon && r->pick_count)
+		return log_fail(
+			-EINVAL, r->subject,
+			"--balloon: the devices that it is given may reach all of its memory "
+			"at any time, so none can be taken away");
+	if (r->balloon && page_size(r->pages) > 4 * KIB)
+		return log_fail(
+			-EINVAL, r->subject,
+			"--balloon: memory in pages of %s cannot be given back in pieces; use "
+			"pages=thp",
+			vmm_pages_name(r->pages));
+	return 0;
+}
+
 int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 {
 	char why[VF_SPEC_WHY];
@@ -227,7 +244,9 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	if (cli_has(args, "--vsock") && r->vsock < 3)
 		return log_fail(-EINVAL, r->subject,
 				"vsock %u: context IDs below 3 are not for guests", r->vsock);
-	err = parse_nets(args, r);
+	err = check_balloon(r);
+	if (!err)
+		err = parse_nets(args, r);
 	return err ? err : parse_disks(args, r);
 }
 
@@ -386,22 +405,6 @@ static int check_group(const struct sysfs *fs, struct bdf bdf)
 
 	free(group);
 	return err;
-}
-
-int vm_request_check_balloon(const struct vm_request *r)
-{
-	if (r->balloon && r->pick_count)
-		return log_fail(
-			-EINVAL, r->subject,
-			"--balloon: the devices that it is given may reach all of its memory "
-			"at any time, so none can be taken away");
-	if (r->balloon && page_size(r->pages) > 4 * KIB)
-		return log_fail(
-			-EINVAL, r->subject,
-			"--balloon: memory in pages of %s cannot be given back in pieces; use "
-			"pages=thp",
-			vmm_pages_name(r->pages));
-	return 0;
 }
 
 int vm_request_check_nets(struct cli *cli, const struct vm_request *r, struct vmm_config *config)

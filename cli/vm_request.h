@@ -64,8 +64,6 @@ void vm_request_exit_port(struct vm_request *request, int kernel_fd);
 int vm_failed(const struct vm_request *request);
 /* Memory and huge pages enough? */
 int vm_request_check_memory(struct cli *cli, const struct vm_request *request);
-/* That a balloon has something to work with: -EINVAL, logged. */
-int vm_request_check_balloon(const struct vm_request *request);
 /* The host's side of each NIC: what exists is opened, nothing is made. */
 int vm_request_check_nets(struct cli *cli, const struct vm_request *request,
 			  struct vmm_config *config);

@@ -88,16 +88,18 @@ int vdev_net_tap_attach(int fd, bool on)
 /* The kernel's filter knows exact addresses, at most eight, and a hash for more multicast ones; no
  * address at all turns it off. */
 struct tap_filter {
-	struct tun_filter head;
+	uint16_t flags, count;
 	uint8_t address[2 + VDEV_NET_UNICASTS + VDEV_NET_MULTICASTS][6];
 };
 
-_Static_assert(offsetof(struct tap_filter, address) == sizeof(struct tun_filter), "if_tun.h");
+_Static_assert(offsetof(struct tap_filter, count) == offsetof(struct tun_filter, count) &&
+		       offsetof(struct tap_filter, address) == sizeof(struct tun_filter),
+	       "if_tun.h");
 
 static void add(struct tap_filter *f, const uint8_t *address, unsigned count)
 {
-	memcpy(f->address[f->head.count], address, 6 * (size_t)count);
-	f->head.count = (uint16_t)(f->head.count + count);
+	memcpy(f->address[f->count], address, 6 * (size_t)count);
+	f->count = (uint16_t)(f->count + count);
 }
 
 int vdev_net_tap_filter(int fd, const struct vdev_net_filter *filter)
@@ -111,7 +113,7 @@ int vdev_net_tap_filter(int fd, const struct vdev_net_filter *filter)
 		add(&f, broadcast, 1);
 		add(&f, filter->multicast[0], filter->multicasts);
 		if (filter->allmulti || filter->more_multicasts)
-			f.head.flags = TUN_FLT_ALLMULTI;
+			f.flags = TUN_FLT_ALLMULTI;
 	}
 	return ioctl(fd, TUNSETTXFILTER, &f) < 0 ? -errno : 0;
 }
