@@ -134,6 +134,46 @@ static const struct rpc_method *method_find(const struct rpc_server *server, con
 	return NULL;
 }
 
+/* Whether `name` is one of the words of `list`, each with or without a "?" behind it. */
+static bool listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *at = list; *at; at += strcspn(at, " ") + (at[strcspn(at, " ")] == ' ')) {
+		size_t word = strcspn(at, " ?");
+
+		if (word == len && !strncmp(at, name, len))
+			return true;
+	}
+	return false;
+}
+
+/* -EINVAL with the words in `error`: a name that is not known, or one that is missing. */
+static int check_params(const char *list, json_t *params, char error[RPC_ERROR_TEXT])
+{
+	const char *key;
+	json_t *value;
+
+	if (!list)
+		return 0;
+	json_object_foreach (params, key, value) {
+		if (listed(list, key))
+			continue;
+		snprintf(error, RPC_ERROR_TEXT, "unknown parameter: %.64s", key);
+		return -EINVAL;
+	}
+	for (const char *at = list; *at;) {
+		size_t word = strcspn(at, " ?"), len = strcspn(at, " ");
+
+		if (word == len && !json_object_getn(params, at, word)) {
+			snprintf(error, RPC_ERROR_TEXT, "missing parameter: %.*s", (int)word, at);
+			return -EINVAL;
+		}
+		at += len + (at[len] == ' ');
+	}
+	return 0;
+}
+
 /* Runs a well-formed request. */
 static json_t *call(struct rpc_server *server, const json_t *id, const char *name, json_t *params)
 {
@@ -148,7 +188,12 @@ static json_t *call(struct rpc_server *server, const json_t *id, const char *nam
 	if (params && !json_is_object(params))
 		return answer_error(id, INVALID_PARAMS, "params must be an object");
 	json_t *empty = params ? NULL : json_object();
-	int err = method->fn(server->opaque, params ? params : empty, &result, error);
+	params = params ? params : empty;
+	if (check_params(method->params, params, error)) {
+		json_decref(empty);
+		return answer_error(id, INVALID_PARAMS, error);
+	}
+	int err = method->fn(server->opaque, params, &result, error);
 	json_decref(empty);
 	if (err) {
 		json_decref(result);

@@ -64,12 +64,13 @@ static int describe(const struct cli *cli, const struct vm_request *r)
 		json_array_append_new(devices, json_string(vm_pick_name(&r->picks[i], name)));
 	json_t *plan =
 		json_pack("{s:s,s:i,s:I,s:s,s:o}", "name", r->name, "cpus", (int)r->cpus, "ram",
-			  (json_int_t)r->ram, "kernel", r->kernel, "devices", devices);
+			  (json_int_t)r->ram, "kernel", r->kernel ? r->kernel : "", "devices", devices);
 	if (cli->json)
 		cli_print_json(stdout, plan);
 	else
-		printf("%s: would start with %u CPUs, %s, kernel %s\n", r->subject, r->cpus,
-		       format_size(r->ram, ram), r->kernel);
+		printf("%s: would start with %u CPUs, %s, %s %s\n", r->subject, r->cpus,
+		       format_size(r->ram, ram), r->kernel ? "kernel" : "firmware",
+		       r->kernel ? r->kernel : r->firmware.code);
 	for (size_t i = 0; i < r->pick_count && !cli->json; i++)
 		printf("%s: would be given %s\n", r->subject, vm_pick_name(&r->picks[i], name));
 	json_decref(plan);

@@ -14,9 +14,11 @@
 #include "base/parse.h"
 #include "cli/cli.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_plug.h"
 #include "cli/vmm_config.h"
 
-#define GONE_S 30
+#define GONE_S	 30
+#define DETACH_S 30
 
 /* ---- one call ---- */
 
@@ -202,6 +204,23 @@ static int save(struct cli *cli, const char *name, const char *path, bool keep)
 	return keep ? vm_report(cli, name, "saved, and goes on") : suspend(cli, name, path);
 }
 
+/* Guided: the guest lets go of each, and it is given back to the host. */
+static int detach_all(struct cli *cli, const char *name)
+{
+	json_t *status = vm_call(cli, name, "status");
+	const json_t *devices = json_object_get(status, "devices");
+	int err = status ? 0 : -EIO;
+
+	for (size_t i = 0; !err && i < json_array_size(devices); i++) {
+		const json_t *device = json_array_get(devices, i);
+		const char *bdf = json_string_value(json_object_get(device, "bdf"));
+
+		err = bdf ? vm_plug_detach(cli, name, bdf, DETACH_S) : -EPROTO;
+	}
+	json_decref(status);
+	return err;
+}
+
 int cmd_vm_save(struct cli *cli, const struct cli_args *args)
 {
 	const char *name = args->operand;
@@ -212,5 +231,7 @@ int cmd_vm_save(struct cli *cli, const struct cli_args *args)
 		return log_fail(CLI_FAILED, name, "no such VM; see sluice vm list");
 	if (cli->dry_run)
 		return vm_report(cli, name, "would be saved");
+	if (cli_has(args, "--detach-vfs") && detach_all(cli, name))
+		return CLI_FAILED;
 	return save(cli, name, args->more[0], cli_has(args, "--keep"));
 }

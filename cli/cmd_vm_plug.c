@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/parse.h"
 #include "cli/cli.h"
 #include "cli/vm_plug.h"
 #include "cli/vm_request.h"
@@ -33,13 +34,19 @@ int cmd_vm_detach(struct cli *cli, const struct cli_args *args)
 
 int cmd_vf_attach(struct cli *cli, const struct cli_args *args)
 {
-	struct vm_request request = {.pick_count = 1, .picks = {{.is_vf = true}}};
-	char why[VF_SPEC_WHY];
+	struct vm_request request = {.pick_count = 0};
+	char why[VF_SPEC_WHY] = "too many at once";
 
 	vm_request_set_name(&request, args->operand);
-	if (vf_spec_parse(args->more[0], &request.picks[0].spec, why)) {
-		log_error("vf attach", "%s", why);
-		return CLI_USAGE;
+	for (size_t i = 0; i < args->more_count; i++) {
+		struct vm_pick *pick = &request.picks[request.pick_count];
+
+		if (request.pick_count++ == VMM_DEVICES_MAX ||
+		    vf_spec_parse(args->more[i], &pick->spec, why)) {
+			log_error("vf attach", "%s", why);
+			return CLI_USAGE;
+		}
+		pick->is_vf = true;
 	}
 	return vm_plug_attach(cli, &request) ? CLI_FAILED : CLI_OK;
 }
@@ -47,4 +54,16 @@ int cmd_vf_attach(struct cli *cli, const struct cli_args *args)
 int cmd_vf_detach(struct cli *cli, const struct cli_args *args)
 {
 	return detach(cli, args);
+}
+
+int cmd_vm_cpus(struct cli *cli, const struct cli_args *args)
+{
+	unsigned seconds = (unsigned)cli_number(args, "--timeout", DETACH_TIMEOUT_S);
+	uint32_t count;
+
+	if (parse_u32(args->more[0], 1, HV_MAX_CPUS, &count)) {
+		log_error("vm cpus", "'%s' is no number from 1 to %u", args->more[0], HV_MAX_CPUS);
+		return CLI_USAGE;
+	}
+	return vm_plug_cpus(cli, args->operand, count, seconds) ? CLI_FAILED : CLI_OK;
 }

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/vm_file.h"
+#include "cli/vm_plug.h"
 #include "cli/vm_record.h"
 #include "cli/vm_request.h"
 
@@ -62,13 +63,16 @@ static int open_saved(const char *path, bool verify, struct saved *s)
 	return err;
 }
 
-/* What could not be saved was taken out before, and is not there. */
-static void drop_devices(struct vm_request *r)
+/* What cannot be saved was taken out before, and is put in again when the VM runs. */
+static int attach_again(struct cli *cli, const struct vm_request *r, size_t count)
 {
-	if (r->pick_count)
-		log_warn(r->subject, "restored without the devices that were taken out before it "
-				     "was saved");
-	r->pick_count = 0;
+	struct vm_request devices = *r;
+
+	devices.pick_count = count;
+	if (!count || !vm_plug_attach(cli, &devices))
+		return CLI_OK;
+	return log_fail(CLI_FAILED, r->subject,
+			"it runs, but without all of its devices; see sluice vm attach");
 }
 
 static int request_of(struct saved *s, const char *name, struct vm_request *r)
@@ -85,29 +89,11 @@ static int request_of(struct saved *s, const char *name, struct vm_request *r)
 	r->saved = s->path;
 	r->saved_fd = s->fd;
 	r->record = json_object_get(s->config, "record");
-	drop_devices(r);
 	return 0;
 }
 
-int cmd_vm_restore(struct cli *cli, const struct cli_args *args)
-{
-	struct vm_request request;
-	struct saved saved;
-	int status = CLI_FAILED;
-
-	if (open_saved(args->operand, cli_has(args, "--verify"), &saved))
-		return CLI_FAILED;
-	if (!request_of(&saved, cli_text(args, "--name", NULL), &request)) {
-		request.detach = cli_has(args, "--detach");
-		vm_record_enter(request.record);
-		status = vm_start(cli, &request);
-	}
-	close_saved(&saved);
-	return status;
-}
-
 /* Its supervisor comes back from vm_start too, when the VM has ended; hence a process for each. */
-static int clone_one(struct cli *cli, struct vm_request *r, bool *child)
+static int start_apart(struct cli *cli, struct vm_request *r, bool *child)
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -119,6 +105,34 @@ static int clone_one(struct cli *cli, struct vm_request *r, bool *child)
 		return vm_start(cli, r);
 	waitpid(pid, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : CLI_FAILED;
+}
+
+int cmd_vm_restore(struct cli *cli, const struct cli_args *args)
+{
+	struct vm_request request;
+	struct saved saved;
+	int status = CLI_FAILED;
+
+	if (open_saved(args->operand, cli_has(args, "--verify"), &saved))
+		return CLI_FAILED;
+	if (!request_of(&saved, cli_text(args, "--name", NULL), &request)) {
+		size_t devices = request.pick_count;
+		bool child = false;
+
+		request.pick_count = 0;
+		request.detach = cli_has(args, "--detach");
+		vm_record_enter(request.record);
+		if (devices && !request.detach)
+			log_warn(request.subject,
+				 "its devices were taken out before it was saved; "
+				 "they come back with --detach, or sluice vm attach");
+		status = request.detach && devices ? start_apart(cli, &request, &child)
+						   : vm_start(cli, &request);
+		if (request.detach && devices && !child && status == CLI_OK && !cli->dry_run)
+			status = attach_again(cli, &request, devices);
+	}
+	close_saved(&saved);
+	return status;
 }
 
 int cmd_vm_clone(struct cli *cli, const struct cli_args *args)
@@ -135,8 +149,12 @@ int cmd_vm_clone(struct cli *cli, const struct cli_args *args)
 		status = CLI_FAILED;
 		if (request_of(&saved, args->more[i], &request))
 			break;
+		if (request.pick_count && i == 0)
+			log_warn(saved.path,
+				 "the clones do not get its devices; see sluice vm attach");
+		request.pick_count = 0;
 		request.detach = true;
-		status = clone_one(cli, &request, &child);
+		status = start_apart(cli, &request, &child);
 	}
 	close_saved(&saved);
 	return status;

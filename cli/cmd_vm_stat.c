@@ -8,16 +8,22 @@
  * guest's.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/parse.h"
 #include "base/util.h"
 #include "cli/cli.h"
+#include "cli/exit_trace.h"
 #include "cli/proc.h"
+#include "cli/vm_costs.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_stat_net.h"
 
 #define RAM_BLOCKS_MAX 64
+#define TRACEFS	       "/sys/kernel/tracing"
+#define POSTING_CAP    (UINT64_C(1) << 59) /* VT-d 11.4.2, PI */
 
 /* ---- gathering ---- */
 
@@ -95,7 +101,29 @@ static int read_interrupt(const char *mode, unsigned vector, const char *bdf, ui
 	return err;
 }
 
-static void add_interrupts(json_t *device)
+/* Whether KVM lets the IOMMU post: APICv is on, and a VT-d unit can (AMD does not tell). */
+static bool can_post(struct cli *cli)
+{
+	const struct sysfs *fs = cli_sysfs(cli);
+	char text[32];
+	uint64_t cap;
+
+	return fs &&
+	       !sysfs_read(fs, text, sizeof(text), "module/kvm_intel/parameters/enable_apicv") &&
+	       text[0] == 'Y' &&
+	       !sysfs_read(fs, text, sizeof(text), "class/iommu/dmar0/intel-iommu/cap") &&
+	       sscanf(text, "%" SCNx64, &cap) == 1 && cap & POSTING_CAP;
+}
+
+static void add_path(json_t *to, const char *mode, const char *chip, bool posting)
+{
+	const char *path = vm_costs_irq_path(mode, chip, posting);
+
+	if (path)
+		json_object_set_new(to, "path", json_string(path));
+}
+
+static void add_interrupts(json_t *device, bool posting)
 {
 	const char *mode = json_string_value(json_object_get(device, "mode"));
 	const char *bdf = json_string_value(json_object_get(device, "bdf"));
@@ -110,10 +138,12 @@ static void add_interrupts(json_t *device)
 			continue;
 		json_object_set_new(vector, "interrupts", integer(count));
 		json_object_set_new(vector, "chip", json_string(chip));
+		add_path(vector, mode, chip, posting);
 		total += count;
 	}
 	if (mode && bdf && !strcmp(mode, "intx") && !read_interrupt(mode, 0, bdf, &count, chip))
 		total = count;
+	add_path(device, mode, chip, posting);
 	json_object_set_new(device, "interrupts", integer(total));
 }
 
@@ -122,14 +152,32 @@ static void add_interrupts(json_t *device)
 static const struct cli_column exit_columns[] = {
 	{"EXIT", "exit", CLI_SHOW_PLAIN},
 	{"COUNT", "count", CLI_SHOW_PLAIN},
+	{"TIME us", "us", CLI_SHOW_PLAIN},
 	{"PER CPU", "cpus", CLI_SHOW_PLAIN},
 	{0},
 };
 
 static const struct cli_column region_columns[] = {
-	{"REGION", "name", CLI_SHOW_PLAIN},   {"SPACE", "space", CLI_SHOW_PLAIN},
-	{"BASE", "base", CLI_SHOW_HEX},	      {"READS", "reads", CLI_SHOW_PLAIN},
-	{"WRITES", "writes", CLI_SHOW_PLAIN}, {0},
+	{"REGION", "name", CLI_SHOW_PLAIN},
+	{"SPACE", "space", CLI_SHOW_PLAIN},
+	{"BASE", "base", CLI_SHOW_HEX},
+	{"READS", "reads", CLI_SHOW_PLAIN},
+	{"WRITES", "writes", CLI_SHOW_PLAIN},
+	{"TIME us", "us", CLI_SHOW_PLAIN},
+	{0},
+};
+
+static const struct cli_column reason_columns[] = {
+	{"REASON", "reason", CLI_SHOW_PLAIN}, {"CODE", "code", CLI_SHOW_PLAIN},
+	{"COUNT", "count", CLI_SHOW_PLAIN},   {"KVM'S NUMBER", "number", CLI_SHOW_PLAIN},
+	{"WHICH", "note", CLI_SHOW_PLAIN},    {0},
+};
+
+static const struct cli_column traced_columns[] = {
+	{"REASON", "reason", CLI_SHOW_PLAIN},
+	{"CODE", "code", CLI_SHOW_PLAIN},
+	{"COUNT", "count", CLI_SHOW_PLAIN},
+	{0},
 };
 
 static const struct cli_column number_columns[] = {
@@ -139,9 +187,13 @@ static const struct cli_column number_columns[] = {
 };
 
 static const struct cli_column vector_columns[] = {
-	{"VECTOR", "vector", CLI_SHOW_PLAIN},  {"INTERRUPTS", "interrupts", CLI_SHOW_PLAIN},
-	{"HOST CHIP", "chip", CLI_SHOW_PLAIN}, {"ROUTE", "route", CLI_SHOW_PLAIN},
-	{"MASKED", "masked", CLI_SHOW_PLAIN},  {0},
+	{"VECTOR", "vector", CLI_SHOW_PLAIN},
+	{"INTERRUPTS", "interrupts", CLI_SHOW_PLAIN},
+	{"HOST CHIP", "chip", CLI_SHOW_PLAIN},
+	{"PATH", "path", CLI_SHOW_PLAIN},
+	{"ROUTE", "route", CLI_SHOW_PLAIN},
+	{"MASKED", "masked", CLI_SHOW_PLAIN},
+	{0},
 };
 
 static const struct cli_column bar_columns[] = {
@@ -168,6 +220,15 @@ static const struct cli_column disk_columns[] = {
 	{0},
 };
 
+/* null, which shows as "-", where no time was counted */
+static json_t *exit_us(const json_t *stat, const char *reason)
+{
+	json_int_t ns =
+		json_integer_value(json_object_get(json_object_get(stat, "exits_ns"), reason));
+
+	return ns ? json_integer(ns / 1000) : json_null();
+}
+
 static void show_exits(const json_t *stat)
 {
 	json_t *rows = json_array(), *count, *exits = json_object_get(stat, "exits");
@@ -182,8 +243,9 @@ static void show_exits(const json_t *stat)
 				json_object_get(json_object_get(json_array_get(cpus, i), "exits"),
 						reason));
 		if (json_integer_value(count) > 0)
-			json_array_append_new(rows, json_pack("{s:s,s:O,s:O}", "exit", reason,
-							      "count", count, "cpus", each));
+			json_array_append_new(rows, json_pack("{s:s,s:O,s:O,s:o}", "exit", reason,
+							      "count", count, "cpus", each, "us",
+							      exit_us(stat, reason)));
 		json_decref(each);
 	}
 	json_array_append_new(rows, json_pack("{s:s,s:O}", "exit", "total", "count",
@@ -201,43 +263,64 @@ static void show_regions(const json_t *stat)
 	for (size_t i = 0; i < json_array_size(regions); i++) {
 		json_t *region = json_array_get(regions, i);
 		if (json_integer_value(json_object_get(region, "reads")) ||
-		    json_integer_value(json_object_get(region, "writes")))
+		    json_integer_value(json_object_get(region, "writes"))) {
+			json_int_t ns = json_integer_value(json_object_get(region, "ns"));
+			json_object_set_new(region, "us",
+					    ns ? json_integer(ns / 1000) : json_null());
 			json_array_append(used, region);
+		}
 	}
 	puts("\nexits by device region");
 	cli_print_table(stdout, region_columns, used);
 	json_decref(used);
 }
 
-static void add_numbers(json_t *sum, const json_t *numbers)
+static json_int_t of(const json_t *object, const char *key)
 {
-	const char *name;
-	json_t *value;
-
-	json_object_foreach ((json_t *)(uintptr_t)numbers, name, value) {
-		json_object_set_new(sum, name,
-				    json_integer(json_integer_value(value) +
-						 json_integer_value(json_object_get(sum, name))));
-	}
+	return json_integer_value(json_object_get(object, key));
 }
 
-/* The VM's numbers and the sum of its CPUs', without zeros. */
+static void show_costs(const json_t *costs)
+{
+	const json_t *reasons = json_object_get(costs, "reasons");
+	const json_t *traced = json_object_get(costs, "traced");
+	const json_t *pages = json_object_get(costs, "pages");
+	const json_t *polling = json_object_get(costs, "polling");
+	char size[3][PARSE_SIZE_TEXT];
+
+	if (json_array_size(reasons)) {
+		puts("\nexits by the processor's reasons, as far as KVM counts them");
+		cli_print_table(stdout, reason_columns, reasons);
+	}
+	if (traced) {
+		printf("\nall exits by the processor's reasons, in %lld s\n", of(costs, "seconds"));
+		cli_print_table(stdout, traced_columns, traced);
+	}
+	if (pages)
+		printf("\npages that the engine maps: %s by 4K, %s by 2M, %s by 1G\n",
+		       format_size((uint64_t)of(pages, "4k"), size[0]),
+		       format_size((uint64_t)of(pages, "2m"), size[1]),
+		       format_size((uint64_t)of(pages, "1g"), size[2]));
+	if (polling)
+		printf("halt polling: %lld of %lld polls saved a sleep (%lld us), the others took %lld "
+		       "us; asleep %lld us\n",
+		       of(polling, "good"), of(polling, "polls"), of(polling, "good_ns") / 1000,
+		       of(polling, "vain_ns") / 1000, of(polling, "waited_ns") / 1000);
+}
+
+/* Without zeros. */
 static void show_engine(const json_t *stat)
 {
-	const json_t *cpus = json_object_get(stat, "cpus");
-	json_t *sum = json_object(), *rows = json_array(), *value;
+	json_t *rows = json_array(), *numbers = vm_costs_numbers(stat), *value;
 	const char *name;
 
-	add_numbers(sum, json_object_get(stat, "engine"));
-	for (size_t i = 0; i < json_array_size(cpus); i++)
-		add_numbers(sum, json_object_get(json_array_get(cpus, i), "engine"));
-	json_object_foreach (sum, name, value)
+	json_object_foreach (numbers, name, value)
 		if (json_integer_value(value))
 			json_array_append_new(rows,
 					      json_pack("{s:s,s:O}", "name", name, "value", value));
 	printf("\nengine: %s\n", json_string_value(json_object_get(stat, "engine_name")));
 	cli_print_table(stdout, number_columns, rows);
-	json_decref(sum);
+	json_decref(numbers);
 	json_decref(rows);
 }
 
@@ -290,15 +373,69 @@ static void show_memory(const json_t *stat)
 	printf("private memory of sluice-vmm (PSS without guest RAM): %s\n", private);
 }
 
+/* ---- looking closer ---- */
+
+/* "traced": all exits of the VM's CPUs in some seconds, with the processor's reasons. */
+static int add_traced(const json_t *stat, unsigned seconds, json_t *costs)
+{
+	const json_t *cpus = json_object_get(stat, "cpus");
+	struct exit_trace_row *rows = calloc(EXIT_TRACE_ROWS, sizeof(*rows));
+	int threads[HV_MAX_CPUS];
+	size_t count = MIN(json_array_size(cpus), ARRAY_SIZE(threads));
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		threads[i] = (int)of(json_array_get(cpus, i), "thread");
+	int found = rows ? exit_trace(TRACEFS, threads, count, seconds, rows) : -ENOMEM;
+	for (int i = 0; i < found; i++) {
+		char name[HV_EXIT_NAME_MAX];
+		json_array_append_new(
+			array,
+			json_pack("{s:s,s:I,s:I}", "reason",
+				  hv_exit_code_name(rows[i].kind, rows[i].reason, name), "code",
+				  (json_int_t)rows[i].reason, "count", (json_int_t)rows[i].count));
+	}
+	free(rows);
+	json_object_set_new(costs, "traced", array);
+	json_object_set_new(costs, "seconds", json_integer((json_int_t)seconds));
+	return found < 0 ? found : 0;
+}
+
+static int add_costs(json_t *stat, unsigned seconds)
+{
+	json_t *numbers = vm_costs_numbers(stat), *costs = json_object(), *part;
+	struct hv_caps_raw cpu;
+	int err = seconds ? add_traced(stat, seconds, costs) : 0;
+
+	hv_caps_read_cpuid(&cpu);
+	json_object_set_new(costs, "reasons", vm_costs_reasons(numbers, cpu.kind));
+	part = vm_costs_pages(numbers);
+	if (part)
+		json_object_set_new(costs, "pages", part);
+	part = vm_costs_polling(numbers);
+	if (part)
+		json_object_set_new(costs, "polling", part);
+	json_object_set_new(stat, "costs", costs);
+	json_decref(numbers);
+	return err;
+}
+
 int cmd_vm_stat(struct cli *cli, const struct cli_args *args)
 {
-	json_t *stat = vm_call(cli, args->operand, "stat");
+	unsigned seconds = (unsigned)cli_number(args, "--exits", 0);
+	const char *timing = cli_text(args, "--timing", NULL);
 
+	if (timing && vm_tell(cli, args->operand, "timing",
+			      json_pack("{s:b}", "on", !strcmp(timing, "on")), NULL, 0, NULL))
+		return CLI_FAILED;
+	json_t *stat = vm_call(cli, args->operand, "stat");
 	if (!stat)
 		return CLI_FAILED;
+	bool posting = can_post(cli);
+	int err = add_costs(stat, seconds);
 	add_memory(stat);
 	for (size_t i = 0; i < json_array_size(json_object_get(stat, "devices")); i++)
-		add_interrupts(json_array_get(json_object_get(stat, "devices"), i));
+		add_interrupts(json_array_get(json_object_get(stat, "devices"), i), posting);
 	vm_stat_add_taps(cli_sysfs(cli), stat);
 	if (cli->json) {
 		cli_print_json(stdout, stat);
@@ -306,6 +443,7 @@ int cmd_vm_stat(struct cli *cli, const struct cli_args *args)
 		show_exits(stat);
 		show_regions(stat);
 		show_engine(stat);
+		show_costs(json_object_get(stat, "costs"));
 		show_devices(stat);
 		show_disks(stat);
 		vm_stat_show_nets(stat);
@@ -313,5 +451,5 @@ int cmd_vm_stat(struct cli *cli, const struct cli_args *args)
 		show_memory(stat);
 	}
 	json_decref(stat);
-	return CLI_OK;
+	return err ? CLI_FAILED : CLI_OK;
 }

@@ -33,6 +33,26 @@ static const struct cli_option host_caps_options[] = {
 	{0},
 };
 
+#define OFFLINE                                                         \
+	{                                                               \
+		.name = "--offline", .value = "FILE", .kind = CLI_FILE, \
+		.help = "look at a snapshot instead of this machine"    \
+	}
+
+static const struct cli_option iommu_audit_options[] = {
+	{.name = "--snapshot",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "also keep what was seen in a file"},
+	OFFLINE,
+	{0},
+};
+
+static const struct cli_option iommu_offline_options[] = {
+	OFFLINE,
+	{0},
+};
+
 static const struct cli_option vf_create_options[] = {
 	{.name = "--count",
 	 .value = "N",
@@ -81,8 +101,17 @@ static const struct cli_option vm_run_options[] = {
 	{.name = "--kernel",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
-	 .required = true,
-	 .help = "Linux bzImage, ELF with a PVH entry, or Multiboot kernel"},
+	 .help = "Linux bzImage, ELF with a PVH entry, or Multiboot kernel; needed without --firmware"},
+	{.name = "--firmware",
+	 .value = "uefi|bios|FILE[,vars=FILE]",
+	 .kind = CLI_TEXT,
+	 .help = "boot by firmware, as a PC does: OVMF, SeaBIOS, or an image; vars keeps UEFI's "
+		 "variables"},
+	{.name = "--boot",
+	 .value = "disk|kernel",
+	 .kind = CLI_WORD,
+	 .words = "disk|kernel",
+	 .help = "what the firmware starts (kernel with --kernel, else disk)"},
 	{.name = "--initrd",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
@@ -92,11 +121,9 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_TEXT,
 	 .help = "kernel command line (console=ttyS0 for output)"},
 	{.name = "--cpus",
-	 .value = "N",
-	 .kind = CLI_NUMBER,
-	 .min = 1,
-	 .max = HV_MAX_CPUS,
-	 .help = "virtual CPUs (1)"},
+	 .value = "N[,max=M]",
+	 .kind = CLI_TEXT,
+	 .help = "virtual CPUs (1), and how many it may get while it runs"},
 	{.name = "--memory",
 	 .value = "SIZE[,pages=4k|thp|2m|1g]",
 	 .kind = CLI_TEXT,
@@ -202,6 +229,22 @@ static const struct cli_option detach_options[] = {
 	"and goes back to its former driver and settings. A guest that does not do so in time "     \
 	"keeps the device, and may be asked again."
 
+static const struct cli_option vm_stat_options[] = {
+	{.name = "--exits",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "count all exits for so long, also those that the kernel handles, by the processor's own "
+		 "reasons (root, with tracefs)"},
+	{.name = "--timing",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "count the time that exits and accesses take from now on, or no longer"},
+	{0},
+};
+
 static const struct cli_option vm_stop_options[] = {
 	{.name = "--force", .help = "stop it where it stands, without asking the guest"},
 	{.name = "--timeout",
@@ -215,6 +258,9 @@ static const struct cli_option vm_stop_options[] = {
 
 static const struct cli_option vm_save_options[] = {
 	{.name = "--keep", .help = "let the VM go on afterwards: the file is a copy of it"},
+	{.name = "--detach-vfs",
+	 .help = "first take its VFs and devices out, as vm detach does; vm restore --detach puts "
+		 "those it was started with in again"},
 	{0},
 };
 
@@ -356,6 +402,43 @@ const struct cli_command cli_commands[] = {
 		 "A group goes to a VM as a whole, and only when no member of it is held by a host "
 		 "driver. With the address of a device, shows its group alone.",
 	 .examples = EXAMPLES("sluice iommu show", "sluice iommu show 0000:01:10.0")},
+	{.noun = "iommu",
+	 .verb = "audit",
+	 .run = cmd_iommu_audit,
+	 .options = iommu_audit_options,
+	 .summary = "prove from the hardware's tables what devices reach",
+	 .about =
+		 "Follows the tables that the VT-d units use now, and compares: every function of a VM "
+		 "reaches exactly the memory that its VM mapped, nothing of the host or another VM; "
+		 "its interrupts come from its own entries; nothing is left of what was given back; "
+		 "no two owners share a domain. The exit status is 0 only when all of that holds.\n\n"
+		 "Registers are read from /dev/mem, which most kernels allow only when booted with "
+		 "iomem=relaxed, and tables from /proc/kcore. A snapshot holds both, and what the VMs "
+		 "told, and can be audited elsewhere.",
+	 .examples = EXAMPLES("sluice iommu audit", "sluice iommu audit --snapshot host.audit",
+			      "sluice iommu audit --offline host.audit --json")},
+	{.noun = "iommu",
+	 .verb = "dump",
+	 .run = cmd_iommu_dump,
+	 .options = iommu_offline_options,
+	 .summary = "registers, contexts and interrupt entries of the VT-d units",
+	 .about =
+		 "Shows every unit's capabilities in words, every function's context entry and every "
+		 "interrupt remapping entry, from the live tables or a snapshot.",
+	 .examples = EXAMPLES("sluice iommu dump", "sluice iommu dump --offline host.audit")},
+	{.noun = "iommu",
+	 .verb = "walk",
+	 .run = cmd_iommu_walk,
+	 .operand = "ADDRESS",
+	 .operand_kind = CLI_BDF,
+	 .more = "IOVA",
+	 .more_kind = CLI_TEXT,
+	 .options = iommu_offline_options,
+	 .summary = "where an I/O address of a device leads, step by step",
+	 .about =
+		 "Follows one address through the device's page table, entry by entry, as the hardware "
+		 "would. The exit status is 1 when the access would be blocked.",
+	 .examples = EXAMPLES("sluice iommu walk 0000:01:10.0 0x100000")},
 	{.noun = "vm",
 	 .verb = "run",
 	 .run = cmd_vm_run,
@@ -387,7 +470,8 @@ const struct cli_command cli_commands[] = {
 			  "tap,bridge=br0,queues=2 --watchdog reset --detach",
 			  "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
 			  "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
-			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M")},
+			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
+			  "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
 	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,
@@ -410,12 +494,17 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_vm_stat,
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
+	 .options = vm_stat_options,
 	 .summary = "exits, interrupts and memory of a running VM",
 	 .about =
 		 "Counts since the VM's start (or its last reset): exits by reason and by device, the "
 		 "engine's own numbers, interrupts per vector of each device it was given, and the memory that "
-		 "the VM's process uses beside the guest's RAM.",
-	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json")},
+		 "the VM's process uses beside the guest's RAM.\n\n"
+		 "The path of an interrupt is posted, when the IOMMU may put it into the guest's APIC; "
+		 "remapped, when it comes to the host through the IOMMU and to the guest by an eventfd; host, the "
+		 "same without remapping; or emulated, when it is a level that passes through us.",
+	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json",
+			      "sluice vm stat web --timing on", "sluice vm stat web --exits 5")},
 	{.noun = "vm",
 	 .verb = "balloon",
 	 .run = cmd_vm_balloon,
@@ -476,6 +565,21 @@ const struct cli_command cli_commands[] = {
 	 .about = DETACH_ABOUT,
 	 .examples = EXAMPLES("sluice vm detach web ens1f0/2",
 			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
+	{.noun = "vm",
+	 .verb = "cpus",
+	 .run = cmd_vm_cpus,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "N",
+	 .more_kind = CLI_NUMBER,
+	 .options = detach_options,
+	 .summary = "how many CPUs a running VM has",
+	 .about = "Up to what the VM was started for (vm run --cpus N,max=M). CPUs that come are "
+		  "announced; whether they are used is up to the guest (udev, or "
+		  "/sys/devices/system/cpu/cpuN/online). CPUs that shall go are asked for, and the "
+		  "guest lets go of them or not.",
+	 .examples = EXAMPLES("sluice vm cpus web 4", "sluice vm cpus web 1 --timeout 60")},
 	{.noun = "vm",
 	 .verb = "pause",
 	 .run = cmd_vm_pause,

@@ -387,3 +387,78 @@ int vm_plug_detach(struct cli *cli, const char *name, const char *function, unsi
 	plug_close(&p);
 	return err;
 }
+
+/* ---- CPUs ---- */
+
+static int call_cpus(const struct plug *p, json_t *params)
+{
+	char path[CLI_PATH], error[RPC_ERROR_TEXT];
+	json_t *result = NULL;
+	int err = vm_path(p->cli, p->name, VM_CTL, path);
+
+	if (err) {
+		json_decref(params);
+		return err;
+	}
+	err = rpc_call(path, "cpus", params, VM_CALL_MS, &result, error);
+	json_decref(result);
+	return err ? log_fail(err, p->subject, "CPUs not changed: %s", error) : 0;
+}
+
+static int number(const struct plug *p, const char *key)
+{
+	return (int)json_integer_value(json_object_get(p->status, key));
+}
+
+static int await_cpus(struct plug *p, unsigned count, unsigned seconds)
+{
+	const struct timespec tick = {.tv_nsec = POLL_MS * 1000000L};
+	int64_t deadline = now_ms() + (int64_t)seconds * 1000;
+	char error[RPC_ERROR_TEXT];
+	int err;
+
+	while (!(err = read_status(p, error))) {
+		if (number(p, "cpus") == (int)count && number(p, "cpus_unheard") == 0)
+			return 0;
+		if (now_ms() > deadline)
+			break;
+		nanosleep(&tick, NULL);
+	}
+	if (err)
+		return log_fail(err, p->subject, "does not answer: %s", error);
+	call_cpus(p, NULL);
+	return log_fail(-ETIMEDOUT, p->subject,
+			"its guest has not taken notice within %u s; it has %d CPUs", seconds,
+			number(p, "cpus"));
+}
+
+static int set_cpus(struct plug *p, unsigned count, unsigned seconds)
+{
+	int err = 0;
+
+	if (!p->cli->dry_run)
+		err = call_cpus(p, json_pack("{s:i}", "count", (int)count));
+	if (!err && !p->cli->dry_run)
+		err = await_cpus(p, count, seconds);
+	if (err)
+		return err;
+	json_t *json = json_pack("{s:s,s:i}", "vm", p->name, "cpus", (int)count);
+	if (p->cli->json)
+		cli_print_json(stdout, json);
+	else
+		printf("%s: %s %u CPUs\n", p->subject, p->cli->dry_run ? "would get" : "has",
+		       count);
+	json_decref(json);
+	return 0;
+}
+
+int vm_plug_cpus(struct cli *cli, const char *name, unsigned count, unsigned seconds)
+{
+	struct plug p;
+	int err = plug_open(&p, cli, name);
+
+	if (!err)
+		err = set_cpus(&p, count, seconds);
+	plug_close(&p);
+	return err;
+}

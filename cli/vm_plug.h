@@ -20,6 +20,9 @@ int vm_plug_attach(struct cli *cli, struct vm_request *r);
 /* Asks the guest to let go of the function, waits, and gives it back. -ETIMEDOUT: it stays. */
 int vm_plug_detach(struct cli *cli, const char *name, const char *function, unsigned seconds);
 
+/* -ETIMEDOUT: the guest has not done so, and keeps what it has. */
+int vm_plug_cpus(struct cli *cli, const char *name, unsigned count, unsigned seconds);
+
 /* Gives back what VM `name` no longer has. Without waiting for others that are at it. */
 int vm_plug_tidy(struct cli *cli, const char *name);
 

@@ -55,7 +55,9 @@ int vm_record_read(const char *subject, const json_t *record, struct vm_recorded
 	for (int i = 0; i < out->argc; i++)
 		if (!out->argv[i])
 			return -ENOMEM;
-	if (cli_parse(out->argc, out->argv, &out->args, &noun, stderr) == CLI_PARSED_RUN &&
+	/* Every VM boots from something, so a record without arguments is none. */
+	if (count > 0 &&
+	    cli_parse(out->argc, out->argv, &out->args, &noun, stderr) == CLI_PARSED_RUN &&
 	    !out->args.operand)
 		return 0;
 	return log_fail(-EINVAL, subject,

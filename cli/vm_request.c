@@ -53,6 +53,26 @@ int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, cha
 	return 0;
 }
 
+int vm_request_cpus(const char *text, unsigned *cpus, unsigned *max, char why[VF_SPEC_WHY])
+{
+	size_t len = strcspn(text, ",");
+	char first[16];
+	uint32_t count, most = 0;
+
+	snprintf(first, sizeof(first), "%.*s", (int)MIN(len, sizeof(first)), text);
+	if (parse_u32(first, 1, HV_MAX_CPUS, &count) ||
+	    (text[len] && (strncmp(text + len, ",max=", 5) != 0 ||
+			   parse_u32(text + len + 5, count, HV_MAX_CPUS, &most)))) {
+		snprintf(why, VF_SPEC_WHY,
+			 "cpus '%.40s': not a number from 1 to %u, or two such as 2,max=8", text,
+			 HV_MAX_CPUS);
+		return -EINVAL;
+	}
+	*cpus = count;
+	*max = most;
+	return 0;
+}
+
 int vm_request_pin(const char *text, unsigned cpus, int *pin, char why[VF_SPEC_WHY])
 {
 	while (*text) {
@@ -109,14 +129,16 @@ static int parse_machine(const struct cli_args *args, struct vm_request *r, char
 {
 	int err = vm_request_memory(cli_text(args, "--memory", "512M"), &r->ram, &r->pages, why);
 
-	r->cpus = (unsigned)cli_number(args, "--cpus", 1);
+	if (!err)
+		err = vm_request_cpus(cli_text(args, "--cpus", "1"), &r->cpus, &r->max_cpus, why);
 	for (size_t i = 0; i < HV_MAX_CPUS; i++)
 		r->pin[i] = -1;
 	r->exit_port = EXIT_PORT_BY_KERNEL;
 	if (!err && cli_has(args, "--exit-port"))
 		err = vm_request_port(cli_text(args, "--exit-port", ""), &r->exit_port, why);
 	if (!err && cli_has(args, "--pin"))
-		err = vm_request_pin(cli_text(args, "--pin", ""), r->cpus, r->pin, why);
+		err = vm_request_pin(cli_text(args, "--pin", ""), MAX(r->cpus, r->max_cpus), r->pin,
+				     why);
 	return err;
 }
 
@@ -155,6 +177,33 @@ static int parse_nets(const struct cli_args *args, struct vm_request *r)
 		if (net_spec_parse(given->text, &r->nets[r->net_count++], why))
 			return log_fail(-EINVAL, r->subject, "net: %s", why);
 	}
+	return 0;
+}
+
+static int parse_boot(const struct cli_args *args, struct vm_request *r, char *why)
+{
+	const char *boot = cli_text(args, "--boot", r->kernel ? "kernel" : "disk");
+	const char *firmware = cli_text(args, "--firmware", NULL);
+	int err = firmware ? vm_firmware_parse(firmware, &r->firmware, why, VF_SPEC_WHY) : 0;
+
+	if (err)
+		return err;
+	if (firmware && r->max_cpus > r->cpus) {
+		snprintf(why, VF_SPEC_WHY,
+			 "--cpus with max= needs a kernel; firmware's tables name a fixed number");
+		return -EINVAL;
+	}
+	if (!firmware && !strcmp(boot, "disk")) {
+		snprintf(why, VF_SPEC_WHY,
+			 "nothing to boot: pass --kernel FILE, or --firmware uefi");
+		return -EINVAL;
+	}
+	if (!strcmp(boot, "kernel") && !r->kernel) {
+		snprintf(why, VF_SPEC_WHY, "--boot kernel needs --kernel FILE");
+		return -EINVAL;
+	}
+	if (!strcmp(boot, "disk"))
+		r->kernel = r->initrd = NULL;
 	return 0;
 }
 
@@ -236,7 +285,9 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 			args->operand, VMM_NAME_MAX - 1);
 	if (args->operand)
 		vm_request_set_name(r, args->operand);
-	int err = parse_machine(args, r, why);
+	int err = parse_boot(args, r, why);
+	if (!err)
+		err = parse_machine(args, r, why);
 	if (!err)
 		err = parse_picks(args, r, why);
 	if (err)

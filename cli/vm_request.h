@@ -10,6 +10,7 @@
 #include "cli/disk_spec.h"
 #include "cli/net_spec.h"
 #include "cli/vf_spec.h"
+#include "cli/vm_firmware.h"
 #include "cli/vmm_config.h"
 
 /* One function for the VM: a VF with settings, or a whole device. */
@@ -25,7 +26,7 @@ struct vm_pick {
 struct vm_request {
 	char name[VMM_NAME_MAX]; /* "" until one is chosen */
 	char subject[VMM_NAME_MAX + 4];
-	unsigned cpus;
+	unsigned cpus, max_cpus; /* max_cpus 0: none come or go */
 	int pin[HV_MAX_CPUS];
 	uint64_t ram;
 	enum hv_pages pages;
@@ -33,6 +34,7 @@ struct vm_request {
 	bool virtio_console, balloon;
 	uint32_t vsock;	      /* context ID; 0: none */
 	const char *watchdog; /* NULL: none */
+	struct vm_firmware firmware;
 	unsigned hotplug_ports;
 	int exit_port; /* 0: none; EXIT_PORT_BY_KERNEL until the kernel was looked at */
 	const char *kernel, *initrd, *cmdline; /* borrowed from the command line */
@@ -76,6 +78,8 @@ int vm_start(struct cli *cli, struct vm_request *request);
 
 /* "1G,pages=2m" */
 int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, char why[VF_SPEC_WHY]);
+/* "2" or "2,max=8" */
+int vm_request_cpus(const char *text, unsigned *cpus, unsigned *max, char why[VF_SPEC_WHY]);
 /* "0xf4", "none" */
 int vm_request_port(const char *text, int *port, char why[VF_SPEC_WHY]);
 /* "0:2,1:3"; pin has `cpus` entries, filled with -1 before. */

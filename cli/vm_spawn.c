@@ -76,8 +76,10 @@ int vm_open_files(const struct vm_request *r, struct vmm_config *config)
 	bool boots = !r->saved || !kernel_is_gone(r);
 	int err = r->saved ? open_saved(r, config) : 0;
 
-	if (!err && boots)
+	if (!err && boots && r->kernel)
 		err = open_image(r, "kernel", r->kernel, &config->kernel);
+	if (!err)
+		err = vm_firmware_open(r->subject, &r->firmware, config);
 	if (!err && boots && r->initrd)
 		err = open_image(r, "initrd", r->initrd, &config->initrd);
 	return err ? err : open_kvm(r, config);
@@ -172,6 +174,7 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->balloon = r->balloon;
 	config->watchdog = r->watchdog ? strdup(r->watchdog) : NULL;
 	config->cpus = r->cpus;
+	config->max_cpus = r->max_cpus;
 	memcpy(config->pin, r->pin, sizeof(config->pin));
 	config->ram = r->ram;
 	config->pages = r->pages;
@@ -184,6 +187,8 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->cache_fd = open_cache(cli);
 	int err = config->name && config->cmdline ? open_vfio(cli, r, config) : -ENOMEM;
 	if (!err)
+		err = vm_firmware_open_vars(cli, r->name, r->subject, &r->firmware, config);
+	if (!err)
 		err = open_nets(cli, r, config);
 	if (!err)
 		err = open_vsock(r, config);
@@ -195,7 +200,8 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 /* Every descriptor in `config`, one after the other; NULL behind the last. */
 static int *each_fd(struct vmm_config *config, size_t i)
 {
-	int *const single[] = {&config->kernel.fd,    &config->initrd.fd, &config->engine_fd,
+	int *const single[] = {&config->firmware.fd,  &config->vars.fd,   &config->kernel.fd,
+			       &config->initrd.fd,    &config->engine_fd,
 			       &config->container_fd, &config->ctl_fd,	  &config->console_fd,
 			       &config->report_fd,    &config->lock_fd,	  &config->vsock_fd,
 			       &config->cache_fd,     &config->restore.fd};

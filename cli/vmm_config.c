@@ -79,6 +79,7 @@ struct field {
 static const struct field fields[] = {
 	FIELD("name", TEXT, false, name),
 	FIELD("cpus", UNSIGNED, false, cpus),
+	FIELD("max_cpus", UNSIGNED, true, max_cpus),
 	FIELD("pin", PINS, true, pin),
 	FIELD("ram", BYTES, false, ram),
 	FIELD("pages", PAGES, false, pages),
@@ -89,6 +90,8 @@ static const struct field fields[] = {
 	FIELD("cmdline", TEXT, false, cmdline),
 	FIELD("kernel", FILE_FD, true, kernel),
 	FIELD("initrd", FILE_FD, true, initrd),
+	FIELD("firmware", FILE_FD, true, firmware),
+	FIELD("vars", FILE_FD, true, vars),
 	FIELD("restore", FILE_FD, true, restore),
 	FIELD("record", OBJECT, true, record),
 	FIELD("engine_fd", FD, false, engine_fd),
@@ -123,6 +126,8 @@ void vmm_config_init(struct vmm_config *config)
 				      .exit_port = -1,
 				      .kernel.fd = -1,
 				      .initrd.fd = -1,
+				      .firmware.fd = -1,
+				      .vars.fd = -1,
 				      .restore.fd = -1,
 				      .engine_fd = -1,
 				      .container_fd = -1,
@@ -145,6 +150,8 @@ void vmm_config_finish(struct vmm_config *config)
 	free(config->cmdline);
 	free(config->kernel.name);
 	free(config->initrd.name);
+	free(config->firmware.name);
+	free(config->vars.name);
 	free(config->restore.name);
 	json_decref(config->record);
 	for (size_t i = 0; i < config->device_count; i++)
@@ -164,10 +171,12 @@ static json_t *encode_pins(const struct vmm_config *config)
 {
 	json_t *array = NULL;
 
-	for (unsigned i = 0; i < config->cpus && !array; i++)
+	unsigned cpus = MAX(config->cpus, config->max_cpus);
+
+	for (unsigned i = 0; i < cpus && !array; i++)
 		if (config->pin[i] >= 0)
 			array = json_array();
-	for (unsigned i = 0; array && i < config->cpus; i++)
+	for (unsigned i = 0; array && i < cpus; i++)
 		json_array_append_new(array, json_integer(config->pin[i]));
 	return array;
 }
@@ -514,9 +523,11 @@ static const char *inconsistent(const struct vmm_config *config)
 		return "name";
 	if (config->cpus < 1 || config->cpus > HV_MAX_CPUS)
 		return "cpus";
+	if (config->max_cpus && (config->max_cpus < config->cpus || config->max_cpus > HV_MAX_CPUS))
+		return "max_cpus";
 	if (config->exit_port == 0 || config->exit_port > 0xfffc)
 		return "exit_port";
-	if (config->kernel.fd < 0 && config->restore.fd < 0)
+	if (config->kernel.fd < 0 && config->restore.fd < 0 && config->firmware.fd < 0)
 		return "kernel";
 	if (config->device_count && config->container_fd < 0)
 		return "container_fd";

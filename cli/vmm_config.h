@@ -67,6 +67,7 @@ struct vmm_disk {
 struct vmm_config {
 	char *name;
 	unsigned cpus;
+	unsigned max_cpus;    /* how many it may get while it runs; 0: none come or go */
 	int pin[HV_MAX_CPUS]; /* host CPU, or -1 */
 	uint64_t ram;
 	enum hv_pages pages;
@@ -75,7 +76,8 @@ struct vmm_config {
 	int exit_port;	/* where a test kernel ends the VM with a status; -1: nowhere */
 	char *watchdog; /* "reset", "poweroff", "none": what it does; NULL: there is no watchdog */
 	char *cmdline;
-	struct vmm_file kernel, initrd;
+	struct vmm_file kernel, initrd;  /* kernel.fd -1: the firmware looks for a disk */
+	struct vmm_file firmware, vars; /* firmware.fd -1: direct boot */
 	struct vmm_file restore; /* a saved VM (vm_file.h), to go on with instead of booting */
 	json_t *record;		 /* how it was asked for, for whoever restores it; or NULL */
 	int engine_fd;		 /* /dev/kvm */

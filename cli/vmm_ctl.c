@@ -12,6 +12,7 @@
 #include "base/util.h"
 #include "cli/vmm_hotplug.h"
 #include "cli/vmm_stat.h"
+#include "cli/vmm_trace.h"
 
 #define DETACH_MAX_MS (24 * 3600 * 1000)
 
@@ -44,12 +45,15 @@ static json_t *devices_of(const struct vmm_ctl *ctl)
 static int method_status(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
+	unsigned cpus, unheard;
 
 	(void)params, (void)error;
+	vdev_cpus_get(ctl->machine->devices, &cpus, &unheard);
 	*result = json_pack(
-		"{s:s,s:s,s:i,s:I,s:i,s:i,s:I,s:s,s:b,s:o,s:I}", "name", ctl->config->name, "state",
-		vmm_life_state(ctl->life), "pid", (int)getpid(), "since", (json_int_t)ctl->since,
-		"resets", (int)ctl->resets, "cpus", (int)ctl->config->cpus, "ram",
+		"{s:s,s:s,s:i,s:I,s:i,s:i,s:i,s:i,s:I,s:s,s:b,s:o,s:I}", "name", ctl->config->name,
+		"state", vmm_life_state(ctl->life), "pid", (int)getpid(), "since",
+		(json_int_t)ctl->since, "resets", (int)ctl->resets, "cpus", (int)cpus, "max_cpus",
+		(int)hv_vm_cpus(ctl->machine->vm), "cpus_unheard", (int)unheard, "ram",
 		(json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
 		"container", ctl->config->container_fd >= 0, "devices", devices_of(ctl),
 		"events_missed",
@@ -83,7 +87,7 @@ static json_t *engine_numbers(struct hv_vm *vm, int cpu)
 
 static void stat_cpus(struct hv_vm *vm, json_t *result)
 {
-	uint64_t sum[HV_EXIT_COUNT] = {0}, total = 0;
+	uint64_t sum[HV_EXIT_COUNT] = {0}, ns[HV_EXIT_COUNT] = {0}, total = 0;
 	json_t *cpus = json_array();
 
 	for (unsigned cpu = 0; cpu < hv_vm_cpus(vm); cpu++) {
@@ -95,11 +99,13 @@ static void stat_cpus(struct hv_vm *vm, json_t *result)
 						exit_counts(stat.exits), "engine",
 						engine_numbers(vm, (int)cpu)));
 		for (int r = 0; r < HV_EXIT_COUNT; r++)
-			sum[r] += stat.exits[r];
+			sum[r] += stat.exits[r], ns[r] += stat.ns[r];
 		total += stat.total;
 	}
 	json_object_set_new(result, "cpus", cpus);
 	json_object_set_new(result, "exits", exit_counts(sum));
+	json_object_set_new(result, "timing", json_boolean(hv_timing_get(vm)));
+	json_object_set_new(result, "exits_ns", exit_counts(ns));
 	json_object_set_new(result, "total", number(total));
 	json_object_set_new(result, "engine", engine_numbers(vm, -1));
 }
@@ -115,10 +121,11 @@ static json_t *stat_regions(struct hv_vm *vm)
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(
 			array,
-			json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "name", regions[i].name, "space",
+			json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o}", "name", regions[i].name, "space",
 				  regions[i].space == HV_PIO ? "io" : "mmio", "base",
 				  number(regions[i].base), "size", number(regions[i].size), "reads",
-				  number(regions[i].reads), "writes", number(regions[i].writes)));
+				  number(regions[i].reads), "writes", number(regions[i].writes),
+				  "ns", number(regions[i].ns)));
 	free(regions);
 	return array;
 }
@@ -303,13 +310,25 @@ static int attach(const struct vmm_ctl *ctl, const json_t *params, struct vmm_ho
 	return err;
 }
 
+/* What is being saved must not change under the writer's hands. */
+static int refuse_while_saving(const struct vmm_ctl *ctl, char error[RPC_ERROR_TEXT])
+{
+	if (strcmp(vmm_life_state(ctl->life), "saving") != 0)
+		return 0;
+	snprintf(error, RPC_ERROR_TEXT, "it is being saved; try again when that is done");
+	return -EBUSY;
+}
+
 static int method_attach(void *opaque, const json_t *params, json_t **result, char *error)
 {
+	int busy = refuse_while_saving(opaque, error);
+
+	if (busy)
+		return busy;
 	struct vmm_hotplug_files files = {.group = -1, .container = -1};
 	unsigned slot = 0;
 	int err = attach(opaque, params, &files, &slot);
 
-	(void)error;
 	io_close(&files.group);
 	io_close(&files.container);
 	if (!err)
@@ -326,11 +345,34 @@ static int method_detach(void *opaque, const json_t *params, json_t **result, ch
 
 	if (!text || bdf_parse(text, &bdf) || timeout < 1 || timeout > DETACH_MAX_MS)
 		return -EINVAL;
+	if (refuse_while_saving(ctl, error))
+		return -EBUSY;
 	int err = vmm_hotplug_detach(ctl->machine, bdf, (unsigned)timeout);
 	if (err == -ENOENT)
 		snprintf(error, RPC_ERROR_TEXT, "the VM does not have %s", text);
 	if (!err)
 		*result = json_pack("{s:s}", "state", vdev_slot_state_name(VDEV_SLOT_PENDING));
+	return err;
+}
+
+static int method_cpus(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	struct vdev_machine *devices = ((const struct vmm_ctl *)opaque)->machine->devices;
+	const json_t *json = json_object_get(params, "count");
+	json_int_t count = json_integer_value(json);
+
+	(void)result;
+	if (!json) {
+		vdev_cpus_keep(devices);
+		return 0;
+	}
+	int err = count < 1 || count > HV_MAX_CPUS ? -EINVAL
+						   : vdev_cpus_set(devices, (unsigned)count);
+	if (err == -ENOTSUP)
+		snprintf(error, RPC_ERROR_TEXT, "its CPUs are fixed; start it with --cpus N,max=M");
+	else if (err == -EINVAL)
+		snprintf(error, RPC_ERROR_TEXT, "it can have 1 to %u",
+			 hv_vm_cpus(((const struct vmm_ctl *)opaque)->machine->vm));
 	return err;
 }
 
@@ -422,19 +464,23 @@ static int method_subscribe(void *opaque, const json_t *params, json_t **result,
 }
 
 const struct rpc_method vmm_ctl_methods[] = {
-	{"status", method_status},
-	{"stat", method_stat},
-	{"maps", method_maps},
-	{"attach", method_attach},
-	{"detach", method_detach},
-	{"power-button", method_power_button},
-	{"quit", method_quit},
-	{"pause", method_pause},
-	{"resume", method_resume},
-	{"reset", method_reset},
-	{"save", method_save},
-	{"save-status", method_save_status},
-	{"subscribe", method_subscribe},
-	{"balloon", method_balloon},
-	{NULL, NULL},
+	{"status", method_status, ""},
+	{"stat", method_stat, ""},
+	{"maps", method_maps, ""},
+	{"attach", method_attach, "name bdf group files"},
+	{"detach", method_detach, "bdf timeout"},
+	{"cpus", method_cpus, "count?"},
+	{"power-button", method_power_button, ""},
+	{"quit", method_quit, "saved?"},
+	{"pause", method_pause, ""},
+	{"resume", method_resume, ""},
+	{"reset", method_reset, ""},
+	{"save", method_save, "keep?"},
+	{"save-status", method_save_status, ""},
+	{"subscribe", method_subscribe, ""},
+	{"balloon", method_balloon, "size"},
+	{"timing", vmm_method_timing, "on"},
+	{"trace", vmm_method_trace, "events?"},
+	{"trace-read", vmm_method_trace_read, ""},
+	{0},
 };

@@ -10,12 +10,14 @@
  *                   function's), "container" (where it has none). Returns when the guest was told
  *     detach        {"bdf", "timeout"} → {"state"}: asks the guest to let go within milliseconds;
  *                   "status" shows what became of it: gone, or "eject timed out"
- *     power-button  {}  → null; the guest decides what it does about it
- *     quit          {"saved"?}  → null; the guest is stopped where it stands
- *     pause, resume, reset  {}  → null
- *     save          {"keep"?} and a descriptor → {"ran"}; see save-status
- *     save-status   {}  → {"state", "done", "total", "error"?}
+ *     cpus          {"count"?} → null: the guest shall have so many CPUs; "status" shows how many
+ * it has, and of how many changes it has not heard. Without: it may keep what it has power-button
+ * {}  → null; the guest decides what it does about it quit          {"saved"?}  → null; the guest
+ * is stopped where it stands pause, resume, reset  {}  → null save          {"keep"?} and a
+ * descriptor → {"ran"}; see save-status save-status   {}  → {"state", "done", "total", "error"?}
  *     subscribe     {}  → null, and notifications "event" from then on (vmm_events.h)
+ *
+ *     timing, trace, trace-read  see vmm_trace.h
  *
  * docs/api.md describes them for users; tests/cli/api_test holds it against vmm_ctl_methods.
  */

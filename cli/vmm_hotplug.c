@@ -228,6 +228,9 @@ void vmm_hotplug_ejected(void *opaque, unsigned slot)
 
 void vmm_hotplug_mark(struct vmm_machine *m)
 {
+	unsigned unheard;
+
+	vdev_cpus_get(m->devices, &m->config->cpus, &unheard);
 	for (size_t i = 0; i < m->config->device_count; i++) {
 		struct vmm_device *device = &m->config->devices[i];
 

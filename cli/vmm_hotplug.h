@@ -26,7 +26,7 @@ int vmm_hotplug_detach(struct vmm_machine *machine, struct bdf bdf, unsigned tim
 void vmm_hotplug_ejected(void *opaque, unsigned slot);
 
 /* A guest that resets has no say any more: what was asked of it is marked, and when its machine is
- * gone, left out of the next one. */
+ * gone, left out of the next one, which has as many CPUs as this one has now. */
 void vmm_hotplug_mark(struct vmm_machine *machine);
 void vmm_hotplug_prune(struct vmm_config *config);
 

@@ -45,12 +45,13 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.name = config->name,
 		.engine = &hv_engine_kvm,
 		.engine_fd = config->engine_fd,
-		.cpus = config->cpus,
+		.cpus = MAX(config->cpus, config->max_cpus),
 		.pin = config->pin,
 		.ram = config->ram,
 		.pages = config->pages,
 		.iova = info->usable,
 		.iova_count = info->usable_count,
+		.legacy = config->firmware.fd >= 0 ? m->loop : NULL,
 		.ram_file = m->restored ? &saved : NULL,
 	};
 
@@ -167,16 +168,30 @@ static int add_net(struct vmm_machine *m, const struct vmm_net *net)
 
 static int create_devices(struct vmm_machine *m)
 {
+	const struct vmm_config *c = m->config;
+	const struct vdev_firmware_config firmware = {
+		.code_fd = c->firmware.fd,
+		.code_name = c->firmware.name,
+		.vars_fd = c->vars.fd,
+		.vars_name = c->vars.name,
+		.kernel_fd = c->kernel.fd,
+		.kernel_name = c->kernel.name,
+		.initrd_fd = c->initrd.fd,
+		.initrd_name = c->initrd.name,
+		.cmdline = c->cmdline,
+	};
 	const struct vdev_machine_config config = {
 		.vm = m->vm,
 		.loop = m->loop,
 		.domain = m->domain,
+		.firmware = c->firmware.fd >= 0 ? &firmware : NULL,
 		.exit_port = m->config->exit_port < 0 ? 0 : (uint16_t)m->config->exit_port,
 		.serial_out = vmm_console_out,
 		.serial_room = vmm_console_room,
 		.opaque = m->console,
 		.ejected = vmm_hotplug_ejected,
 		.ejected_opaque = m,
+		.cpus = m->config->max_cpus ? m->config->cpus : 0,
 		.free_ports = m->config->ports ? 0 : m->config->hotplug_ports,
 		.ports = m->config->ports,
 	};
@@ -206,6 +221,9 @@ static int create_devices(struct vmm_machine *m)
 static int load(struct vmm_machine *m)
 {
 	const struct vmm_config *config = m->config;
+
+	if (config->firmware.fd >= 0)
+		return hv_boot_firmware(m->vm);
 	const struct hv_boot_config boot = {
 		.kernel_fd = config->kernel.fd,
 		.kernel_name = config->kernel.name,
@@ -222,24 +240,35 @@ static int load(struct vmm_machine *m)
 
 /* ---- going on with a saved VM ---- */
 
-static int take_state(struct vmm_machine *m, const struct vm_file *file)
+static int take_state(struct vmm_machine *m)
 {
-	struct state *root;
-	int err = vm_file_state(file, &root);
+	int err = hv_vm_load(m->vm, state_open(m->saved, "vm"));
 
-	if (err)
-		return err;
-	err = hv_vm_load(m->vm, state_open(root, "vm"));
 	if (!err)
-		err = vdev_machine_load(m->devices, state_open(root, "devices"));
-	state_free(root);
+		err = vdev_machine_load(m->devices, state_open(m->saved, "devices"));
+	state_free(m->saved);
+	m->saved = NULL;
 	return err;
 }
 
-static int check_saved(const struct vmm_machine *m, struct vm_file *file)
+/* As many root ports as the guest knew, also where what was behind one is gone. */
+static int read_ports(struct vmm_machine *m)
 {
+	struct state *pci = state_open(state_open(m->saved, "devices"), "pci");
+
+	m->config->ports = (unsigned)state_take(pci, "ports", 31);
+	return state_error(m->saved);
+}
+
+static int read_saved(struct vmm_machine *m)
+{
+	struct vm_file opened, *file = &opened;
 	int err = vm_file_open(m->config->restore.name, m->config->restore.fd, file);
 
+	if (!err)
+		err = vm_file_state(file, &m->saved);
+	if (!err)
+		err = read_ports(m);
 	if (!err && file->header.ram_size != m->config->ram)
 		err = log_fail(-EINVAL, file->subject,
 			       "not restored: %llu bytes of memory were "
@@ -262,8 +291,7 @@ static void ended(void *opaque, enum hv_end end)
 static int build(struct vmm_machine *m)
 {
 	struct iommu_info info = {0};
-	struct vm_file file;
-	int err = m->restored ? check_saved(m, &file) : 0;
+	int err = m->restored ? read_saved(m) : 0;
 
 	if (!err && m->config->device_count)
 		err = open_domain(m, &info);
@@ -278,7 +306,7 @@ static int build(struct vmm_machine *m)
 		err = create_devices(m);
 	if (err)
 		return err;
-	return m->restored ? take_state(m, &file) : load(m);
+	return m->restored ? take_state(m) : load(m);
 }
 
 int vmm_machine_create(struct vmm_config *config, struct loop *loop, struct vmm_console *console,
@@ -323,5 +351,6 @@ void vmm_machine_destroy(struct vmm_machine *m)
 						    m->config->groups[--m->announced].fd, false);
 	hv_vm_destroy(m->vm);
 	iommu_domain_destroy(m->domain);
+	state_free(m->saved);
 	free(m);
 }

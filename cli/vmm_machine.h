@@ -23,7 +23,8 @@ struct vmm_machine {
 	size_t announced;	     /* groups of the config that the engine knows */
 	struct hv_vm *vm;
 	struct vdev_machine *devices;
-	bool restored; /* goes on with config->restore */
+	bool restored;	     /* goes on with config->restore */
+	struct state *saved; /* its state, until it is taken over */
 };
 
 /* Everything up to the guest's first instruction. When the guest has ended, `loop` is stopped with

@@ -277,6 +277,16 @@ void aml_eisa_id(struct aml *aml, const char id[8])
 	put_int(aml, __builtin_bswap32(value), 4);
 }
 
+void aml_buffer(struct aml *aml, const uint8_t *bytes, size_t len)
+{
+	size_t mark = open_op(aml, 0x11);
+
+	aml_int(aml, len);
+	for (size_t i = 0; i < len; i++)
+		aml_op(aml, bytes[i]);
+	aml_close(aml, mark);
+}
+
 void aml_uuid(struct aml *aml, const char *text)
 {
 	/* where the digit pairs of "aabbccdd-eeff-gghh-iijj-kkllmmnnoopp" go: 19.6.142 */
@@ -359,6 +369,12 @@ void aml_res_window32(struct aml *aml, uint32_t first, uint32_t last)
 void aml_res_window64(struct aml *aml, uint64_t first, uint64_t last)
 {
 	address_space(aml, 8, 0, 0x07, first, last); /* read-write, prefetchable */
+}
+
+void aml_res_isa_irq(struct aml *aml, unsigned irq)
+{
+	aml_op(aml, 0x22); /* 6.4.2.1, without flags */
+	put_int(aml, UINT64_C(1) << irq, 2);
 }
 
 void aml_res_edge_interrupt(struct aml *aml, uint32_t gsi)

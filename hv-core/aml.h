@@ -42,9 +42,10 @@ void aml_path(struct aml *aml, const char *path);
 void aml_int(struct aml *aml, uint64_t value);
 void aml_string(struct aml *aml, const char *text);
 void aml_eisa_id(struct aml *aml, const char id[8]); /* "PNP0A08" */
-void aml_uuid(struct aml *aml, const char *text);    /* a Buffer, as ToUUID makes it (19.6.142) */
-void aml_op(struct aml *aml, uint8_t op);	     /* an opcode whose operands follow */
-void aml_ext_op(struct aml *aml, uint8_t op);	     /* the same behind 0x5b */
+void aml_buffer(struct aml *aml, const uint8_t *bytes, size_t len);
+void aml_uuid(struct aml *aml, const char *text); /* a Buffer, as ToUUID makes it (19.6.142) */
+void aml_op(struct aml *aml, uint8_t op);	  /* an opcode whose operands follow */
+void aml_ext_op(struct aml *aml, uint8_t op);	  /* the same behind 0x5b */
 /* OperationRegion (name, SystemIO, port, len) */
 void aml_io_region(struct aml *aml, const char *name, uint16_t port, uint8_t len);
 void aml_field_unit(struct aml *aml, const char *name, unsigned bits); /* at most 63 bits */
@@ -52,6 +53,7 @@ void aml_field_unit(struct aml *aml, const char *name, unsigned bits); /* at mos
 /* Opcodes for aml_op and aml_ext_op (20.3). */
 enum {
 	AML_ZERO = 0x00,
+	AML_ONE = 0x01,
 	AML_LOCAL0 = 0x60,
 	AML_ARG0 = 0x68,
 	AML_ARG1 = 0x69,
@@ -76,6 +78,7 @@ void aml_res_bus(struct aml *aml, uint8_t first, uint8_t last);
 /* Windows that a bridge passes on; 32-bit non-prefetchable, 64-bit prefetchable. */
 void aml_res_window32(struct aml *aml, uint32_t first, uint32_t last);
 void aml_res_window64(struct aml *aml, uint64_t first, uint64_t last);
+void aml_res_isa_irq(struct aml *aml, unsigned irq); /* 0..15, edge, active high */
 void aml_res_edge_interrupt(struct aml *aml, uint32_t gsi);
 
 #endif

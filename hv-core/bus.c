@@ -66,6 +66,14 @@ static struct hv_region *find(const struct hv_bus_array *array, uint64_t addr, u
 	return array->regions[i];
 }
 
+/* After its handler: the region counts only if it is still there. */
+static void add_time(const struct hv_bus_array *array, struct hv_region *region, uint64_t addr,
+		     unsigned len, uint64_t begin)
+{
+	if (begin && find(array, addr, len) == region)
+		hv_timing_add(&region->ns, begin);
+}
+
 void hv_bus_read(struct hv_bus *bus, enum hv_space space, uint64_t addr, void *data, unsigned len)
 {
 	struct hv_bus_array *array = &bus->space[space];
@@ -76,8 +84,10 @@ void hv_bus_read(struct hv_bus *bus, enum hv_space space, uint64_t addr, void *d
 		memset(data, 0xff, len);
 		return;
 	}
+	uint64_t begin = bus->timing ? hv_timing_begin(bus->timing) : 0;
 	count_one(&region->reads); /* before the call, which may remove the region */
 	region->ops->read(region->opaque, addr - region->base, data, len);
+	add_time(array, region, addr, len, begin);
 }
 
 void hv_bus_write(struct hv_bus *bus, enum hv_space space, uint64_t addr, const void *data,
@@ -90,8 +100,10 @@ void hv_bus_write(struct hv_bus *bus, enum hv_space space, uint64_t addr, const 
 		count_one(&array->unclaimed_writes);
 		return;
 	}
+	uint64_t begin = bus->timing ? hv_timing_begin(bus->timing) : 0;
 	count_one(&region->writes);
 	region->ops->write(region->opaque, addr - region->base, data, len);
+	add_time(array, region, addr, len, begin);
 }
 
 static int grow(struct hv_bus_array *array)
@@ -164,6 +176,7 @@ static struct hv_region_stat *stat_space(const struct hv_bus_array *array, enum 
 			.size = region->last - region->base + 1,
 			.reads = counted(&region->reads),
 			.writes = counted(&region->writes),
+			.ns = counted(&region->ns),
 		};
 	}
 	*row++ = (struct hv_region_stat){

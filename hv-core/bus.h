@@ -15,6 +15,8 @@
 
 #define HV_SPACES 2
 
+struct hv_timing;
+
 struct hv_region {
 	enum hv_space space;
 	const char *name;
@@ -22,7 +24,7 @@ struct hv_region {
 	uint64_t last;
 	const struct hv_region_ops *ops;
 	void *opaque;
-	atomic_uint_fast64_t reads, writes;
+	atomic_uint_fast64_t reads, writes, ns;
 };
 
 struct hv_bus_array {
@@ -34,6 +36,7 @@ struct hv_bus_array {
 struct hv_bus {
 	struct hv_bus_array space[HV_SPACES];
 	pthread_mutex_t lock;
+	const struct hv_timing *timing; /* NULL: of no VM */
 };
 
 void hv_bus_init(struct hv_bus *bus);

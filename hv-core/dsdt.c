@@ -38,18 +38,107 @@ static void name_int(struct aml *a, const char *name, uint64_t value)
 	aml_int(a, value);
 }
 
-static void put_processors(struct aml *a, unsigned cpus)
-{
-	for (unsigned i = 0; i < cpus; i++) {
-		char name[16];
-		size_t device;
+/* ---- processors ---- */
 
-		snprintf(name, sizeof(name), "C%03X", i & 0xfff);
-		device = aml_device(a, name);
+/* The register sets of vdev/cpus.c, one bit per processor, named by a letter and its number. Bits
+ * are written alone: what is not written counts as 0, which changes nothing. */
+static void put_cpu_registers(struct aml *a, uint16_t port, unsigned cpus)
+{
+	static const char sets[] = "PIRX"; /* present, insert, remove, eject */
+	char name[8];
+
+	for (unsigned set = 0; sets[set]; set++) {
+		snprintf(name, sizeof(name), "CRG%c", sets[set]);
+		aml_io_region(a, name, (uint16_t)(port + 8 * set), 8);
+		size_t field = aml_field(a, name, 0x41); /* byte access, no lock, write as zeros */
+		for (unsigned i = 0; i < cpus; i++) {
+			snprintf(name, sizeof(name), "%c%03X", sets[set], i & 0xfff);
+			aml_field_unit(a, name, 1);
+		}
+		aml_close(a, field);
+	}
+}
+
+static void put_store_one(struct aml *a, const char *name)
+{
+	aml_op(a, AML_STORE);
+	aml_op(a, AML_ONE);
+	aml_path(a, name);
+}
+
+static const char *cpu_bit(char name[8], char set, unsigned cpu)
+{
+	snprintf(name, 8, "%c%03X", set, cpu & 0xfff);
+	return name;
+}
+
+/* What a processor that may come and go has beside its name (ACPI 6.5, 6.3.7, 6.3.3, 6.2.10). */
+static void put_cpu_methods(struct aml *a, unsigned cpu, unsigned apic_id)
+{
+	uint8_t entry[HV_ACPI_CPU_ENTRY];
+	char name[8];
+	size_t part = aml_method(a, "_STA", 0, true), branch = aml_if(a);
+
+	aml_path(a, cpu_bit(name, 'P', cpu));
+	aml_op(a, AML_RETURN);
+	aml_int(a, 0xf); /* present, enabled, shown, working */
+	aml_close(a, branch);
+	aml_op(a, AML_RETURN);
+	aml_op(a, AML_ZERO);
+	aml_close(a, part);
+	aml_name(a, "_MAT");
+	aml_buffer(a, entry, hv_acpi_cpu_entry(entry, cpu, apic_id, true));
+	if (!cpu)
+		return;
+	part = aml_method(a, "_EJ0", 1, true);
+	put_store_one(a, cpu_bit(name, 'X', cpu));
+	aml_close(a, part);
+}
+
+/* If the bit stands, clears it and tells the processor's device. */
+static void put_cpu_event(struct aml *a, char set, unsigned cpu, uint8_t event)
+{
+	size_t branch = aml_if(a);
+	char bit[8], name[8];
+
+	aml_path(a, cpu_bit(bit, set, cpu));
+	put_store_one(a, bit);
+	aml_op(a, AML_NOTIFY);
+	aml_path(a, cpu_bit(name, 'C', cpu));
+	aml_int(a, event);
+	aml_close(a, branch);
+}
+
+/* CPUS: looks at every processor, for the event device. */
+static void put_cpu_scan(struct aml *a, unsigned cpus)
+{
+	size_t method = aml_method(a, "CPUS", 0, true);
+
+	for (unsigned i = 1; i < cpus; i++) {
+		put_cpu_event(a, 'I', i, 1); /* device check (5.6.6) */
+		put_cpu_event(a, 'R', i, 3); /* eject request */
+	}
+	aml_close(a, method);
+}
+
+static void put_processors(struct aml *a, const struct hv_acpi_input *input)
+{
+	uint16_t port = input->config->cpu_port;
+
+	if (port)
+		put_cpu_registers(a, port, input->cpus);
+	for (unsigned i = 0; i < input->cpus; i++) {
+		char name[8];
+		size_t device = aml_device(a, cpu_bit(name, 'C', i));
+
 		hid_string(a, "ACPI0007");
 		name_int(a, "_UID", i);
+		if (port)
+			put_cpu_methods(a, i, input->apic_ids[i]);
 		aml_close(a, device);
 	}
+	if (port)
+		put_cpu_scan(a, input->cpus);
 }
 
 /* ---- PCIe ---- */
@@ -258,6 +347,20 @@ static void put_panic(struct aml *a, const struct hv_acpi_config *config)
 	aml_close(a, device);
 }
 
+static void put_pc_device(struct aml *a, const char *name, const char id[8], uint16_t port,
+			  uint8_t ports, uint8_t irq)
+{
+	size_t device = aml_device(a, name), crs;
+
+	hid(a, id);
+	aml_name(a, "_CRS");
+	crs = aml_resources(a);
+	aml_res_io(a, port, ports);
+	aml_res_isa_irq(a, irq);
+	aml_close_resources(a, crs);
+	aml_close(a, device);
+}
+
 static void put_power_button(struct aml *a)
 {
 	size_t device = aml_device(a, "PWRB");
@@ -296,6 +399,15 @@ static void put_events(struct aml *a, const struct hv_acpi_config *config)
 	aml_path(a, "\\_SB.PWRB");
 	aml_int(a, 0x80);
 	aml_close(a, branch);
+	if (config->cpu_port) {
+		branch = aml_if(a);
+		aml_op(a, AML_AND);
+		aml_op(a, AML_LOCAL0);
+		aml_int(a, HV_ACPI_EVENT_CPU);
+		aml_op(a, AML_ZERO);
+		aml_path(a, "\\_SB.CPUS"); /* called */
+		aml_close(a, branch);
+	}
 	aml_close(a, part);
 	aml_close(a, device);
 }
@@ -320,13 +432,19 @@ int hv_dsdt_build(const struct hv_acpi_input *input, uint8_t **out, size_t *len)
 
 	put_soft_off(&a);
 	scope = aml_scope(&a, "\\_SB");
-	put_processors(&a, input->cpus);
+	put_processors(&a, input);
 	put_pcie(&a, input);
 	put_board(&a, input->layout);
 	put_serial(&a, input->config);
 	put_panic(&a, input->config);
-	put_power_button(&a);
-	put_events(&a, input->config);
+	if (input->config->pm_port) { /* the button is a fixed one, and there are PC devices */
+		put_pc_device(&a, "PIC", "PNP0000", 0x20, 2, 2);
+		put_pc_device(&a, "TMR", "PNP0100", 0x40, 4, 0);
+		put_pc_device(&a, "RTC", "PNP0B00", 0x70, 2, 8);
+	} else {
+		put_power_button(&a);
+		put_events(&a, input->config);
+	}
 	aml_close(&a, scope);
 	return aml_finish(&a, out, len);
 }

@@ -81,7 +81,8 @@ struct hv_exit {
 
 /* State at entry. Everything not named starts as after INIT (SDM vol. 3, table 10-1). */
 struct hv_entry_state {
-	enum { HV_ENTRY_LONG, HV_ENTRY_PROTECTED } mode;
+	/* HV_ENTRY_RESET: the reset vector, and nothing else of what follows is looked at. */
+	enum { HV_ENTRY_LONG, HV_ENTRY_PROTECTED, HV_ENTRY_RESET } mode;
 	/* rsi: boot_params (long); rbx: start_info (PVH); rax, rbx: magic, info (Multiboot) */
 	uint64_t rip, rsp, rax, rsi, rbx;
 	uint64_t cr3;		     /* HV_ENTRY_LONG: identity page tables */
@@ -132,7 +133,8 @@ struct hv_engine_ops {
 	int (*vcpu_set_cpuid)(struct hv_engine_vcpu *vcpu, const struct hv_cpuid_entry *entries,
 			      size_t count);
 	/* The boot CPU gets an entry; every other one waits for INIT-SIPI (entry NULL). Both leave
-	 * the CPU as firmware would: memory write-back by default (MTRR), fast strings on. */
+	 * the CPU as firmware would: memory write-back by default (MTRR), fast strings on; an entry at
+	 * the reset vector leaves that to the firmware. */
 	int (*vcpu_set_entry)(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *entry);
 	/* `exit` also carries the answer to the exit before: always the same object. Negative errno
 	 * when the engine cannot run this vCPU any more, e.g. -EFAULT: guest memory is not there.
@@ -140,6 +142,14 @@ struct hv_engine_ops {
 	int (*vcpu_run)(struct hv_engine_vcpu *vcpu, struct hv_exit *exit);
 	/* Makes a running or the next vcpu_run return HV_EXIT_SIGNAL. */
 	int (*vcpu_kick)(struct hv_engine_vcpu *vcpu);
+	/*
+	 * ExtINT, the way of an 8259 (SDM vol. 3, 11.8.1). vcpu_ready: whether the vCPU, where its
+	 * last run left it, would take an external interrupt at once. vcpu_extint hands it one
+	 * vector, which is acknowledged by then; -EAGAIN when it has not taken the one before. Called
+	 * by the vCPU's own thread.
+	 */
+	bool (*vcpu_ready)(const struct hv_engine_vcpu *vcpu);
+	int (*vcpu_extint)(struct hv_engine_vcpu *vcpu, uint8_t vector);
 	/* For the report of a guest that died. */
 	int (*vcpu_describe)(struct hv_engine_vcpu *vcpu, char *text, size_t size);
 

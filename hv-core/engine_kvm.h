@@ -60,6 +60,8 @@ int hv_kvm_vcpu_set_cpuid(struct hv_engine_vcpu *vcpu, const struct hv_cpuid_ent
 int hv_kvm_vcpu_set_entry(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *entry);
 int hv_kvm_vcpu_run(struct hv_engine_vcpu *vcpu, struct hv_exit *exit);
 int hv_kvm_vcpu_kick(struct hv_engine_vcpu *vcpu);
+bool hv_kvm_vcpu_ready(const struct hv_engine_vcpu *vcpu);
+int hv_kvm_vcpu_extint(struct hv_engine_vcpu *vcpu, uint8_t vector);
 int hv_kvm_vcpu_describe(struct hv_engine_vcpu *vcpu, char *text, size_t size);
 
 /* One ioctl of a vCPU: its result, or negative errno. */

@@ -247,9 +247,11 @@ int hv_kvm_vcpu_set_entry(struct hv_engine_vcpu *vcpu, const struct hv_entry_sta
 	struct kvm_mp_state state = {
 		.mp_state = entry ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_UNINITIALIZED,
 	};
-	int rc = entry ? enter_at(vcpu, entry) : 0;
+	/* KVM has made the CPU as after power-on, at the reset vector (SDM vol. 3, 10.1.4). */
+	bool reset = entry && entry->mode == HV_ENTRY_RESET;
+	int rc = entry && !reset ? enter_at(vcpu, entry) : 0;
 
-	if (rc == 0)
+	if (rc == 0 && !reset)
 		rc = set_msrs(vcpu);
 	if (rc == 0)
 		rc = announce_apic(vcpu);
@@ -386,6 +388,24 @@ int hv_kvm_vcpu_kick(struct hv_engine_vcpu *vcpu)
 	if (tid && syscall(SYS_tgkill, getpid(), tid, hv_kvm_kick_signal()) < 0 && errno != ESRCH)
 		return -errno;
 	return 0;
+}
+
+/*
+ * With a split irqchip KVM takes the interrupt of an 8259 in user space: it tells at each exit
+ * whether the CPU would accept one (interrupts on, LVT0 in ExtINT mode and not masked, nothing
+ * else on its way), and keeps the one it is given until it has been delivered.
+ */
+bool hv_kvm_vcpu_ready(const struct hv_engine_vcpu *vcpu)
+{
+	return vcpu->run->ready_for_interrupt_injection;
+}
+
+int hv_kvm_vcpu_extint(struct hv_engine_vcpu *vcpu, uint8_t vector)
+{
+	const struct kvm_interrupt interrupt = {.irq = vector};
+	int rc = hv_kvm_vcpu_ioctl(vcpu, KVM_INTERRUPT, &interrupt);
+
+	return rc == -EEXIST ? -EAGAIN : rc;
 }
 
 int hv_kvm_vcpu_describe(struct hv_engine_vcpu *vcpu, char *text, size_t size)

@@ -34,10 +34,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/loop.h"
 #include "base/range.h"
 #include "base/state.h"
 #include "hv-core/caps.h"
 #include "hv-core/engine.h"
+#include "hv-core/exit_names.h"
 
 struct hv_vm;
 
@@ -61,6 +63,9 @@ struct hv_config {
 	bool share_ram;		  /* other processes must be able to map it (vhost-user) */
 	const struct range *iova; /* where DMA may go, sorted; count 0: everywhere */
 	size_t iova_count;
+	/* Set for a machine that boots by firmware: a PIC pair and a PIT are there as in a PC, driven
+	 * by this loop, and memory below 4 GiB is laid out as such firmware expects it. */
+	struct loop *legacy;
 	const struct hv_ram_file *ram_file; /* NULL: RAM starts as zeroes */
 };
 
@@ -236,8 +241,13 @@ void hv_ioeventfd_detach(struct hv_vm *vm, enum hv_space space, uint64_t addr, u
 /* ---- boot ---- */
 
 /* What the ACPI tables tell the guest about devices; gathered by vdev. Hardware-reduced ACPI
- * (ACPI 6.5, 4.1): no PM timer, no SCI; events come through a generic event device (5.6.9). */
+ * (ACPI 6.5, 4.1): no PM timer, no SCI; events come through a generic event device (5.6.9). With a
+ * pm_port it is the other kind: the fixed hardware of 4.8.3 at pm_port (event block), +4 (control)
+ * and +8 (timer), a power button among it, and the devices of a PC; sleep_port and event_port are
+ * then not used. */
 struct hv_acpi_config {
+	uint16_t pm_port; /* 0: hardware-reduced */
+	uint8_t sci_gsi;
 	uint8_t last_bus;    /* PCIe buses 0..last_bus are in ECAM */
 	uint16_t sleep_port; /* sleep control register; status register follows it */
 	uint16_t reset_port;
@@ -246,12 +256,15 @@ struct hv_acpi_config {
 	uint8_t event_gsi;    /* edge */
 	uint16_t serial_port; /* 16550; 0: none */
 	uint8_t serial_gsi;
+	uint16_t cpu_port;		 /* vdev/cpus.c: CPUs that come and go; 0: none do */
+	unsigned cpus_present;		 /* with cpu_port: at the start; the others may come */
 	uint16_t panic_port;		 /* pvpanic (QEMU0001); 0: none */
 	const struct hv_acpi_intx *intx; /* _PRT of bus 0 and of each root port */
 	size_t intx_count;
 };
 
 #define HV_ACPI_EVENT_POWER_BUTTON 1u
+#define HV_ACPI_EVENT_CPU	   2u
 
 /* Device `dev` of root bus (bridge < 0), or device 0 behind the root port in slot `bridge` of the
  * root bus: pin 0..3 (INTA..INTD) is wired to I/O APIC input gsi[pin]. */
@@ -261,6 +274,18 @@ struct hv_acpi_intx {
 	uint8_t gsi[4];
 };
 
+/* The tables for a firmware that places them itself: `rsdp` and `tables` as if at address 0 each,
+ * and a script (QEMU's table loader) that says where pointers are and what to sum up, in terms of
+ * the files "etc/acpi/rsdp" and "etc/acpi/tables". */
+struct hv_acpi_blob {
+	uint8_t *rsdp, *tables, *script;
+	size_t rsdp_size, tables_size, script_size;
+};
+
+/* ecam: where the guest has placed it now. -ENOMEM. */
+int hv_acpi_blob_build(const struct hv_vm *vm, const struct hv_acpi_config *config, uint64_t ecam,
+		       struct hv_acpi_blob *out);
+void hv_acpi_blob_free(struct hv_acpi_blob *blob);
 enum hv_kernel_kind { HV_KERNEL_UNKNOWN, HV_KERNEL_LINUX, HV_KERNEL_PVH, HV_KERNEL_MULTIBOOT };
 
 /* By its first bytes alone; enum hv_kernel_kind, or negative when it cannot be read. */
@@ -277,6 +302,8 @@ struct hv_boot_config {
 	bool kaslr;    /* place an unpacked kernel at a random address */
 };
 
+/* The boot CPU starts at the reset vector; whoever put firmware there has done the rest. */
+int hv_boot_firmware(struct hv_vm *vm);
 /* Loads everything and sets the boot CPU's entry. May be called again before a restart.
  * -ENOEXEC: not a kernel; -EFBIG: does not fit RAM; -E2BIG: the command line is too long. */
 int hv_boot(struct hv_vm *vm, const struct hv_boot_config *config);
@@ -285,6 +312,7 @@ int hv_boot(struct hv_vm *vm, const struct hv_boot_config *config);
 
 struct hv_vcpu_stat {
 	uint64_t exits[HV_EXIT_COUNT];
+	uint64_t ns[HV_EXIT_COUNT]; /* in our handlers, while timing was on */
 	uint64_t total;
 	int thread; /* kernel thread id, 0 before start */
 };
@@ -294,6 +322,7 @@ struct hv_region_stat {
 	enum hv_space space;
 	uint64_t base, size;
 	uint64_t reads, writes;
+	uint64_t ns; /* in its handlers, while timing was on */
 };
 
 const char *hv_exit_name(enum hv_exit_reason reason); /* "io-read", "mmio-write", … */
@@ -302,5 +331,25 @@ void hv_stat_vcpu(const struct hv_vm *vm, unsigned cpu, struct hv_vcpu_stat *out
 int hv_stat_regions(struct hv_vm *vm, struct hv_region_stat **out, size_t *count);
 /* Engine statistics; cpu -1: of the VM. Allocated array. */
 int hv_stat_engine(struct hv_vm *vm, int cpu, struct hv_engine_stat **out, size_t *count);
+
+/* Whether time is counted beside exits and accesses; off at first, for it costs two readings of the
+ * clock per exit. */
+void hv_timing_set(struct hv_vm *vm, bool on);
+bool hv_timing_get(const struct hv_vm *vm);
+
+/* One exit, as it was handled. */
+struct hv_trace_event {
+	uint64_t start, ns; /* CLOCK_MONOTONIC */
+	uint64_t addr;	    /* of an access to a port or to memory */
+	uint32_t cpu;
+	enum hv_exit_reason reason;
+};
+
+/* Keeps the last `events` exits until they are read. Any thread. -EALREADY, -EINVAL (too many),
+ * -ENOMEM. */
+int hv_trace_start(struct hv_vm *vm, size_t events);
+/* Takes up to `max` of them, the oldest first. *lost: overwritten since the start. */
+size_t hv_trace_read(struct hv_vm *vm, struct hv_trace_event *out, size_t max, uint64_t *lost);
+void hv_trace_stop(struct hv_vm *vm);
 
 #endif

@@ -43,6 +43,8 @@ int hv_irq_set(struct hv_vm *vm, unsigned gsi, bool level)
 {
 	if (gsi >= HV_IOAPIC_PINS)
 		return -EINVAL;
+	if (vm->legacy)
+		hv_legacy_set(vm->legacy, gsi, level);
 	hv_ioapic_set(&vm->ioapic, gsi, level);
 	return 0;
 }

@@ -15,6 +15,7 @@
 
 #define HV_RAM_MIN     (UINT64_C(16) << 20)
 #define HV_LOW_RAM_MAX UINT64_C(0xc0000000)
+#define HV_LEGACY_ECAM UINT64_C(0xb0000000)
 
 /* One stretch of host memory that holds all RAM, low RAM first. */
 struct hv_mem_back {

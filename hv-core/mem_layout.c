@@ -46,10 +46,19 @@ static bool range_at_zero(const struct hv_config *config, struct range *out)
 	return out->start == 0;
 }
 
+/* Firmware of a q35 board places ECAM at 0xb0000000, or wants that address free; and where RAM must
+ * be split, such boards split it at 2 GiB. */
+static uint64_t low_ram_max(const struct hv_config *config)
+{
+	if (!config->legacy)
+		return HV_LOW_RAM_MAX;
+	return config->ram <= HV_LEGACY_ECAM ? HV_LEGACY_ECAM : 2 * GIB;
+}
+
 static int place_low(const char *subject, const struct hv_config *config, uint64_t cut,
 		     uint64_t *size)
 {
-	uint64_t wanted = MIN(config->ram, HV_LOW_RAM_MAX);
+	uint64_t wanted = MIN(config->ram, low_ram_max(config));
 	struct range usable;
 
 	if (!range_at_zero(config, &usable))
@@ -131,5 +140,9 @@ int hv_mem_plan(const char *subject, const struct hv_config *config, unsigned ph
 		.pci64 = above.start <= above.last ? pick_pci64(config, above)
 						   : (struct range){1, 0},
 	};
+	if (config->legacy) { /* one window, whatever the firmware places where in it */
+		out->ecam = (struct range){HV_LEGACY_ECAM, HV_LEGACY_ECAM + 256 * MIB - 1};
+		out->pci32 = (struct range){0xc0000000, 0xfebfffff};
+	}
 	return 0;
 }

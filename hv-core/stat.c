@@ -36,6 +36,7 @@ void hv_stat_vcpu(const struct hv_vm *vm, unsigned cpu, struct hv_vcpu_stat *out
 		out->exits[i] =
 			atomic_load_explicit(&vm->vcpus[cpu].exits[i], memory_order_relaxed);
 		out->total += out->exits[i];
+		out->ns[i] = atomic_load_explicit(&vm->vcpus[cpu].ns[i], memory_order_relaxed);
 	}
 }
 

@@ -99,6 +99,22 @@ static void count_exit(struct hv_vcpu *vcpu, enum hv_exit_reason reason)
 	atomic_store_explicit(&vcpu->exits[reason], n + 1, memory_order_relaxed);
 }
 
+static void dispatch(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	struct hv_timing *timing = &vcpu->vm->timing;
+	uint64_t begin = hv_timing_begin(timing);
+	struct hv_trace_event event = {.start = begin, .cpu = vcpu->index, .reason = exit->reason};
+
+	if (exit->reason <= HV_EXIT_MMIO_WRITE)
+		event.addr = exit->io.addr;
+	hv_exit_dispatch(vcpu, exit);
+	if (!begin)
+		return;
+	hv_timing_add(&vcpu->ns[event.reason], begin);
+	event.ns = hv_timing_since(begin);
+	hv_timing_trace(timing, &event);
+}
+
 static void *vcpu_thread(void *opaque)
 {
 	struct hv_vcpu *vcpu = opaque;
@@ -108,7 +124,10 @@ static void *vcpu_thread(void *opaque)
 	name_thread(vcpu);
 	atomic_store(&vcpu->tid, (int)gettid());
 	while (atomic_load(&vm->end) == HV_END_NONE) {
-		int rc = vm->ops->vcpu_run(vcpu->engine, &exit);
+		int rc = vm->legacy && vcpu->index == 0 ? hv_legacy_enter(vm->legacy, vcpu) : 0;
+
+		if (rc == 0)
+			rc = vm->ops->vcpu_run(vcpu->engine, &exit);
 
 		if (rc < 0) {
 			log_fail(rc, vm->subject, "CPU %u cannot go on: %s%s", vcpu->index,
@@ -119,7 +138,7 @@ static void *vcpu_thread(void *opaque)
 			break;
 		}
 		count_exit(vcpu, exit.reason);
-		hv_exit_dispatch(vcpu, &exit);
+		dispatch(vcpu, &exit);
 		if (exit.reason == HV_EXIT_SIGNAL)
 			hv_park(vm);
 	}

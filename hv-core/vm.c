@@ -82,14 +82,16 @@ static int create_engine(struct hv_vm *vm, const struct hv_config *config)
 	return 0;
 }
 
-static int create_interrupts(struct hv_vm *vm)
+static int create_interrupts(struct hv_vm *vm, struct loop *legacy)
 {
 	hv_ioapic_init(&vm->ioapic);
 	int rc = hv_routes_init(vm);
-	if (rc < 0)
-		return rc;
-	return hv_bus_add(vm, HV_MMIO, "ioapic", HV_IOAPIC_BASE, HV_IOAPIC_SIZE, &hv_ioapic_ops,
-			  &vm->ioapic, &vm->ioapic_region);
+	if (rc == 0)
+		rc = hv_bus_add(vm, HV_MMIO, "ioapic", HV_IOAPIC_BASE, HV_IOAPIC_SIZE,
+				&hv_ioapic_ops, &vm->ioapic, &vm->ioapic_region);
+	if (rc == 0 && legacy)
+		rc = hv_legacy_create(vm, legacy, &vm->legacy);
+	return rc;
 }
 
 static int build(struct hv_vm *vm, const struct hv_config *config, const struct sysfs *sys)
@@ -103,7 +105,7 @@ static int build(struct hv_vm *vm, const struct hv_config *config, const struct 
 	if (rc == 0)
 		rc = hv_mem_create(vm, config, sys, phys_bits(host, host_count));
 	if (rc == 0)
-		rc = create_interrupts(vm);
+		rc = create_interrupts(vm, config->legacy);
 	if (rc == 0)
 		rc = hv_vcpus_create(vm, config->pin, host, host_count);
 	free(host);
@@ -132,6 +134,8 @@ static struct hv_vm *allocate(const struct hv_config *config, const char *subjec
 	pthread_mutex_init(&vm->device_lock, NULL);
 	hv_park_init(vm);
 	hv_bus_init(&vm->bus);
+	hv_timing_init(&vm->timing);
+	vm->bus.timing = &vm->timing;
 	return vm;
 }
 
@@ -174,11 +178,13 @@ void hv_vm_destroy(struct hv_vm *vm)
 	if (!vm)
 		return;
 	hv_vcpus_stop(vm);
+	hv_legacy_destroy(vm->legacy);
 	hv_vcpus_destroy(vm);
 	hv_bus_remove(vm, vm->ioapic_region);
 	if (vm->engine)
 		vm->ops->destroy(vm->engine);
 	hv_bus_finish(&vm->bus);
+	hv_timing_finish(&vm->timing);
 	hv_routes_finish(vm);
 	hv_mem_destroy(vm);
 	hv_park_finish(vm);

@@ -23,7 +23,9 @@
 #include "hv-core/hv.h"
 #include "hv-core/ioapic.h"
 #include "hv-core/irq.h"
+#include "hv-core/legacy.h"
 #include "hv-core/mem.h"
+#include "hv-core/timing.h"
 
 struct hv_vcpu {
 	struct hv_vm *vm;
@@ -35,6 +37,7 @@ struct hv_vcpu {
 	bool started;
 	atomic_int tid;
 	atomic_uint_fast64_t exits[HV_EXIT_COUNT]; /* written by the vCPU's own thread only */
+	atomic_uint_fast64_t ns[HV_EXIT_COUNT];	   /* and so is this */
 };
 
 struct hv_vm {
@@ -50,9 +53,11 @@ struct hv_vm {
 
 	struct hv_mem mem;
 	struct hv_bus bus;
+	struct hv_timing timing;
 	struct hv_ioapic ioapic;
 	struct hv_region *ioapic_region;
 	struct hv_routes routes;
+	struct hv_legacy *legacy; /* NULL: the machine has no PIC and no PIT */
 
 	pthread_mutex_t device_lock;
 	atomic_int end; /* enum hv_end; set once */

@@ -158,19 +158,28 @@ static void tell_missing(struct judge *j, uint64_t first, uint64_t last)
 	     owner_name(j->audit, j->reach->device->owner));
 }
 
-/* Everything the owner mapped below `iova` should have been seen by now. */
+/* Everything the owner mapped below `iova` should have been seen by now; neighbours are told as
+ * one, wherever their pages are. */
 static void skip_to(struct judge *j, uint64_t iova)
 {
 	const struct audit_run *run;
+	uint64_t first = 0, end = 0; /* missing so far: [first, end) */
 
 	while ((run = run_at(j)) && run->iova < iova) {
-		uint64_t from = MAX(run->iova, j->covered), last = run->iova + (run->size - 1);
-		if (from < iova && from <= last)
-			tell_missing(j, from, MIN(last, iova - 1));
-		if (last >= iova)
+		uint64_t from = MAX(run->iova, j->covered), stop = run->iova + run->size;
+		if (from < iova && from < stop) {
+			if (end && end != from)
+				tell_missing(j, first, end - 1);
+			if (end != from)
+				first = from;
+			end = MIN(stop, iova);
+		}
+		if (stop > iova)
 			break;
 		j->cursor++;
 	}
+	if (end)
+		tell_missing(j, first, end - 1);
 	j->covered = MAX(j->covered, iova);
 }
 
@@ -501,7 +510,7 @@ static void judge_vectors(struct judge *j)
 			if (!j->reach)
 				continue;
 			tell(j, about(AUDIT_INTERRUPT, a->rid),
-			     "interrupt entry %u raises vector 0x%x on CPU %u, which is also that of "
+			     "interrupt entry %u raises vector 0x%x at destination 0x%x, which is also that of "
 			     "entry %u of %s",
 			     a->index, a->vector, a->destination, b->index,
 			     audit_rid_format(j->audit->units[j->unit].segment, b->rid, other));

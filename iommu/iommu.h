@@ -22,6 +22,7 @@
 #include "base/bdf.h"
 #include "base/range.h"
 #include "base/sysfs.h"
+#include "iommu/audit.h"
 
 /* ---- groups ---- */
 

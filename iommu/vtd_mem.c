@@ -12,7 +12,7 @@
 #include "base/util.h"
 
 #define PAGE	  4096u
-#define CACHELINE 64u
+#define CACHELINE ((uintptr_t)64)
 
 struct chunk {
 	char *at;

@@ -20,6 +20,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "sriov/sriov.h"
 
 static void read_comm(int proc, pid_t pid, char comm[16])
 {
@@ -132,4 +133,17 @@ char *holders_words(int group, char text[HOLDER_TEXT])
 		snprintf(text, HOLDER_TEXT, "no process that can be seen");
 	holders_free(&holders);
 	return text;
+}
+
+bool sriov_group_holder(int group, char text[SRIOV_HOLDER_TEXT])
+{
+	struct holders holders;
+	const struct holder *h = NULL;
+
+	if (!holders_scan(HOLDER_PROC, &holders))
+		h = holders_find(&holders, group, 0);
+	if (h)
+		snprintf(text, SRIOV_HOLDER_TEXT, "%s (pid %d)", h->comm, (int)h->pid);
+	holders_free(&holders);
+	return h != NULL;
 }

@@ -162,4 +162,10 @@ int sriov_claims(struct sriov *ctx, struct sriov_claim **out, size_t *count);
 int sriov_owner_lock(struct sriov *ctx, const char *name);
 bool sriov_owner_alive(struct sriov *ctx, const char *name);
 
+/* ---- who else ---- */
+
+#define SRIOV_HOLDER_TEXT 96
+/* Whether some process has IOMMU group `group` open, and which, in words: "qemu (pid 812)". */
+bool sriov_group_holder(int group, char text[SRIOV_HOLDER_TEXT]);
+
 #endif

@@ -15,14 +15,16 @@ rpc_test_EXTRA := -ljansson -lpthread
 state_test_EXTRA := -ljansson
 
 # hv-core: on an engine without hardware where one is needed at all.
-HV_TESTS := acpi boot bus bzimage caps cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
+HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
 HV_TESTS += cpuid_check mem_file pause
 HV_TESTS += multiboot
+HV_TESTS += pic pit boot_firmware
+HV_TESTS += caps exit_names timing
 $(eval $(call unit_tests,hv-core,$(HV_TESTS),hv-core base))
 $(foreach t,$(HV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
 boot_test_EXTRA += -lz
 unpack_test_EXTRA += -lzstd -llzma -llz4 -lz
-$(foreach t,boot irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
+$(foreach t,boot boot_firmware irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
 
 # The engine itself, on this machine's /dev/kvm: a ring of its own.
 $(eval $(call unit_tests,kvm,tiny,hv-core base))
@@ -31,8 +33,9 @@ tiny_test_EXTRA := -ljansson
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
 VDEV_TESTS += watchdog net_ctrl
-VDEV_TESTS += pci_slot
+VDEV_TESTS += pci_slot cpus
 VDEV_TESTS += exit_port
+VDEV_TESTS += flash fw_cfg fw_image pm q35 rtc smbios
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
 VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))
@@ -57,11 +60,12 @@ $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
 # VT-d: the walker on an arena of table pages.
-$(eval $(call unit_tests,iommu,pagetable vtd_format,iommu base))
+$(eval $(call unit_tests,iommu,pagetable vtd_format vtd,iommu base))
 pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
+vtd_test_OBJS := $(O)/tests/fakes/fake_vtd.o
 
 # what the firmware tells, and what a live unit holds
-$(eval $(call unit_tests,iommu,dmar,iommu base))
+$(eval $(call unit_tests,iommu,dmar audit,iommu base))
 dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
@@ -82,6 +86,7 @@ CLI_TESTS += net_spec
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_spec
+CLI_TESTS += exit_trace vm_costs
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
@@ -90,7 +95,15 @@ $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 # What scenarios on the emulated host run beside the product.
-TEST_TOOLS := edu
+TEST_TOOLS := edu extra_map
+$(O)/tests/tools/extra_map: $(O)/tests/tools/extra_map.o
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 $(O)/tests/tools/edu: $(O)/tests/tools/edu.o $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+# All of sluice-vmm but its main, on an engine without hardware.
+$(eval $(call unit_tests,cli,api,vdev iommu hv-core base))
+api_test_OBJS = $(filter-out $(O)/cli/vmm_main.o,$(call objs,$(vmm_SRCS))) $(O)/tests/fakes/fake_engine.o
+api_test_EXTRA = $(VMM_LIBS)

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "vdev/firmware.h"
 #include "base/util.h"
+#include "vdev/cpus.h"
 #include "vdev/exit_port.h"
 #include "vdev/hotplug.h"
 #include "vdev/pci.h"
@@ -30,7 +32,9 @@ struct vdev_machine {
 	struct loop *loop;
 	struct iommu_domain *domain;
 	struct vdev_serial *serial;
-	struct vdev_power *power;
+	struct vdev_power *power;	/* NULL with firmware, which has its own */
+	struct vdev_firmware *firmware; /* NULL: direct boot */
+	struct vdev_cpus *cpus; /* NULL: none come or go */
 	struct hv_region *pvpanic;
 	struct vdev_exit_port *exit_port; /* NULL: none */
 	struct vdev_host *host;
@@ -55,14 +59,18 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 					    .opaque = config->opaque};
 	int err = vdev_serial_create(&serial, &m->serial);
 
-	if (!err)
+	if (!err && !config->firmware)
 		err = vdev_power_create(m->vm, &m->power);
+	if (!err && config->cpus)
+		err = vdev_cpus_create(m->vm, m->power, config->cpus, &m->cpus);
 	if (!err)
 		err = vdev_pvpanic_create(m->vm, &m->pvpanic);
 	if (!err && config->exit_port)
 		err = vdev_exit_port_create(m->vm, config->exit_port, &m->exit_port);
 	if (!err)
 		err = vdev_host_create(m->vm, &m->host);
+	if (!err && config->firmware)
+		err = vdev_firmware_create(config->firmware, m->host, m->loop, &m->firmware);
 	if (!err)
 		err = vdev_hotplug_create(m->host, m->loop, config->ejected, config->ejected_opaque,
 					  &m->hotplug);
@@ -110,10 +118,12 @@ void vdev_machine_destroy(struct vdev_machine *m)
 		return;
 	hv_device_lock(m->vm);
 	vdev_hotplug_destroy(m->hotplug);
+	vdev_firmware_destroy(m->firmware);
 	vdev_host_destroy(m->host); /* with the devices, so that none reaches RAM any more */
 	unmap_ram(m);
 	vdev_exit_port_destroy(m->exit_port);
 	vdev_pvpanic_destroy(m->vm, m->pvpanic);
+	vdev_cpus_destroy(m->cpus);
 	vdev_power_destroy(m->power);
 	vdev_serial_destroy(m->serial);
 	hv_device_unlock(m->vm);
@@ -137,7 +147,7 @@ uint8_t vdev_exit_status(const struct vdev_machine *m)
 int vdev_power_button(struct vdev_machine *m)
 {
 	hv_device_lock(m->vm);
-	int err = vdev_power_press(m->power);
+	int err = m->firmware ? vdev_firmware_press(m->firmware) : vdev_power_press(m->power);
 	hv_device_unlock(m->vm);
 	return err;
 }
@@ -433,6 +443,34 @@ int vdev_machine_set_domain(struct vdev_machine *m, struct iommu_domain *domain)
 	return err;
 }
 
+/* ---- processors ---- */
+
+int vdev_cpus_set(struct vdev_machine *m, unsigned count)
+{
+	if (!m->cpus)
+		return -ENOTSUP;
+	hv_device_lock(m->vm);
+	int err = vdev_cpus_want(m->cpus, count);
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+void vdev_cpus_get(struct vdev_machine *m, unsigned *present, unsigned *unheard)
+{
+	hv_device_lock(m->vm);
+	*present = m->cpus ? vdev_cpus_present(m->cpus) : hv_vm_cpus(m->vm);
+	*unheard = m->cpus ? vdev_cpus_unheard(m->cpus) : 0;
+	hv_device_unlock(m->vm);
+}
+
+void vdev_cpus_keep(struct vdev_machine *m)
+{
+	hv_device_lock(m->vm);
+	if (m->cpus)
+		vdev_cpus_forget(m->cpus);
+	hv_device_unlock(m->vm);
+}
+
 /* ---- slots ---- */
 
 unsigned vdev_slot_count(const struct vdev_machine *m)
@@ -488,6 +526,8 @@ static void describe(struct vdev_machine *m)
 		.event_gsi = VDEV_POWER_GSI,
 		.serial_port = VDEV_SERIAL_PORT,
 		.serial_gsi = VDEV_SERIAL_GSI,
+		.cpu_port = m->cpus ? VDEV_CPUS_PORT : 0,
+		.cpus_present = m->cpus ? vdev_cpus_present(m->cpus) : 0,
 		.panic_port = VDEV_PVPANIC_PORT,
 		.intx = m->intx,
 		.intx_count = ports,
@@ -502,13 +542,14 @@ int vdev_machine_finish(struct vdev_machine *m)
 	if (err < 0)
 		return err;
 	hv_device_lock(m->vm);
-	err = vdev_host_add_ports(m->host, MIN(ports, VDEV_SLOTS - 1));
+	err = vdev_host_add_ports(m->host, MIN(ports, VDEV_SLOTS - (m->firmware ? 2 : 1)));
 	if (!err)
 		err = vdev_host_assign(m->host);
 	hv_device_unlock(m->vm);
-	if (!err)
-		describe(m);
-	return err;
+	if (err < 0)
+		return err;
+	describe(m);
+	return m->firmware ? vdev_firmware_finish(m->firmware, &m->acpi) : 0;
 }
 
 const struct hv_acpi_config *vdev_machine_acpi(const struct vdev_machine *m)
@@ -520,7 +561,8 @@ int vdev_machine_reset(struct vdev_machine *m)
 {
 	hv_device_lock(m->vm);
 	vdev_serial_reset(m->serial);
-	vdev_power_reset(m->power);
+	if (m->power)
+		vdev_power_reset(m->power);
 	vdev_host_reset(m->host);
 	hv_device_unlock(m->vm);
 	return 0;
@@ -547,6 +589,10 @@ int vdev_machine_savable(struct vdev_machine *m, char *why, size_t size)
 {
 	const char *reason;
 
+	if (m->firmware) {
+		snprintf(why, size, "it booted by firmware, whose chipset is not saved");
+		return -ENOTSUP;
+	}
 	hv_device_lock(m->vm);
 	const struct vdev_function *fn = vdev_host_unsavable(m->host, &reason);
 	if (fn)
@@ -560,6 +606,8 @@ int vdev_machine_save(struct vdev_machine *m, struct state *s)
 	hv_device_lock(m->vm);
 	vdev_serial_save(m->serial, state_child(s, "serial"));
 	vdev_power_save(m->power, state_child(s, "power"));
+	if (m->cpus)
+		vdev_cpus_save(m->cpus, state_child(s, "cpus"));
 	vdev_host_save(m->host, state_child(s, "pci"));
 	hv_device_unlock(m->vm);
 	return state_error(s);
@@ -571,6 +619,8 @@ int vdev_machine_load(struct vdev_machine *m, struct state *s)
 	int err = vdev_host_quiesce(m->host);
 	vdev_serial_load(m->serial, state_open(s, "serial"));
 	vdev_power_load(m->power, state_open(s, "power"));
+	if (m->cpus)
+		vdev_cpus_load(m->cpus, state_open(s, "cpus"));
 	if (!err)
 		err = vdev_host_load(m->host, state_open(s, "pci"));
 	hv_device_unlock(m->vm);

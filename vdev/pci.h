@@ -170,6 +170,9 @@ struct vdev_host {
 	struct vdev_bridge *bridge[VDEV_SLOTS]; /* by slot; [0] unused */
 	unsigned bridges;
 	struct hv_region *ecam; /* from assignment on */
+	/* Not NULL: firmware will come and assign everything; see q35.h. */
+	struct vdev_function *isa;
+	bool assigned; /* what is added from now on is plugged in */
 	/* A function that was asked for may be taken out; called on a vCPU's thread. */
 	void (*slot_open)(void *opaque);
 	void *slot_opaque;
@@ -188,16 +191,20 @@ void vdev_host_destroy(struct vdev_host *host);
 int vdev_host_add(struct vdev_host *host, struct vdev_function *child);
 /* Behind root port `slot`, unless 0. -EEXIST when something is there. */
 int vdev_host_add_at(struct vdev_host *host, struct vdev_function *child, unsigned slot);
-/* Makes empty root ports until there are `count`. */
+/* Makes empty root ports until there are `count`; after assignment only for a guest that was saved
+ * with them, whose registers follow. */
 int vdev_host_add_ports(struct vdev_host *host, unsigned count);
-/* Firmware's work, once all functions are there. While a port is empty, every port gets windows that
- * something else fits too. -ENOSPC when BARs do not fit the windows. */
+/* Firmware's work, once all functions are there. While a port is empty, every port gets windows
+ * that something else fits too. -ENOSPC when BARs do not fit the windows. */
 int vdev_host_assign(struct vdev_host *host);
 /* The registers of bridges and BARs as firmware leaves them. */
 void vdev_host_program(struct vdev_host *host);
 /* Every function as after power-on, and firmware's work on top. */
 void vdev_host_reset(struct vdev_host *host);
 uint8_t vdev_host_last_bus(const struct vdev_host *host);
+/* Moves the window into configuration space of all 256 buses; 0: nowhere. */
+void vdev_host_place_ecam(struct vdev_host *host, uint64_t base);
+uint64_t vdev_host_ecam(const struct vdev_host *host); /* where it is, or first was */
 
 /* ---- standing still (pci_state.c): every function's, in the order of slots ---- */
 

@@ -18,6 +18,7 @@
 
 #define HOST_VENDOR 0x1b36u
 #define HOST_DEVICE 0x0008u
+#define ISA_DEVFN   0xf8u /* 1f.0, where PC firmware looks for it */
 
 /* What is kept for a function that may come: room for two BARs of a megabyte below 4 GiB, and above
  * it for what VFs and most GPUs have. */
@@ -33,6 +34,8 @@ static struct vdev_function *find(struct vdev_host *host, unsigned bus, unsigned
 	if (bus == 0) {
 		struct vdev_bridge *b = host->bridge[devfn >> 3];
 
+		if (devfn == ISA_DEVFN && host->isa)
+			return host->isa;
 		return devfn == 0 ? &host->root : b ? &b->fn : NULL;
 	}
 	if (devfn) /* a link has one device, number 0: 7.3.1 */
@@ -214,7 +217,8 @@ void vdev_host_destroy(struct vdev_host *host)
 
 uint8_t vdev_host_last_bus(const struct vdev_host *host)
 {
-	return (uint8_t)host->bridges; /* one behind each root port */
+	/* One behind each root port; firmware numbers them as it likes. */
+	return host->isa ? 0xff : (uint8_t)host->bridges;
 }
 
 /* ---- firmware's work ---- */
@@ -275,6 +279,14 @@ static int assign_window(struct vdev_bridge *b, bool prefetch64, uint64_t reserv
 	return 0;
 }
 
+static int add_ecam(struct vdev_host *host, uint64_t base)
+{
+	uint64_t size = (vdev_host_last_bus(host) + UINT64_C(1)) * MIB;
+
+	return hv_bus_add(host->vm, HV_MMIO, "pcie-config", base, size, &ecam_ops, host,
+			  &host->ecam);
+}
+
 /* What an empty port is given of the 64-bit window: a quarter goes to all of them together, the
  * rest is for alignment and for what needs more. */
 static uint64_t share64(const struct vdev_host *host)
@@ -322,9 +334,32 @@ static int listen(struct vdev_host *host)
 		if (err < 0)
 			return err;
 	}
-	uint64_t size = (vdev_host_last_bus(host) + UINT64_C(1)) * MIB;
-	return hv_bus_add(host->vm, HV_MMIO, "pcie-config", host->layout.ecam.start, size,
-			  &ecam_ops, host, &host->ecam);
+	host->assigned = true;
+	if (host->isa)
+		return 0; /* firmware places it */
+	return add_ecam(host, host->layout.ecam.start);
+}
+
+void vdev_host_place_ecam(struct vdev_host *host, uint64_t base)
+{
+	if (host->ecam)
+		hv_bus_remove(host->vm, host->ecam);
+	host->ecam = NULL;
+	if (!base)
+		return;
+	if (add_ecam(host, base) == 0)
+		host->layout.ecam = (struct range){base, base + 256 * MIB - 1};
+	else if (!host->root.complained)
+		log_warn(hv_vm_name(host->vm),
+			 "the firmware wants PCI configuration space at 0x%llx, where something "
+			 "else is",
+			 (unsigned long long)base);
+	host->root.complained |= !host->ecam;
+}
+
+uint64_t vdev_host_ecam(const struct vdev_host *host)
+{
+	return host->layout.ecam.start;
 }
 
 int vdev_host_assign(struct vdev_host *host)
@@ -370,7 +405,7 @@ static int add_port(struct vdev_host *host)
 {
 	uint8_t slot = (uint8_t)(host->bridges + 1);
 
-	if (slot >= VDEV_SLOTS)
+	if (slot >= VDEV_SLOTS - (host->isa ? 1u : 0u))
 		return log_fail(-ENOSPC, hv_vm_name(host->vm),
 				"the root bus is full: %u root ports", host->bridges);
 	struct vdev_bridge *b = calloc(1, sizeof(*b));
@@ -384,11 +419,16 @@ static int add_port(struct vdev_host *host)
 
 int vdev_host_add_ports(struct vdev_host *host, unsigned count)
 {
+	unsigned before = host->bridges;
 	int err = 0;
 
 	while (!err && host->bridges < count)
 		err = add_port(host);
-	return err;
+	if (err || !host->ecam || before == host->bridges)
+		return err;
+	hv_bus_remove(host->vm, host->ecam); /* it has to reach further now */
+	host->ecam = NULL;
+	return add_ecam(host, host->layout.ecam.start);
 }
 
 /* The empty port that `child` goes to while the guest runs. */
@@ -403,7 +443,8 @@ static int find_room(const struct vdev_host *host, struct vdev_function *child, 
 		if (b->child || (wanted && wanted != *slot))
 			continue;
 		empty++;
-		if (has_room(b, child))
+		/* Windows that firmware chose are the guest's to widen. */
+		if (host->isa || has_room(b, child))
 			return 0;
 	}
 	if (empty)
@@ -422,7 +463,7 @@ int vdev_host_add(struct vdev_host *host, struct vdev_function *child)
 
 int vdev_host_add_at(struct vdev_host *host, struct vdev_function *child, unsigned slot)
 {
-	bool running = host->ecam;
+	bool running = host->assigned;
 	int err = 0;
 
 	if (running)
@@ -451,6 +492,8 @@ int vdev_host_add_at(struct vdev_host *host, struct vdev_function *child, unsign
 
 void vdev_host_program(struct vdev_host *host)
 {
+	if (host->isa)
+		return; /* that is for real firmware to do */
 	root_build(&host->root.config);
 	for (unsigned slot = 1; slot <= host->bridges; slot++) {
 		struct vdev_bridge *b = host->bridge[slot];

@@ -132,6 +132,14 @@ static bool lacks(struct state *s, unsigned i)
 	return !state_error(s);
 }
 
+static bool has_part(const struct state *s, unsigned i)
+{
+	char name[24];
+
+	snprintf(name, sizeof(name), "function%u", i);
+	return state_has(s, name);
+}
+
 /* Registers of all functions first: where a BAR answers depends on its bridge too. */
 static void load_registers(struct vdev_host *host, struct state *s)
 {
@@ -140,6 +148,8 @@ static void load_registers(struct vdev_host *host, struct state *s)
 
 		if (!fn && !lacks(s, i))
 			return;
+		if (!fn && has_part(s, i))
+			state_refuse(s, -EINVAL, "a device is missing that the VM was saved with");
 		if (!fn)
 			continue;
 		struct state *part = open_part(host, i, s);
@@ -150,7 +160,9 @@ static void load_registers(struct vdev_host *host, struct state *s)
 
 int vdev_host_load(struct vdev_host *host, struct state *s)
 {
-	if (state_take(s, "ports", VDEV_SLOTS) != host->bridges)
+	/* A device that was detached has left an empty port behind. */
+	unsigned ports = (unsigned)state_take(s, "ports", VDEV_SLOTS - 1);
+	if (!state_error(s) && (ports < host->bridges || vdev_host_add_ports(host, ports)))
 		state_refuse(s, -EINVAL, "the VM has another number of devices");
 	load_registers(host, s);
 	if (state_error(s))

@@ -98,9 +98,14 @@ void vdev_power_load(struct vdev_power *p, struct state *s)
 
 int vdev_power_press(struct vdev_power *p)
 {
+	return vdev_power_raise(p, HV_ACPI_EVENT_POWER_BUTTON);
+}
+
+int vdev_power_raise(struct vdev_power *p, uint32_t events)
+{
 	int err;
 
-	p->events |= HV_ACPI_EVENT_POWER_BUTTON;
+	p->events |= events;
 	err = hv_irq_set(p->vm, VDEV_POWER_GSI, true); /* an edge */
 	return err < 0 ? err : hv_irq_set(p->vm, VDEV_POWER_GSI, false);
 }

@@ -17,6 +17,7 @@ int vdev_power_create(struct hv_vm *vm, struct vdev_power **out);
 void vdev_power_destroy(struct vdev_power *power);
 void vdev_power_reset(struct vdev_power *power);
 /* Device lock held. */
+int vdev_power_raise(struct vdev_power *power, uint32_t events); /* HV_ACPI_EVENT_* */
 int vdev_power_press(struct vdev_power *power);
 void vdev_power_save(const struct vdev_power *power, struct state *s);
 void vdev_power_load(struct vdev_power *power, struct state *s);

@@ -37,10 +37,25 @@
 struct vdev_machine;
 struct vdev_vfio;
 
+/* Firmware that boots the machine, in place of hv_boot. With it the VM needs hv_config.legacy, and
+ * starts by hv_boot_firmware. Descriptors stay the caller's; -1 is none. */
+struct vdev_firmware_config {
+	int code_fd; /* UEFI (edk2's OVMF_CODE) or legacy BIOS (SeaBIOS) */
+	const char *code_name;
+	int vars_fd; /* read and write: UEFI's variables */
+	const char *vars_name;
+	int kernel_fd; /* a bzImage that the firmware is to start, instead of looking for a disk */
+	const char *kernel_name;
+	int initrd_fd;
+	const char *initrd_name;
+	const char *cmdline;
+};
+
 struct vdev_machine_config {
 	struct hv_vm *vm;
 	struct loop *loop;
 	struct iommu_domain *domain; /* NULL when nothing is passed through */
+	const struct vdev_firmware_config *firmware; /* NULL: direct boot */
 	uint16_t exit_port;	     /* 0: none; a test kernel ends the VM here */
 	/* Guest's serial output, called with the device lock held; must not block. */
 	void (*serial_out)(void *opaque, const uint8_t *bytes, size_t len);
@@ -52,6 +67,7 @@ struct vdev_machine_config {
 	void (*ejected)(void *opaque, unsigned slot);
 	void *opaque;
 	void *ejected_opaque;
+	unsigned cpus;	     /* of the VM's, present at first; 0: all, and none come or go */
 	unsigned free_ports; /* empty root ports to make, beyond the devices added before finish */
 	unsigned ports; /* root ports to have at least, as the guest knew them before a reset */
 };
@@ -245,6 +261,16 @@ const char *vdev_slot_state_name(enum vdev_slot_state state); /* "empty", "attac
 /* Asks the guest to let go of what is in the slot. Asking again only sets a new deadline. -ENOENT:
  * it is empty. On the loop's thread. */
 int vdev_slot_eject(struct vdev_machine *machine, unsigned slot, unsigned timeout_ms);
+
+/* ---- processors ---- */
+
+/* The guest shall have the VM's first `count` CPUs: it is told of those that come, and asked to let
+ * go of the others. -EINVAL, -ENOTSUP (config->cpus was 0). */
+int vdev_cpus_set(struct vdev_machine *machine, unsigned count);
+/* How many are present, and of how many changes the guest has not heard yet. */
+void vdev_cpus_get(struct vdev_machine *machine, unsigned *present, unsigned *unheard);
+/* Takes back what was asked of the guest. */
+void vdev_cpus_keep(struct vdev_machine *machine);
 
 /* ---- before the guest starts ---- */
 

@@ -106,10 +106,15 @@ static int method_big(void *opaque, const json_t *params, json_t **result, char 
 }
 
 static const struct rpc_method methods[] = {
-	{"echo", method_echo},	 {"fail", method_fail},
-	{"count", method_count}, {"big", method_big},
-	{"write", method_write}, {"subscribe", method_subscribe},
-	{"shout", method_shout}, {NULL, NULL},
+	{"echo", method_echo, NULL},
+	{"fail", method_fail, NULL},
+	{"count", method_count, NULL},
+	{"big", method_big, NULL},
+	{"write", method_write, NULL},
+	{"subscribe", method_subscribe, ""},
+	{"shout", method_shout, "count size"},
+	{"pick", method_echo, "colour size? wide?"},
+	{0},
 };
 
 static void *serve(void *opaque)
@@ -503,6 +508,32 @@ static void test_many_descriptors(void **state)
 	expect_alive(f);
 }
 
+static int pick(const struct fixture *f, json_t *params, char error[RPC_ERROR_TEXT])
+{
+	json_t *result;
+	int err = rpc_call(f->path, "pick", params, CALL_MS, &result, error);
+
+	json_decref(result);
+	return err;
+}
+
+/* What a method does not name is refused, and so is a call that lacks what it needs. */
+static void test_params(void **state)
+{
+	const struct fixture *f = *state;
+	char error[RPC_ERROR_TEXT];
+
+	assert_int_equal(pick(f, json_pack("{s:s}", "colour", "red"), error), 0);
+	assert_int_equal(pick(f, json_pack("{s:s,s:i}", "colour", "red", "wide", 1), error), 0);
+	assert_int_equal(pick(f, json_pack("{s:s,s:i}", "colour", "red", "wid", 1), error),
+			 -EINVAL);
+	assert_string_equal(error, "unknown parameter: wid");
+	assert_int_equal(pick(f, json_pack("{s:s,s:i}", "colour", "red", "", 1), error), -EINVAL);
+	assert_int_equal(pick(f, json_pack("{s:i}", "size", 1), error), -EINVAL);
+	assert_string_equal(error, "missing parameter: colour");
+	assert_int_equal(pick(f, NULL, error), -EINVAL);
+}
+
 static json_int_t shout(const struct fixture *f, int count, int size)
 {
 	char error[RPC_ERROR_TEXT];
@@ -624,6 +655,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_server, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_descriptors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_params, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_notifications, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_subscriber, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_subscribers, setup, teardown),

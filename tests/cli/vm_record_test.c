@@ -61,7 +61,7 @@ static void others_are_refused(void **state)
 		"{\"args\": [\"--kernel=a\", \"other-name\"]}",
 		"{\"args\": [\"--kernel=a\", \"--help\"]}",
 		"{\"args\": \"--kernel=a\"}",
-		"{\"args\": [\"--kernel=a\", \"--cpus=0\"]}",
+		"{\"args\": [\"--kernel=a\", \"--hotplug-ports=25\"]}",
 	};
 
 	(void)state;

@@ -34,6 +34,26 @@ static void test_exit_port_text(void **state)
 	assert_non_null(strstr(why, "exit port '12q'"));
 }
 
+static void test_cpus_text(void **state)
+{
+	static const char *const bad[] = {"",	      "0",	 "65",	     "2,",
+					  "2,max=",   "2,max=1", "2,max=65", "2,maximum=3",
+					  "2 ,max=3", ",max=3"};
+	char why[VF_SPEC_WHY];
+	unsigned cpus, max;
+	(void)state;
+
+	assert_int_equal(vm_request_cpus("3", &cpus, &max, why), 0);
+	assert_int_equal(cpus, 3);
+	assert_int_equal(max, 0);
+	assert_int_equal(vm_request_cpus("2,max=8", &cpus, &max, why), 0);
+	assert_int_equal(cpus, 2);
+	assert_int_equal(max, 8);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(vm_request_cpus(bad[i], &cpus, &max, why), -EINVAL);
+	assert_non_null(strstr(why, "cpus ',max=3'"));
+}
+
 static int kernel(const uint32_t *words, size_t size)
 {
 	int fd = memfd_create("kernel", MFD_CLOEXEC);
@@ -82,6 +102,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exit_port_text),
+		cmocka_unit_test(test_cpus_text),
 		cmocka_unit_test(test_exit_port_by_kernel),
 		cmocka_unit_test(test_pins),
 	};

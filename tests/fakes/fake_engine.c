@@ -207,6 +207,13 @@ static int fake_load(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, stru
 	return state_error(s);
 }
 
+static int fake_stats(struct hv_engine *engine, struct hv_engine_vcpu *vcpu,
+		      struct hv_engine_stat **out, size_t *count)
+{
+	(void)engine, (void)vcpu, (void)out, (void)count;
+	return -EOPNOTSUPP;
+}
+
 const struct hv_engine_ops fake_engine_ops = {
 	.name = "fake",
 	.create = fake_create,
@@ -229,6 +236,7 @@ const struct hv_engine_ops fake_engine_ops = {
 	.clock_start = fake_clock_start,
 	.save = fake_save,
 	.load = fake_load,
+	.stats = fake_stats,
 };
 
 void fake_engine_init(struct hv_engine *engine)

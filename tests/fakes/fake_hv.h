@@ -16,6 +16,7 @@
 #include "tests/fakes/fake_log.h"
 
 #define FAKE_REGIONS 64
+#define FAKE_CPUS    8
 #define FAKE_SLOTS   32
 #define FAKE_ROUTES  4096
 

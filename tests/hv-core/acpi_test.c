@@ -54,11 +54,11 @@ struct tables {
 	size_t size;
 };
 
-static struct tables build(unsigned cpus)
+static struct tables build_with(const struct hv_acpi_config *with, unsigned cpus)
 {
 	unsigned ids[HV_MAX_CPUS];
 	struct hv_acpi_input input = {
-		.config = &config,
+		.config = with,
 		.layout = &layout,
 		.apic_ids = ids,
 		.cpus = cpus,
@@ -70,6 +70,11 @@ static struct tables build(unsigned cpus)
 		ids[i] = i == 63 ? 300 : i * 2;
 	assert_int_equal(hv_acpi_build(&input, BASE, &t.data, &t.size), 0);
 	return t;
+}
+
+static struct tables build(unsigned cpus)
+{
+	return build_with(&config, cpus);
 }
 
 static uint64_t get(const uint8_t *at, size_t len)
@@ -178,6 +183,29 @@ static void madt_lists_every_cpu(void **state)
 	assert_int_equal(x2apics, 1);
 	assert_int_equal(ioapics, 1);
 	assert_int_equal(get(madt + 40, 4), 0); /* no 8259 */
+	free(t.data);
+}
+
+/* CPUs that may come are listed as such, and are no different otherwise. */
+static void madt_tells_who_may_come(void **state)
+{
+	struct hv_acpi_config with = config;
+
+	(void)state;
+	with.cpu_port = 0x620;
+	with.cpus_present = 2;
+	struct tables t = build_with(&with, 64);
+	const uint8_t *madt = find_table(&t, "APIC");
+	unsigned cpu = 0;
+	for (size_t at = 44; at < get(madt + 4, 4); at += madt[at + 1]) {
+		if (madt[at] == 1)
+			continue;
+		size_t flags = madt[at] == 0 ? 4 : 8;
+
+		assert_int_equal(get(madt + at + flags, 4), cpu < 2 ? 1 : 2);
+		cpu++;
+	}
+	assert_int_equal(cpu, 64);
 	free(t.data);
 }
 
@@ -315,6 +343,9 @@ static void iasl_reads_it(void **state)
 		"0xC0000000",
 		"0xF0000000",
 		"Notify (\\_SB.PWRB",
+		"Notify (C03F, 0x03)",
+		"Method (_EJ0",
+		"SystemIO, 0x0638, 0x08",
 	};
 	char dir[] = "/tmp/acpi-XXXXXX", command[64], *text;
 	struct tables t;
@@ -324,7 +355,10 @@ static void iasl_reads_it(void **state)
 		print_message("skipped: iasl (package acpica-tools) is not installed\n");
 		skip();
 	}
-	t = build(64);
+	struct hv_acpi_config with = config;
+	with.cpu_port = 0x620;
+	with.cpus_present = 1;
+	t = build_with(&with, 64);
 	assert_non_null(mkdtemp(dir));
 	text = disassemble(table_at(&t, get(find_table(&t, "FACP") + 140, 8), "DSDT"), dir, "dsdt");
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
@@ -347,6 +381,7 @@ int main(void)
 		cmocka_unit_test(points_from_rsdp_to_all),
 		cmocka_unit_test(fadt_is_hardware_reduced),
 		cmocka_unit_test(madt_lists_every_cpu),
+		cmocka_unit_test(madt_tells_who_may_come),
 		cmocka_unit_test(mcfg_tells_ecam),
 		cmocka_unit_test(lengths_at_their_limits),
 		cmocka_unit_test(names_and_numbers),

@@ -38,6 +38,18 @@ timeout 60 sluice vm run other --kernel "$SLUICE_BUILD/guest/mb-environment" --i
 job=$!
 check "with the exit port elsewhere the kernel runs as well" wait_for 30 grep -q "ok - the module ends" "$work/other"
 check "and its write ends nothing" wait_for 10 sluice vm stat other
+check "vm stat counts time from now on" sluice vm stat other --timing on
+mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+sluice vm stat other --exits 2 --json >"$work/stat"
+check "vm stat --exits: status 0" test $? = 0
+check "vm stat --exits: the kernel's own exits have SVM's names" jq -e \
+	'.costs.traced | length > 0 and all(.reason | startswith("VMEXIT_"))' "$work/stat"
+check "vm stat: KVM's numbers have them too" jq -e \
+	'[.costs.reasons[] | select(.reason == "VMEXIT_IOIO")][0].count > 0' "$work/stat"
+check "vm stat: the pages that the engine maps add up" jq -e \
+	'.costs.pages | (.["4k"] + .["2m"] + .["1g"]) > 0' "$work/stat"
+jq -c '.costs' "$work/stat" | sed 's/^/#: /'
+check "no instance is left below tracefs" test -z "$(ls /sys/kernel/tracing/instances)"
 sluice vm stop other --force
 wait $job
 check "a VM that told no status ends with 4" test $? = 4

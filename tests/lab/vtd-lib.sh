@@ -20,36 +20,41 @@ mount -t hugetlbfs -o pagesize=2M none /dev/hugepages
 edu() { # VERB
 	SLUICE_LOG=info "$tool" "$1" "$base" "$width" "$device" $vtd_settings
 }
-state_is() {
-	[ $(($("$tool" state "$base") & 0xe6000000)) = $(($1)) ]
+# Translation, queue, interrupt remapping: all on or all off.
+state_is() { # on|off
+	local want=0x86000000
+	[ "$1" = on ] || want=0
+	[ $(($("$tool" state "$base") & 0x86000000)) = $((want)) ]
+}
+# Sets up everything and is killed.
+die_holding() {
+	# shellcheck disable=SC2086 # two words
+	"$tool" hold "$base" "$width" "$device" $vtd_settings >"$work/held" 2>&1 &
+	check "a driver holds the unit" wait_for 20 grep -q holding "$work/held"
+	check "another does not get it" bash -c "! '$tool' release $base"
+	kill -9 $!
+	wait $! 2>/dev/null
+	check "killed, it leaves the unit on" state_is on
+	check "and its tables in memory" test -n "$(ls /dev/hugepages)"
 }
 
-check "the kernel has left the unit off" state_is 0
+check "the kernel has left the unit off" state_is off
 edu run 2>"$work/log" || tests_failed=1
 sed 's/^/# /' "$work/log"
 check_text "a fault names device, address and reason" \
 	"$device: write to 0x800000 blocked: " "$work/log"
-check "the unit is off again" state_is 0
+check "the unit is off again" state_is off
 check "its hugepages are given back" test -z "$(ls /dev/hugepages)"
 
 # Killed: the unit stays on, and its tables stay in memory until it is switched off.
-edu hold >"$work/held" 2>&1 &
-check "a driver holds the unit" wait_for 20 grep -q holding "$work/held"
-check "another does not get it" bash -c "! '$tool' release $base"
-kill -9 $!
-wait $! 2>/dev/null
-check "killed, it leaves the unit on" state_is 0xe6000000
-check "and its tables in memory" test -n "$(ls /dev/hugepages)"
+die_holding
 check "release switches it off" "$tool" release "$base"
-check "it is off" state_is 0
+check "it is off" state_is off
 check "its hugepages are given back" test -z "$(ls /dev/hugepages)"
 # The next driver does the same by itself.
-edu hold >"$work/held" 2>&1 &
-wait_for 20 grep -q holding "$work/held"
-kill -9 $!
-wait $! 2>/dev/null
+die_holding
 edu run >"$work/out" 2>"$work/log"
 check "the next driver takes over what was left on" test $? = 0
 check_text "and says so" "left on by a driver that was killed" "$work/log"
-check "the unit is off in the end" state_is 0
+check "the unit is off in the end" state_is off
 finish

@@ -255,13 +255,14 @@ static void dma_checks(struct rig *rig)
 	say(rig, page_size_at(rig, IOVA_LARGE) == 2 * MIB, "one page of 2 MiB");
 	check_copy(rig, IOVA_SMALL, rig->small, IOVA_LARGE + 0x123000, rig->large + 0x123000, 0x5a);
 	check_copy(rig, IOVA_LARGE + 0x1ff000, rig->large + 0x1ff000, IOVA_SMALL, rig->small, 0x3c);
-	check_copy(rig, IOVA_READONLY, rig->readonly, IOVA_SMALL + 0x800, rig->small + 0x800, 0x77);
 
 	check_blocked(rig, IOVA_NOTHING, EDU_TO_RAM, "a write outside of the map");
 	check_blocked(rig, IOVA_NOTHING, 0, "a read outside of the map");
 	memset(rig->readonly, 0x11, EDU_LENGTH);
 	check_blocked(rig, IOVA_READONLY, EDU_TO_RAM, "a write to what may be read");
 	say(rig, all_of(rig->readonly, 0x11), "and the page is as it was");
+	/* Last: QEMU records no fault for an access that its IOTLB already knows to be refused. */
+	check_copy(rig, IOVA_READONLY, rig->readonly, IOVA_SMALL + 0x800, rig->small + 0x800, 0x77);
 }
 
 static void unmap_checks(struct rig *rig)
@@ -287,13 +288,13 @@ static void unmap_checks(struct rig *rig)
 /* The kernel says so of a vector that it gave to nobody. */
 static bool kernel_saw_vector(int kmsg)
 {
-	char line[1024], wanted[48];
+	char line[1024], vector[16];
 	ssize_t got;
 
-	snprintf(wanted, sizeof(wanted), ".%d No irq handler", VECTOR);
+	snprintf(vector, sizeof(vector), ".%d", VECTOR);
 	while ((got = read(kmsg, line, sizeof(line) - 1)) > 0) {
 		line[got] = '\0';
-		if (strstr(line, wanted))
+		if (strstr(line, "No irq handler for") && strstr(line, vector))
 			return true;
 	}
 	return false;

@@ -40,7 +40,19 @@ struct rig *rig_create(const struct fake_vfio_config *vfio)
 	return rig_create_slots(vfio, 0);
 }
 
+static struct rig *create(const struct fake_vfio_config *vfio, unsigned free_ports, unsigned cpus);
+
 struct rig *rig_create_slots(const struct fake_vfio_config *vfio, unsigned free_ports)
+{
+	return create(vfio, free_ports, 0);
+}
+
+struct rig *rig_create_cpus(unsigned cpus)
+{
+	return create(NULL, 0, cpus);
+}
+
+static struct rig *create(const struct fake_vfio_config *vfio, unsigned free_ports, unsigned cpus)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 
@@ -56,6 +68,7 @@ struct rig *rig_create_slots(const struct fake_vfio_config *vfio, unsigned free_
 					     .opaque = rig,
 					     .ejected = ejected,
 					     .ejected_opaque = rig,
+					     .cpus = cpus,
 					     .free_ports = free_ports};
 	if (vdev_machine_create(&config, &rig->machine) < 0)
 		abort();

@@ -24,6 +24,8 @@ struct rig {
 /* A machine without devices (vfio NULL) or with one; complete. */
 struct rig *rig_create(const struct fake_vfio_config *vfio);
 /* The same with empty slots. */
+/* Without devices; this many of the FAKE_CPUS are there at first, the others may come. */
+struct rig *rig_create_cpus(unsigned cpus);
 struct rig *rig_create_slots(const struct fake_vfio_config *vfio, unsigned free_ports);
 void rig_destroy(struct rig *rig);
 /* Runs the event loop until nothing is left to do. */

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Unit tests of vdev/pm.c: the PM block, the power button, and three ways to reset. */
+#include "vdev/pm.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <time.h>
+
+#include "tests/fakes/fake_hv.h"
+
+static struct vdev_pm *pm;
+
+static int setup(void **state)
+{
+	struct hv_vm *vm = fake_hv_create();
+
+	*state = vm;
+	return vdev_pm_create(vm, &pm);
+}
+
+static int teardown(void **state)
+{
+	vdev_pm_destroy(pm);
+	fake_hv_destroy(*state);
+	return 0;
+}
+
+static void the_button_raises_the_sci(void **state)
+{
+	struct hv_vm *vm = *state;
+
+	vdev_pm_press(pm);
+	assert_false(vm->level[VDEV_PM_SCI]); /* not enabled */
+	assert_int_equal(fake_hv_read(vm, HV_PIO, 0x600, 2), 0x100);
+	fake_hv_write(vm, HV_PIO, 0x602, 0x120, 2);
+	assert_true(vm->level[VDEV_PM_SCI]);
+	fake_hv_write(vm, HV_PIO, 0x600, 0x0ff, 2);
+	assert_true(vm->level[VDEV_PM_SCI]);
+	fake_hv_write(vm, HV_PIO, 0x600, 0x100, 2);
+	assert_false(vm->level[VDEV_PM_SCI]);
+	assert_int_equal(fake_hv_read(vm, HV_PIO, 0x602, 2), 0x120);
+}
+
+static void turns_off(void **state)
+{
+	struct hv_vm *vm = *state;
+
+	assert_int_equal(fake_hv_read(vm, HV_PIO, 0x604, 2), 1); /* SCI_EN */
+	fake_hv_write(vm, HV_PIO, 0x604, 5 << 10, 2);
+	fake_hv_write(vm, HV_PIO, 0x604, 1 << 13 | 3 << 10, 2);
+	assert_int_equal(vm->end, HV_END_NONE);
+	fake_hv_write(vm, HV_PIO, 0x604, 1 << 13 | 5 << 10, 2);
+	assert_int_equal(vm->end, HV_END_POWEROFF);
+}
+
+static void the_timer_runs_and_is_not_written(void **state)
+{
+	struct hv_vm *vm = *state;
+	const struct timespec nap = {.tv_nsec = 20000000};
+	uint32_t before = (uint32_t)fake_hv_read(vm, HV_PIO, 0x608, 4);
+
+	fake_hv_write(vm, HV_PIO, 0x608, 0xffffffff, 4);
+	nanosleep(&nap, NULL);
+	uint32_t after = (uint32_t)fake_hv_read(vm, HV_PIO, 0x608, 4);
+	assert_in_range(after - before, 3579545 / 50, 3579545 * 5);
+}
+
+static void old_ways_to_reset(void **state)
+{
+	struct hv_vm *vm = *state;
+
+	assert_int_equal(fake_hv_read(vm, HV_PIO, 0x64, 1), 0xff);
+	fake_hv_write(vm, HV_PIO, 0x64, 0xaa, 1);
+	fake_hv_write(vm, HV_PIO, 0x92, 0x02, 1);
+	vdev_pm_reset_write(vm, 0x02);
+	assert_int_equal(vm->end, HV_END_NONE);
+	fake_hv_write(vm, HV_PIO, 0x64, 0xfe, 1);
+	assert_int_equal(vm->end, HV_END_RESET);
+	vm->end = HV_END_NONE;
+	fake_hv_write(vm, HV_PIO, 0x92, 0x03, 1);
+	assert_int_equal(vm->end, HV_END_RESET);
+	vm->end = HV_END_NONE;
+	vdev_pm_reset_write(vm, 0x06);
+	assert_int_equal(vm->end, HV_END_RESET);
+}
+
+/* Every length at every offset of the block, reading and writing. */
+static void any_access(void **state)
+{
+	struct hv_vm *vm = *state;
+
+	for (unsigned len = 1; len <= 8; len *= 2)
+		for (unsigned at = 0; at + len <= 12; at++) {
+			fake_hv_write(vm, HV_PIO, 0x600 + at, UINT64_C(0xdfdfdfdfdfdfdfdf), len);
+			fake_hv_read(vm, HV_PIO, 0x600 + at, len);
+		}
+	assert_int_equal(vm->end, HV_END_NONE);
+	assert_int_equal(fake_hv_read(vm, HV_PIO, 0x604, 2) & ~0x1c06u, 1);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(the_button_raises_the_sci), T(turns_off), T(the_timer_runs_and_is_not_written),
+		T(old_ways_to_reset),	      T(any_access),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

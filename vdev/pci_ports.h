@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* pci_ports: configuration space by I/O ports, as PC firmware wants it; see pci_ports.c. */
+#ifndef VDEV_PCI_PORTS_H
+#define VDEV_PCI_PORTS_H
+
+#include "vdev/pci.h"
+
+struct vdev_pci_ports;
+
+int vdev_pci_ports_create(struct vdev_host *host, struct vdev_pci_ports **out);
+void vdev_pci_ports_destroy(struct vdev_pci_ports *ports);
+
+#endif

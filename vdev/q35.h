@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* q35: the chipset that PC firmware knows; see q35.c. */
+#ifndef VDEV_Q35_H
+#define VDEV_Q35_H
+
+#include "vdev/pci.h"
+
+/* Makes the host bridge an MCH and puts an ISA bridge at 00:1f.0. Before devices are added. */
+int vdev_q35_create(struct vdev_host *host);
+void vdev_q35_destroy(struct vdev_host *host);
+
+#endif
