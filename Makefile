@@ -13,6 +13,7 @@
 #: make test-unit | test-asan | test-kvm | test-lab | test-lab-asan | test-rig2
 #: make test-fuzz    every fuzzer for SLUICE_FUZZ_SECONDS (15); make fuzz: for ten minutes each
 #: make bench-boot   start to first user-space line, beside QEMU, in one run
+#: make bench-blk    random reads from a virtio disk, beside QEMU, in one run
 #: make lint         include direction, headers, format, shellcheck, cppcheck, clang-tidy, man pages
 #: make install | uninstall  [DESTDIR=] [prefix=/usr/local]
 #: make clean        everything but the lab's cache
@@ -172,12 +173,12 @@ demo:
 	@lab/lab fetch --rig 1
 	@lab/lab run --name demo /usr/bin/env SLUICE_BUILD=$(CURDIR)/build docs/demo.sh
 
-.PHONY: bench-boot
-bench-boot:
+.PHONY: bench-boot bench-blk
+bench-boot bench-blk:
 	@packaging/deps.sh build lab
 	@$(MAKE) --no-print-directory staged
 	@lab/lab fetch --rig 1
-	@bench/boot.sh
+	@bench/$(@:bench-%=%).sh
 
 lint:
 	@packaging/deps.sh build test lint

@@ -53,6 +53,8 @@ int cmd_iommu_walk(struct cli *cli, const struct cli_args *args);
 int cmd_vm_run(struct cli *cli, const struct cli_args *args);
 int cmd_vm_list(struct cli *cli, const struct cli_args *args);
 int cmd_vm_show(struct cli *cli, const struct cli_args *args);
+int cmd_vm_top(struct cli *cli, const struct cli_args *args);
+int cmd_vm_trace(struct cli *cli, const struct cli_args *args);
 int cmd_vm_stat(struct cli *cli, const struct cli_args *args);
 int cmd_vm_maps(struct cli *cli, const struct cli_args *args);
 int cmd_vm_restore(struct cli *cli, const struct cli_args *args);

@@ -62,9 +62,9 @@ static int describe(const struct cli *cli, const struct vm_request *r)
 
 	for (size_t i = 0; i < r->pick_count; i++)
 		json_array_append_new(devices, json_string(vm_pick_name(&r->picks[i], name)));
-	json_t *plan =
-		json_pack("{s:s,s:i,s:I,s:s,s:o}", "name", r->name, "cpus", (int)r->cpus, "ram",
-			  (json_int_t)r->ram, "kernel", r->kernel ? r->kernel : "", "devices", devices);
+	json_t *plan = json_pack("{s:s,s:i,s:I,s:s,s:o}", "name", r->name, "cpus", (int)r->cpus,
+				 "ram", (json_int_t)r->ram, "kernel", r->kernel ? r->kernel : "",
+				 "devices", devices);
 	if (cli->json)
 		cli_print_json(stdout, plan);
 	else

@@ -401,11 +401,10 @@ static int add_traced(const json_t *stat, unsigned seconds, json_t *costs)
 	return found < 0 ? found : 0;
 }
 
-static int add_costs(json_t *stat, unsigned seconds)
+static void add_costs(json_t *stat, json_t *costs)
 {
-	json_t *numbers = vm_costs_numbers(stat), *costs = json_object(), *part;
+	json_t *numbers = vm_costs_numbers(stat), *part;
 	struct hv_caps_raw cpu;
-	int err = seconds ? add_traced(stat, seconds, costs) : 0;
 
 	hv_caps_read_cpuid(&cpu);
 	json_object_set_new(costs, "reasons", vm_costs_reasons(numbers, cpu.kind));
@@ -417,7 +416,6 @@ static int add_costs(json_t *stat, unsigned seconds)
 		json_object_set_new(costs, "polling", part);
 	json_object_set_new(stat, "costs", costs);
 	json_decref(numbers);
-	return err;
 }
 
 int cmd_vm_stat(struct cli *cli, const struct cli_args *args)
@@ -432,7 +430,17 @@ int cmd_vm_stat(struct cli *cli, const struct cli_args *args)
 	if (!stat)
 		return CLI_FAILED;
 	bool posting = can_post(cli);
-	int err = add_costs(stat, seconds);
+	json_t *costs = json_object();
+	int err = seconds ? add_traced(stat, seconds, costs) : 0;
+	if (seconds) { /* as it is by now */
+		json_decref(stat);
+		stat = vm_call(cli, args->operand, "stat");
+	}
+	if (!stat) {
+		json_decref(costs);
+		return CLI_FAILED;
+	}
+	add_costs(stat, costs);
 	add_memory(stat);
 	for (size_t i = 0; i < json_array_size(json_object_get(stat, "devices")); i++)
 		add_interrupts(json_array_get(json_object_get(stat, "devices"), i), posting);

@@ -210,6 +210,11 @@ static const struct cli_option vm_attach_options[] = {
 	 .kind = CLI_BDF,
 	 .repeat = true,
 	 .help = "a whole PCI function"},
+	{.name = "--disk",
+	 .value = "PATH[,KEY=VALUE,...]",
+	 .kind = CLI_FILE,
+	 .repeat = true,
+	 .help = "a raw image or block device, with settings as for vm run"},
 	{0},
 };
 
@@ -242,6 +247,36 @@ static const struct cli_option vm_stat_options[] = {
 	 .kind = CLI_WORD,
 	 .words = "on|off",
 	 .help = "count the time that exits and accesses take from now on, or no longer"},
+	{0},
+};
+
+static const struct cli_option vm_top_options[] = {
+	{.name = "--sort",
+	 .value = "cpu|exits|memory|name",
+	 .kind = CLI_WORD,
+	 .words = "cpu|exits|memory|name",
+	 .help = "what comes first (cpu)"},
+	{.name = "--interval",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "how long each look lasts (2)"},
+	{.name = "--once", .help = "one look, then end; so does --json"},
+	{0},
+};
+
+static const struct cli_option vm_trace_options[] = {
+	{.name = "--seconds",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "how long (5)"},
+	{.name = "--output",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "where to write it (standard output)"},
 	{0},
 };
 
@@ -520,6 +555,29 @@ const struct cli_command cli_commands[] = {
 		 "Needs a VM started with --balloon. What has come of it is in vm stat.",
 	 .examples = EXAMPLES("sluice vm balloon web 512M", "sluice vm balloon web 4G")},
 	{.noun = "vm",
+	 .verb = "top",
+	 .run = cmd_vm_top,
+	 .options = vm_top_options,
+	 .summary = "all VMs that run, and what they use right now",
+	 .about =
+		 "Per VM: CPU time in percent of one CPU, exits per second that came to its process and those "
+		 "that the kernel handled alone, and the memory that is present. On a terminal it "
+		 "goes on until Ctrl-C.",
+	 .examples = EXAMPLES("sluice vm top", "sluice vm top --sort exits --interval 5",
+			      "sluice vm top --once --json")},
+	{.noun = "vm",
+	 .verb = "trace",
+	 .run = cmd_vm_trace,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .options = vm_trace_options,
+	 .summary = "every exit of a running VM for some seconds",
+	 .about =
+		 "Writes the exits that came to the VM's process, each with its CPU, its duration and the device "
+		 "that it met, as JSON that Perfetto (ui.perfetto.dev) and chrome://tracing show. Times "
+		 "are those of the host's monotonic clock, as trace-cmd record -C mono has them.",
+	 .examples = EXAMPLES("sluice vm trace web --seconds 10 --output web.json")},
+	{.noun = "vm",
 	 .verb = "maps",
 	 .run = cmd_vm_maps,
 	 .operand = "NAME",
@@ -551,6 +609,7 @@ const struct cli_command cli_commands[] = {
 	 .about = "Plugs each device into a free slot of the VM (vm run --hotplug-ports), in the "
 		  "order given, and stops at the first that cannot be attached.",
 	 .examples = EXAMPLES("sluice vm attach web --vf ens1f0/2:mac=02:00:00:00:00:02",
+			      "sluice vm attach web --disk /srv/data.img,serial=DATA",
 			      "sluice vm attach web --device 0000:02:00.0")},
 	{.noun = "vm",
 	 .verb = "detach",
@@ -562,8 +621,10 @@ const struct cli_command cli_commands[] = {
 	 .more_kind = CLI_VF,
 	 .options = detach_options,
 	 .summary = "take a device from a VM that runs",
-	 .about = DETACH_ABOUT,
-	 .examples = EXAMPLES("sluice vm detach web ens1f0/2",
+	 .about =
+		 "DEVICE is a VF, the address of a whole device, or the path or serial number of a "
+		 "disk.\n\n" DETACH_ABOUT,
+	 .examples = EXAMPLES("sluice vm detach web ens1f0/2", "sluice vm detach web /srv/data.img",
 			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
 	{.noun = "vm",
 	 .verb = "cpus",

@@ -123,7 +123,7 @@ int exit_trace(const char *tracefs, const int *threads, size_t count, unsigned s
 		return log_fail(err, SUBJECT, "exits cannot be counted in %s: %s", event,
 				strerror(-err));
 	}
-	int found = (int)exit_trace_parse(text, rows);
+	int found = text ? (int)exit_trace_parse(text, rows) : 0;
 	free(text);
 	return found;
 }

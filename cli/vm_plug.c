@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_disk.h"
 #include "cli/vm_supervise.h"
 #include "iommu/iommu.h"
 
@@ -266,6 +268,60 @@ static int attach_one(struct plug *p, const struct vm_request *r, const struct v
 	return err;
 }
 
+/* ---- disks ---- */
+
+static void report_disk(const struct plug *p, const char *name, int slot, int64_t ms)
+{
+	if (p->cli->json) {
+		json_t *json = json_pack("{s:s,s:s,s:i,s:I}", "vm", p->name, "disk", name, "slot",
+					 slot, "milliseconds", (json_int_t)ms);
+		cli_print_json(stdout, json);
+		json_decref(json);
+	} else {
+		printf("%s: disk %s attached, slot %d, in %lld.%03lld s\n", p->subject, name, slot,
+		       (long long)(ms / 1000), (long long)(ms % 1000));
+	}
+}
+
+static int call_attach_disk(const struct plug *p, const struct vmm_disk *disk, int *slot)
+{
+	char path[CLI_PATH], error[RPC_ERROR_TEXT];
+	long log_from = log_size(p);
+	json_t *result = NULL, *params = json_pack("{s:o}", "disk", vmm_disk_encode(disk));
+	int err = vm_path(p->cli, p->name, VM_CTL, path);
+
+	if (err) {
+		json_decref(params);
+		return err;
+	}
+	err = rpc_call_fds(path, "attach", params, &disk->file.fd, 1, VM_CALL_MS, &result, error);
+	if (err) {
+		vm_show_log(p->cli, p->name, &log_from);
+		log_error(p->subject, "disk %s not attached: %s", disk->file.name, error);
+	}
+	*slot = (int)json_integer_value(json_object_get(result, "slot"));
+	json_decref(result);
+	return err;
+}
+
+static int attach_disk(struct plug *p, const struct disk_spec *spec)
+{
+	unsigned cpus = (unsigned)json_integer_value(json_object_get(p->status, "cpus"));
+	int64_t start = now_ms();
+	struct vmm_disk disk;
+	int slot = 0, err = vm_disk_open(p->cli, p->subject, spec, cpus, &disk);
+
+	if (!err && p->cli->dry_run)
+		printf("%s: would be given disk %s\n", p->subject, disk.file.name);
+	else if (!err)
+		err = call_attach_disk(p, &disk, &slot);
+	if (!err && !p->cli->dry_run)
+		report_disk(p, disk.file.name, slot, now_ms() - start);
+	io_close(&disk.file.fd);
+	vmm_disk_finish(&disk);
+	return err;
+}
+
 int vm_plug_attach(struct cli *cli, struct vm_request *r)
 {
 	char error[RPC_ERROR_TEXT];
@@ -281,18 +337,66 @@ int vm_plug_attach(struct cli *cli, struct vm_request *r)
 		if (!err && i + 1 < r->pick_count) /* it has another group now */
 			err = read_status(&p, error);
 	}
+	for (size_t i = 0; i < r->disk_count && !err; i++)
+		err = attach_disk(&p, &r->disks[i]);
 	plug_close(&p);
 	return err;
 }
 
 /* ---- detach ---- */
 
-static int ask(const struct plug *p, struct bdf bdf, unsigned ms)
+/* What is to go: a disk of the VM, by its path or serial number, else a function. */
+struct target {
+	const char *text; /* as typed */
+	char disk[PATH_MAX];
+	bool is_disk;
+	struct bdf bdf;
+};
+
+static const json_t *find_disk(const struct plug *p, const char *text)
+{
+	const json_t *disks = json_object_get(p->status, "disks");
+	char path[PATH_MAX];
+
+	if (!realpath(text, path))
+		snprintf(path, sizeof(path), "%s", text);
+	for (size_t i = 0; i < json_array_size(disks); i++) {
+		const json_t *disk = json_array_get(disks, i);
+		const char *name = json_string_value(json_object_get(disk, "name"));
+		const char *serial = json_string_value(json_object_get(disk, "serial"));
+
+		if ((name && !strcmp(name, path)) || (serial && *serial && !strcmp(serial, text)))
+			return disk;
+	}
+	return NULL;
+}
+
+static const json_t *find_target(const struct plug *p, const struct target *t)
+{
+	return t->is_disk ? find_disk(p, t->disk) : find_device(p, t->bdf);
+}
+
+static int resolve(const struct plug *p, const char *text, struct target *t)
+{
+	const json_t *disk = find_disk(p, text);
+
+	*t = (struct target){.text = text, .is_disk = disk};
+	if (!disk && text[0] == '/')
+		return log_fail(-ENOENT, p->subject, "has no disk %s; see sluice vm show %s", text,
+				p->name);
+	if (!disk)
+		return vm_find_function(cli_sriov(p->cli), text, &t->bdf);
+	snprintf(t->disk, sizeof(t->disk), "%s", json_string_value(json_object_get(disk, "name")));
+	return 0;
+}
+
+static int ask(const struct plug *p, const struct target *t, unsigned ms)
 {
 	char path[CLI_PATH], text[BDF_TEXT], error[RPC_ERROR_TEXT];
 	json_t *result = NULL;
-	json_t *params =
-		json_pack("{s:s,s:I}", "bdf", bdf_format(bdf, text), "timeout", (json_int_t)ms);
+	json_t *params = json_pack("{s:s,s:I}", t->is_disk ? "disk" : "bdf",
+				   t->is_disk ? t->disk : bdf_format(t->bdf, text), "timeout",
+				   (json_int_t)ms);
 	int err = vm_path(p->cli, p->name, VM_CTL, path);
 
 	if (err) {
@@ -301,11 +405,11 @@ static int ask(const struct plug *p, struct bdf bdf, unsigned ms)
 	}
 	err = rpc_call(path, "detach", params, VM_CALL_MS, &result, error);
 	json_decref(result);
-	return err ? log_fail(err, p->subject, "%s not asked for: %s", text, error) : 0;
+	return err ? log_fail(err, p->subject, "%s not asked for: %s", t->text, error) : 0;
 }
 
-/* Until the VM does not have it any more. A VM that has ended has nothing. */
-static int await(struct plug *p, struct bdf bdf, const char *function, unsigned seconds)
+/* Until the VM does not have it any more. */
+static int await(struct plug *p, const struct target *t, unsigned seconds)
 {
 	const struct timespec tick = {.tv_nsec = POLL_MS * 1000000L};
 	int64_t deadline = now_ms() + (int64_t)seconds * 1000 + SLACK_MS;
@@ -314,7 +418,7 @@ static int await(struct plug *p, struct bdf bdf, const char *function, unsigned 
 
 	while (!late && sriov_owner_alive(cli_sriov(p->cli), p->name)) {
 		int err = read_status(p, error);
-		const json_t *device = err ? NULL : find_device(p, bdf);
+		const json_t *device = err ? NULL : find_target(p, t);
 		const char *state = json_string_value(json_object_get(device, "state"));
 
 		if (!err && !device)
@@ -324,66 +428,65 @@ static int await(struct plug *p, struct bdf bdf, const char *function, unsigned 
 	}
 	if (!late)
 		return log_fail(-ESRCH, p->subject,
-				"has ended meanwhile; its supervisor gives %s "
-				"back",
-				function);
+				"has ended meanwhile; its supervisor gives %s back", t->text);
 	return log_fail(-ETIMEDOUT, p->subject,
 			"its guest has not let go of %s within %u s, so it stays; try again, with "
 			"--timeout, when the guest is up and has hot plug (pciehp)",
-			function, seconds);
+			t->text, seconds);
 }
 
-static void report_detached(const struct plug *p, const char *function, bool was, int64_t ms)
+static void report_detached(const struct plug *p, const char *what, bool was, int64_t ms)
 {
 	if (p->cli->json) {
-		json_t *json = json_pack("{s:s,s:s,s:b,s:I}", "vm", p->name, "function", function,
+		json_t *json = json_pack("{s:s,s:s,s:b,s:I}", "vm", p->name, "name", what,
 					 "detached", was, "milliseconds", (json_int_t)ms);
 		cli_print_json(stdout, json);
 		json_decref(json);
 	} else if (was) {
-		printf("%s: %s detached in %lld.%03lld s\n", p->subject, function,
+		printf("%s: %s detached in %lld.%03lld s\n", p->subject, what,
 		       (long long)(ms / 1000), (long long)(ms % 1000));
 	} else {
-		printf("%s: does not have %s; nothing to do\n", p->subject, function);
+		printf("%s: does not have %s; nothing to do\n", p->subject, what);
 	}
 }
 
 /* The lock is not held while the guest thinks: others may come and go meanwhile. */
-static int detach(struct plug *p, const char *function, unsigned seconds)
+static int detach(struct plug *p, const char *what, unsigned seconds)
 {
 	int64_t start = now_ms();
 	char error[RPC_ERROR_TEXT];
-	struct bdf bdf;
-	int err = vm_find_function(cli_sriov(p->cli), function, &bdf);
+	struct target t;
+	int err = read_status(p, error);
 
-	if (!err && read_status(p, error))
-		err = log_fail(-EIO, p->subject, "does not answer: %s", error);
+	if (err)
+		return log_fail(err, p->subject, "does not answer: %s", error);
+	err = resolve(p, what, &t);
 	if (err)
 		return err;
-	bool has = find_device(p, bdf);
+	bool has = find_target(p, &t);
 	if (p->cli->dry_run) {
-		printf("%s: %s %s\n", p->subject, function,
+		printf("%s: %s %s\n", p->subject, what,
 		       has ? "would be asked for" : "is not there; nothing to do");
 		return 0;
 	}
 	if (has)
-		err = ask(p, bdf, seconds * 1000);
+		err = ask(p, &t, seconds * 1000);
 	if (!err && has)
-		err = await(p, bdf, function, seconds);
+		err = await(p, &t, seconds);
 	if (!err)
 		err = settle(p, true);
 	if (!err)
-		report_detached(p, function, has, now_ms() - start);
+		report_detached(p, what, has, now_ms() - start);
 	return err;
 }
 
-int vm_plug_detach(struct cli *cli, const char *name, const char *function, unsigned seconds)
+int vm_plug_detach(struct cli *cli, const char *name, const char *what, unsigned seconds)
 {
 	struct plug p;
 	int err = plug_open(&p, cli, name);
 
 	if (!err)
-		err = detach(&p, function, seconds);
+		err = detach(&p, what, seconds);
 	plug_close(&p);
 	return err;
 }

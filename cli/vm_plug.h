@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vm_plug: functions given to a running VM, and taken from it.
+ * vm_plug: functions and disks given to a running VM, and taken from it.
  *
  * A function is the VM's first in the ledger and then in the guest, and goes the other way round.
  * So whatever is killed on the way leaves, at worst, a function in the ledger that its VM does not
@@ -14,11 +14,12 @@
 #include "cli/cli.h"
 #include "cli/vm_request.h"
 
-/* Gives each pick of the request to the VM of its name; stops at the first that fails. */
+/* Gives each pick and disk of the request to the VM of its name; stops at the first that fails. */
 int vm_plug_attach(struct cli *cli, struct vm_request *r);
 
-/* Asks the guest to let go of the function, waits, and gives it back. -ETIMEDOUT: it stays. */
-int vm_plug_detach(struct cli *cli, const char *name, const char *function, unsigned seconds);
+/* Asks the guest to let go of `what` ("PF/N", an address, a disk's path or serial number), waits,
+ * and gives it back. -ETIMEDOUT: it stays. */
+int vm_plug_detach(struct cli *cli, const char *name, const char *what, unsigned seconds);
 
 /* -ETIMEDOUT: the guest has not done so, and keeps what it has. */
 int vm_plug_cpus(struct cli *cli, const char *name, unsigned count, unsigned seconds);

@@ -188,9 +188,10 @@ static int parse_boot(const struct cli_args *args, struct vm_request *r, char *w
 
 	if (err)
 		return err;
-	if (firmware && r->max_cpus > r->cpus) {
-		snprintf(why, VF_SPEC_WHY,
-			 "--cpus with max= needs a kernel; firmware's tables name a fixed number");
+	if (firmware && r->max_cpus) {
+		snprintf(
+			why, VF_SPEC_WHY,
+			"with --firmware, CPUs cannot come and go: its tables name a fixed number");
 		return -EINVAL;
 	}
 	if (!firmware && !strcmp(boot, "disk")) {
@@ -211,21 +212,6 @@ void vm_request_set_name(struct vm_request *r, const char *name)
 {
 	snprintf(r->name, sizeof(r->name), "%s", name);
 	snprintf(r->subject, sizeof(r->subject), "vm %s", r->name);
-}
-
-int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
-{
-	char why[VF_SPEC_WHY];
-
-	*r = (struct vm_request){0};
-	vm_request_set_name(r, args->operand);
-	int err = parse_picks(args, r, why);
-	if (!err && !r->pick_count) {
-		snprintf(why, sizeof(why), "nothing to attach; for example: %.80s",
-			 args->command->examples[0]);
-		err = -EINVAL;
-	}
-	return err ? log_fail(err, r->subject, "%s", why) : 0;
 }
 
 static int parse_disks(const struct cli_args *args, struct vm_request *r)
@@ -260,6 +246,22 @@ static int check_balloon(const struct vm_request *r)
 	return 0;
 }
 
+int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
+{
+	char why[VF_SPEC_WHY];
+
+	*r = (struct vm_request){.cpus = 1};
+	vm_request_set_name(r, args->operand);
+	int err = parse_picks(args, r, why);
+	if (err)
+		return log_fail(err, r->subject, "%s", why);
+	err = parse_disks(args, r);
+	if (!err && !r->pick_count && !r->disk_count)
+		err = log_fail(-EINVAL, r->subject, "nothing to attach; for example: %s",
+			       args->command->examples[0]);
+	return err;
+}
+
 int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 {
 	char why[VF_SPEC_WHY];
@@ -285,9 +287,9 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 			args->operand, VMM_NAME_MAX - 1);
 	if (args->operand)
 		vm_request_set_name(r, args->operand);
-	int err = parse_boot(args, r, why);
+	int err = parse_machine(args, r, why);
 	if (!err)
-		err = parse_machine(args, r, why);
+		err = parse_boot(args, r, why);
 	if (!err)
 		err = parse_picks(args, r, why);
 	if (err)

@@ -52,7 +52,7 @@ struct vm_request {
 
 void vm_request_set_name(struct vm_request *request, const char *name);
 
-/* Name and devices alone, of a VM that runs: -EINVAL, logged. */
+/* Name, devices and disks alone, of a VM that runs: -EINVAL, logged. */
 int vm_request_parse_devices(const struct cli_args *args, struct vm_request *request);
 
 /* The text alone. Failures (-EINVAL) are mistakes in usage. */

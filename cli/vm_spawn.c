@@ -200,11 +200,10 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 /* Every descriptor in `config`, one after the other; NULL behind the last. */
 static int *each_fd(struct vmm_config *config, size_t i)
 {
-	int *const single[] = {&config->firmware.fd,  &config->vars.fd,   &config->kernel.fd,
-			       &config->initrd.fd,    &config->engine_fd,
-			       &config->container_fd, &config->ctl_fd,	  &config->console_fd,
-			       &config->report_fd,    &config->lock_fd,	  &config->vsock_fd,
-			       &config->cache_fd,     &config->restore.fd};
+	int *const single[] = {&config->firmware.fd, &config->vars.fd,	  &config->kernel.fd,
+			       &config->initrd.fd,   &config->engine_fd,  &config->container_fd,
+			       &config->ctl_fd,	     &config->console_fd, &config->report_fd,
+			       &config->lock_fd,     &config->vsock_fd,   &config->cache_fd,	  &config->restore.fd};
 
 	if (i < ARRAY_SIZE(single))
 		return single[i];

@@ -143,6 +143,13 @@ void vmm_config_init(struct vmm_config *config)
 		vmm_net_init(&config->nets[i]);
 }
 
+void vmm_disk_finish(struct vmm_disk *disk)
+{
+	free(disk->file.name);
+	free(disk->serial);
+	disk->file.name = disk->serial = NULL;
+}
+
 void vmm_config_finish(struct vmm_config *config)
 {
 	free(config->name);
@@ -159,8 +166,7 @@ void vmm_config_finish(struct vmm_config *config)
 	for (size_t i = 0; i < VMM_NETS_MAX; i++)
 		free(config->nets[i].tap_name);
 	for (size_t i = 0; i < config->disk_count; i++) {
-		free(config->disks[i].file.name);
-		free(config->disks[i].serial);
+		vmm_disk_finish(&config->disks[i]);
 	}
 	vmm_config_init(config);
 }
@@ -230,19 +236,20 @@ static json_t *encode_nets(const struct vmm_config *config)
 	return array;
 }
 
+json_t *vmm_disk_encode(const struct vmm_disk *disk)
+{
+	return json_pack("{s:i,s:s,s:s,s:b,s:i,s:I,s:I}", "fd", disk->file.fd, "name",
+			 disk->file.name, "serial", disk->serial, "read_only", disk->read_only,
+			 "queues", (int)disk->queues, "iops", (json_int_t)disk->iops, "bps",
+			 (json_int_t)disk->bps);
+}
+
 static json_t *encode_disks(const struct vmm_config *config)
 {
 	json_t *array = config->disk_count ? json_array() : NULL;
 
-	for (size_t i = 0; i < config->disk_count; i++) {
-		const struct vmm_disk *disk = &config->disks[i];
-		json_array_append_new(array, json_pack("{s:i,s:s,s:s,s:b,s:i,s:I,s:I}", "fd",
-						       disk->file.fd, "name", disk->file.name,
-						       "serial", disk->serial, "read_only",
-						       disk->read_only, "queues", (int)disk->queues,
-						       "iops", (json_int_t)disk->iops, "bps",
-						       (json_int_t)disk->bps));
-	}
+	for (size_t i = 0; i < config->disk_count; i++)
+		json_array_append_new(array, vmm_disk_encode(&config->disks[i]));
 	return array;
 }
 
@@ -430,7 +437,7 @@ static int decode_nets(const json_t *json, struct vmm_config *config)
 	return err;
 }
 
-static int decode_disk(const json_t *json, struct vmm_disk *disk)
+int vmm_disk_decode(const json_t *json, struct vmm_disk *disk)
 {
 	const json_t *read_only = json_object_get(json, "read_only");
 	json_int_t queues, iops, bps;
@@ -456,7 +463,7 @@ static int decode_disks(const json_t *json, struct vmm_config *config)
 	if (json_array_size(json) == 0 || json_array_size(json) > VMM_DISKS_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < json_array_size(json) && !err; i++) {
-		err = decode_disk(json_array_get(json, i), &config->disks[i]);
+		err = vmm_disk_decode(json_array_get(json, i), &config->disks[i]);
 		config->disk_count = i + 1;
 	}
 	return err;

@@ -62,6 +62,7 @@ struct vmm_disk {
 	unsigned queues;
 	uint64_t iops, bps; /* 0: no limit */
 	unsigned slot;	    /* of the running VMM, not in the JSON: where the guest found it */
+	bool leaving;	    /* as of a device */
 };
 
 struct vmm_config {
@@ -110,6 +111,11 @@ void vmm_net_init(struct vmm_net *net);
 void vmm_config_init(struct vmm_config *config);
 /* Frees the texts; the descriptors stay. */
 void vmm_config_finish(struct vmm_config *config);
+
+/* One entry of "disks"; `disk` is to be finished in any case. */
+int vmm_disk_decode(const json_t *json, struct vmm_disk *disk);
+json_t *vmm_disk_encode(const struct vmm_disk *disk);
+void vmm_disk_finish(struct vmm_disk *disk);
 
 /* A new reference, or NULL without memory. */
 json_t *vmm_config_encode(const struct vmm_config *config);

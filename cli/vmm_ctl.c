@@ -42,6 +42,23 @@ static json_t *devices_of(const struct vmm_ctl *ctl)
 	return array;
 }
 
+static json_t *disks_of(const struct vmm_ctl *ctl)
+{
+	const struct vmm_config *config = ctl->config;
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < config->disk_count; i++) {
+		const struct vmm_disk *disk = &config->disks[i];
+		enum vdev_slot_state state = vdev_slot_state(ctl->machine->devices, disk->slot);
+
+		json_array_append_new(array,
+				      json_pack("{s:s,s:s,s:i,s:s}", "name", disk->file.name,
+						"serial", disk->serial, "slot", (int)disk->slot,
+						"state", vdev_slot_state_name(state)));
+	}
+	return array;
+}
+
 static int method_status(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
@@ -55,8 +72,8 @@ static int method_status(void *opaque, const json_t *params, json_t **result, ch
 		(json_int_t)ctl->since, "resets", (int)ctl->resets, "cpus", (int)cpus, "max_cpus",
 		(int)hv_vm_cpus(ctl->machine->vm), "cpus_unheard", (int)unheard, "ram",
 		(json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
-		"container", ctl->config->container_fd >= 0, "devices", devices_of(ctl),
-		"events_missed",
+		"container", ctl->config->container_fd >= 0, "devices", devices_of(ctl), "disks",
+		disks_of(ctl), "events_missed",
 		(json_int_t)(vmm_events_lost(ctl->events) + rpc_server_missed(ctl->server)));
 	return *result ? 0 : -ENOMEM;
 }
@@ -319,6 +336,23 @@ static int refuse_while_saving(const struct vmm_ctl *ctl, char error[RPC_ERROR_T
 	return -EBUSY;
 }
 
+static int attach_disk(const struct vmm_ctl *ctl, const json_t *json, unsigned *slot)
+{
+	struct vmm_disk disk = {.file.fd = -1};
+	int fd = rpc_server_take_fd(ctl->server);
+	int err = fd < 0 ? -EINVAL : vmm_disk_decode(json, &disk);
+
+	disk.file.fd = fd; /* "fd" was its number on the other side */
+	if (!err)
+		err = vmm_hotplug_attach_disk(ctl->machine, &disk);
+	*slot = disk.slot;
+	if (!err)
+		return 0;
+	vmm_disk_finish(&disk);
+	io_close(&fd);
+	return err;
+}
+
 static int method_attach(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	int busy = refuse_while_saving(opaque, error);
@@ -326,8 +360,9 @@ static int method_attach(void *opaque, const json_t *params, json_t **result, ch
 	if (busy)
 		return busy;
 	struct vmm_hotplug_files files = {.group = -1, .container = -1};
+	const json_t *disk = json_object_get(params, "disk");
 	unsigned slot = 0;
-	int err = attach(opaque, params, &files, &slot);
+	int err = disk ? attach_disk(opaque, disk, &slot) : attach(opaque, params, &files, &slot);
 
 	io_close(&files.group);
 	io_close(&files.container);
@@ -340,16 +375,22 @@ static int method_detach(void *opaque, const json_t *params, json_t **result, ch
 {
 	const struct vmm_ctl *ctl = opaque;
 	const char *text = json_string_value(json_object_get(params, "bdf"));
+	const char *disk = json_string_value(json_object_get(params, "disk"));
 	json_int_t timeout = json_integer_value(json_object_get(params, "timeout"));
 	struct bdf bdf;
+	int err;
 
-	if (!text || bdf_parse(text, &bdf) || timeout < 1 || timeout > DETACH_MAX_MS)
+	if (!text == !disk || (text && bdf_parse(text, &bdf)) || timeout < 1 ||
+	    timeout > DETACH_MAX_MS)
 		return -EINVAL;
 	if (refuse_while_saving(ctl, error))
 		return -EBUSY;
-	int err = vmm_hotplug_detach(ctl->machine, bdf, (unsigned)timeout);
+	if (disk)
+		err = vmm_hotplug_detach_disk(ctl->machine, disk, (unsigned)timeout);
+	else
+		err = vmm_hotplug_detach(ctl->machine, bdf, (unsigned)timeout);
 	if (err == -ENOENT)
-		snprintf(error, RPC_ERROR_TEXT, "the VM does not have %s", text);
+		snprintf(error, RPC_ERROR_TEXT, "the VM does not have %s", disk ? disk : text);
 	if (!err)
 		*result = json_pack("{s:s}", "state", vdev_slot_state_name(VDEV_SLOT_PENDING));
 	return err;
@@ -467,8 +508,8 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"status", method_status, ""},
 	{"stat", method_stat, ""},
 	{"maps", method_maps, ""},
-	{"attach", method_attach, "name bdf group files"},
-	{"detach", method_detach, "bdf timeout"},
+	{"attach", method_attach, "name? bdf? group? files? disk?"},
+	{"detach", method_detach, "bdf? disk? timeout"},
 	{"cpus", method_cpus, "count?"},
 	{"power-button", method_power_button, ""},
 	{"quit", method_quit, "saved?"},
@@ -480,7 +521,7 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"subscribe", method_subscribe, ""},
 	{"balloon", method_balloon, "size"},
 	{"timing", vmm_method_timing, "on"},
-	{"trace", vmm_method_trace, "events?"},
+	{"trace", vmm_method_trace, "events"},
 	{"trace-read", vmm_method_trace_read, ""},
 	{0},
 };

@@ -8,10 +8,11 @@
  *     attach        {"name", "bdf", "group", "files"} → {"slot"}: a function, and with the call the
  *                   descriptors that "files" names in order: "group" (where the VM has none of the
  *                   function's), "container" (where it has none). Returns when the guest was told
- *     detach        {"bdf", "timeout"} → {"state"}: asks the guest to let go within milliseconds;
- *                   "status" shows what became of it: gone, or "eject timed out"
- *     cpus          {"count"?} → null: the guest shall have so many CPUs; "status" shows how many
- * it has, and of how many changes it has not heard. Without: it may keep what it has power-button
+ *                   Or {"disk": an entry of the configuration's "disks"}, and its descriptor
+ *     detach        {"bdf" or "disk" (its name), "timeout"} → {"state"}: asks the guest to let go
+ * within milliseconds; "status" shows what became of it: gone, or "eject timed out" cpus {"count"?}
+ * → null: the guest shall have so many CPUs; "status" shows how many it has, and of how many
+ * changes it has not heard. Without: it may keep what it has power-button
  * {}  → null; the guest decides what it does about it quit          {"saved"?}  → null; the guest
  * is stopped where it stands pause, resume, reset  {}  → null save          {"keep"?} and a
  * descriptor → {"ran"}; see save-status save-status   {}  → {"state", "done", "total", "error"?}

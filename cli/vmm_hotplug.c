@@ -174,6 +174,13 @@ static void remove_device(struct vmm_config *config, struct vmm_device *device)
 	config->device_count--;
 }
 
+static void tell(struct vmm_machine *m, const char *what, const char *device)
+{
+	const struct hv_event event = {.what = what, .device = device};
+
+	hv_vm_event(m->vm, &event);
+}
+
 int vmm_hotplug_attach(struct vmm_machine *m, struct vmm_device *device,
 		       struct vmm_hotplug_files *files)
 {
@@ -191,9 +198,51 @@ int vmm_hotplug_attach(struct vmm_machine *m, struct vmm_device *device,
 	err = vmm_machine_add_device(m, device);
 	if (err && !known)
 		leave_group(m, find_group(config, device->group));
-	if (!err)
-		config->devices[config->device_count++] = *device;
-	return err;
+	if (err)
+		return err;
+	config->devices[config->device_count++] = *device;
+	tell(m, "plugged", device->name);
+	return 0;
+}
+
+int vmm_hotplug_attach_disk(struct vmm_machine *m, struct vmm_disk *disk)
+{
+	struct vmm_config *config = m->config;
+
+	if (config->disk_count == VMM_DISKS_MAX)
+		return log_fail(-ENOSPC, disk->file.name, "not attached: the VM has %d disks",
+				VMM_DISKS_MAX);
+	int err = vmm_machine_add_disk(m, disk);
+	if (err)
+		return err;
+	config->disks[config->disk_count++] = *disk;
+	tell(m, "plugged", disk->file.name);
+	return 0;
+}
+
+static struct vmm_disk *find_disk(struct vmm_config *config, const char *name)
+{
+	for (size_t i = 0; i < config->disk_count; i++)
+		if (!strcmp(config->disks[i].file.name, name))
+			return &config->disks[i];
+	return NULL;
+}
+
+static void remove_disk(struct vmm_config *config, struct vmm_disk *disk)
+{
+	size_t behind = (size_t)(config->disks + config->disk_count - disk) - 1;
+
+	io_close(&disk->file.fd); /* its lock falls */
+	vmm_disk_finish(disk);
+	memmove(disk, disk + 1, behind * sizeof(*disk));
+	config->disk_count--;
+}
+
+int vmm_hotplug_detach_disk(struct vmm_machine *m, const char *name, unsigned timeout_ms)
+{
+	const struct vmm_disk *disk = find_disk(m->config, name);
+
+	return disk ? vdev_slot_eject(m->devices, disk->slot, timeout_ms) : -ENOENT;
 }
 
 int vmm_hotplug_detach(struct vmm_machine *m, struct bdf bdf, unsigned timeout_ms)
@@ -203,25 +252,36 @@ int vmm_hotplug_detach(struct vmm_machine *m, struct bdf bdf, unsigned timeout_m
 	return device ? vdev_slot_eject(m->devices, device->slot, timeout_ms) : -ENOENT;
 }
 
+static void device_ejected(struct vmm_machine *m, struct vmm_device *device)
+{
+	struct vmm_config *config = m->config;
+	int group = device->group;
+	char bdf[BDF_TEXT];
+
+	bdf_format(device->bdf, bdf);
+	tell(m, "ejected", device->name);
+	remove_device(config, device);
+	if (!in_use(config, group))
+		leave_group(m, find_group(config, group));
+	dprintf(config->report_fd, VMM_REPORT_EJECTED " %s\n", bdf);
+}
+
 void vmm_hotplug_ejected(void *opaque, unsigned slot)
 {
 	struct vmm_machine *m = opaque;
 	struct vmm_config *config = m->config;
-	char bdf[BDF_TEXT];
 
-	for (size_t i = 0; i < config->device_count; i++) {
-		if (config->devices[i].slot != slot)
-			continue;
-		int group = config->devices[i].group;
-
-		bdf_format(config->devices[i].bdf, bdf);
-		log_info(config->devices[i].name, "ejected by the guest");
-		remove_device(config, &config->devices[i]);
-		if (!in_use(config, group))
-			leave_group(m, find_group(config, group));
-		dprintf(config->report_fd, VMM_REPORT_EJECTED " %s\n", bdf);
-		return;
-	}
+	for (size_t i = 0; i < config->device_count; i++)
+		if (config->devices[i].slot == slot) {
+			device_ejected(m, &config->devices[i]);
+			return;
+		}
+	for (size_t i = 0; i < config->disk_count; i++)
+		if (config->disks[i].slot == slot) {
+			tell(m, "ejected", config->disks[i].file.name);
+			remove_disk(config, &config->disks[i]);
+			return;
+		}
 }
 
 /* ---- a guest that resets ---- */
@@ -231,6 +291,11 @@ void vmm_hotplug_mark(struct vmm_machine *m)
 	unsigned unheard;
 
 	vdev_cpus_get(m->devices, &m->config->cpus, &unheard);
+	for (size_t i = 0; i < m->config->disk_count; i++) {
+		struct vmm_disk *disk = &m->config->disks[i];
+
+		disk->leaving = vdev_slot_state(m->devices, disk->slot) == VDEV_SLOT_PENDING;
+	}
 	for (size_t i = 0; i < m->config->device_count; i++) {
 		struct vmm_device *device = &m->config->devices[i];
 
@@ -249,6 +314,9 @@ void vmm_hotplug_prune(struct vmm_config *config)
 			bdf_format(config->devices[i].bdf, bdf));
 		remove_device(config, &config->devices[i]);
 	}
+	for (size_t i = config->disk_count; i-- > 0;)
+		if (config->disks[i].leaving)
+			remove_disk(config, &config->disks[i]);
 	for (size_t i = config->group_count; i-- > 0;)
 		if (!in_use(config, config->groups[i].id))
 			remove_group(config, &config->groups[i]);

@@ -100,7 +100,12 @@ int vmm_life_resume(struct vmm_life *life, char error[RPC_ERROR_TEXT])
 {
 	int err = check_still(life, error);
 
-	return err || !hv_vm_paused(life->machine->vm) ? err : go_on(life, error);
+	if (err)
+		return err;
+	if (hv_vm_paused(life->machine->vm))
+		return go_on(life, error);
+	vdev_disk_retry(life->machine->devices); /* what stands still may be a disk alone */
+	return 0;
 }
 
 /* ---- reset ---- */

@@ -105,7 +105,7 @@ int vmm_machine_add_device(struct vmm_machine *m, struct vmm_device *device)
 }
 
 /* The machine may be built again: it gets a descriptor of its own, under the same lock. */
-static int add_disk(struct vmm_machine *m, struct vmm_disk *disk)
+int vmm_machine_add_disk(struct vmm_machine *m, struct vmm_disk *disk)
 {
 	char name[80];
 	const char *base = strrchr(disk->file.name, '/');
@@ -194,13 +194,14 @@ static int create_devices(struct vmm_machine *m)
 		.cpus = m->config->max_cpus ? m->config->cpus : 0,
 		.free_ports = m->config->ports ? 0 : m->config->hotplug_ports,
 		.ports = m->config->ports,
+		.empty = m->gaps,
 	};
 	int err = vdev_machine_create(&config, &m->devices);
 
 	for (size_t i = 0; i < m->config->device_count && !err; i++)
 		err = vmm_machine_add_device(m, &m->config->devices[i]);
 	for (size_t i = 0; i < m->config->disk_count && !err; i++)
-		err = add_disk(m, &m->config->disks[i]);
+		err = vmm_machine_add_disk(m, &m->config->disks[i]);
 	if (!err && m->config->rng)
 		err = vdev_rng_add(m->devices);
 	for (size_t i = 0; i < m->config->net_count && !err; i++)
@@ -251,12 +252,13 @@ static int take_state(struct vmm_machine *m)
 	return err;
 }
 
-/* As many root ports as the guest knew, also where what was behind one is gone. */
+/* As many root ports as the guest knew; what was taken out before the save leaves a gap. */
 static int read_ports(struct vmm_machine *m)
 {
 	struct state *pci = state_open(state_open(m->saved, "devices"), "pci");
 
 	m->config->ports = (unsigned)state_take(pci, "ports", 31);
+	m->gaps = vdev_machine_gaps(pci, m->config->ports);
 	return state_error(m->saved);
 }
 

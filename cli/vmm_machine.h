@@ -24,6 +24,7 @@ struct vmm_machine {
 	struct hv_vm *vm;
 	struct vdev_machine *devices;
 	bool restored;	     /* goes on with config->restore */
+	uint32_t gaps;	     /* its root ports, by number, that nothing is behind */
 	struct state *saved; /* its state, until it is taken over */
 };
 
@@ -37,5 +38,7 @@ void vmm_machine_destroy(struct vmm_machine *machine);
 /* Opens a function of a group that was announced and puts it into the machine, in its slot when it
  * had one; device->slot says where it is. */
 int vmm_machine_add_device(struct vmm_machine *machine, struct vmm_device *device);
+/* The same for a disk; its descriptor stays the configuration's. */
+int vmm_machine_add_disk(struct vmm_machine *machine, struct vmm_disk *disk);
 
 #endif

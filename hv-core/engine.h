@@ -85,8 +85,8 @@ struct hv_entry_state {
 	enum { HV_ENTRY_LONG, HV_ENTRY_PROTECTED, HV_ENTRY_RESET } mode;
 	/* rsi: boot_params (long); rbx: start_info (PVH); rax, rbx: magic, info (Multiboot) */
 	uint64_t rip, rsp, rax, rsi, rbx;
-	uint64_t cr3;		     /* HV_ENTRY_LONG: identity page tables */
-	uint64_t gdt_base;	     /* GDT in guest memory: null, 64-bit or 32-bit code, data */
+	uint64_t cr3;	   /* HV_ENTRY_LONG: identity page tables */
+	uint64_t gdt_base; /* GDT in guest memory: null, 64-bit or 32-bit code, data */
 	uint16_t gdt_limit;
 	uint16_t code_selector, data_selector;
 };

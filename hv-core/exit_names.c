@@ -59,10 +59,10 @@ static const struct {
 /* SVM, 0x00-0x5f and 0x90-0x9f: a register or an exception, by number. */
 static const struct {
 	uint32_t first, last;
-	const char *format;
+	const char *before, *after;
 } svm_numbered[] = {
-	{0x00, 0x0f, "CR%u_READ"}, {0x10, 0x1f, "CR%u_WRITE"}, {0x20, 0x2f, "DR%u_READ"},
-	{0x30, 0x3f, "DR%u_WRITE"}, {0x40, 0x5f, "EXCP%u"}, {0x90, 0x9f, "CR%u_WRITE_TRAP"},
+	{0x00, 0x0f, "CR", "_READ"}, {0x10, 0x1f, "CR", "_WRITE"}, {0x20, 0x2f, "DR", "_READ"},
+	{0x30, 0x3f, "DR", "_WRITE"}, {0x40, 0x5f, "EXCP", ""}, {0x90, 0x9f, "CR", "_WRITE_TRAP"},
 };
 
 static const struct hv_exit_number numbers[] = {
@@ -78,24 +78,28 @@ static const struct hv_exit_number numbers[] = {
 };
 /* clang-format on */
 
-static const char *svm_name(uint32_t code, char name[HV_EXIT_NAME_MAX])
+static const char *svm_word(uint32_t code)
 {
-	const char *found = code < ARRAY_SIZE(svm) ? svm[code] : NULL;
-
-	for (size_t i = 0; i < ARRAY_SIZE(svm_high) && !found; i++)
+	if (code < ARRAY_SIZE(svm) && svm[code])
+		return svm[code];
+	for (size_t i = 0; i < ARRAY_SIZE(svm_high); i++)
 		if (svm_high[i].code == code)
-			found = svm_high[i].name;
-	int at = snprintf(name, HV_EXIT_NAME_MAX, "VMEXIT_%s", found ? found : "");
-	for (size_t i = 0; i < ARRAY_SIZE(svm_numbered) && !found; i++) {
-		if (code < svm_numbered[i].first || code > svm_numbered[i].last)
-			continue;
-		found = svm_numbered[i].format;
-		snprintf(name + at, HV_EXIT_NAME_MAX - (size_t)at, found,
-			 code - svm_numbered[i].first);
-	}
-	if (!found)
+			return svm_high[i].name;
+	return NULL;
+}
+
+static void svm_name(uint32_t code, char name[HV_EXIT_NAME_MAX])
+{
+	const char *word = svm_word(code);
+
+	if (word)
+		snprintf(name, HV_EXIT_NAME_MAX, "VMEXIT_%s", word);
+	else
 		snprintf(name, HV_EXIT_NAME_MAX, "code 0x%x", code);
-	return name;
+	for (size_t i = 0; i < ARRAY_SIZE(svm_numbered); i++)
+		if (code >= svm_numbered[i].first && code <= svm_numbered[i].last)
+			snprintf(name, HV_EXIT_NAME_MAX, "VMEXIT_%s%u%s", svm_numbered[i].before,
+				 code - svm_numbered[i].first, svm_numbered[i].after);
 }
 
 const char *hv_exit_code_name(enum hv_caps_kind kind, uint32_t code, char name[HV_EXIT_NAME_MAX])
@@ -103,8 +107,8 @@ const char *hv_exit_code_name(enum hv_caps_kind kind, uint32_t code, char name[H
 	uint32_t reason = code & VMX_REASON;
 
 	if (kind == HV_CAPS_SVM)
-		return svm_name(code, name);
-	if (kind == HV_CAPS_VMX && reason < ARRAY_SIZE(vmx) && vmx[reason])
+		svm_name(code, name);
+	else if (kind == HV_CAPS_VMX && reason < ARRAY_SIZE(vmx) && vmx[reason])
 		snprintf(name, HV_EXIT_NAME_MAX, "%s", vmx[reason]);
 	else
 		snprintf(name, HV_EXIT_NAME_MAX, "reason %u", reason);

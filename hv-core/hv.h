@@ -63,8 +63,8 @@ struct hv_config {
 	bool share_ram;		  /* other processes must be able to map it (vhost-user) */
 	const struct range *iova; /* where DMA may go, sorted; count 0: everywhere */
 	size_t iova_count;
-	/* Set for a machine that boots by firmware: a PIC pair and a PIT are there as in a PC, driven
-	 * by this loop, and memory below 4 GiB is laid out as such firmware expects it. */
+	/* Set for a machine that boots by firmware: a PIC pair and a PIT are there as in a PC,
+	 * driven by this loop, and memory below 4 GiB is laid out as such firmware expects it. */
 	struct loop *legacy;
 	const struct hv_ram_file *ram_file; /* NULL: RAM starts as zeroes */
 };
@@ -109,7 +109,7 @@ void hv_vm_end(struct hv_vm *vm, enum hv_end end);
 void hv_vm_on_end(struct hv_vm *vm, void (*fn)(void *opaque, enum hv_end end), void *opaque);
 /*
  * What an operator should hear of while the VM runs: "guest-panic", "io-error", "watchdog",
- * "plugged", "ejected". From any thread, signal handlers excluded; texts are copied by the
+ * "plugged", "ejected", "eject-timed-out". From any thread, signal handlers excluded; texts are copied by the
  * listener.
  */
 struct hv_event {

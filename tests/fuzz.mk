@@ -36,3 +36,9 @@ balloon_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/
 balloon_fuzz_EXTRA := -ljansson -luring -lpthread
 
 $(eval $(call fuzzer,pagetable,iommu base))
+
+# virtio: the rings, and the registers in front of a disk.
+$(foreach t,virtq virtio_pci,$(eval $(call fuzzer,$(t),vdev base)))
+virtq_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o
+virtio_pci_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o
+$(foreach t,virtq virtio_pci,$(eval $(t)_fuzz_EXTRA := -ljansson -luring -lpthread))

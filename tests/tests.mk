@@ -34,7 +34,7 @@ tiny_test_EXTRA := -ljansson
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
 VDEV_TESTS += watchdog net_ctrl
 VDEV_TESTS += pci_slot cpus
-VDEV_TESTS += exit_port
+VDEV_TESTS += exit_port test_device
 VDEV_TESTS += flash fw_cfg fw_image pm q35 rtc smbios
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
 VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
@@ -86,7 +86,7 @@ CLI_TESTS += net_spec
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_spec
-CLI_TESTS += exit_trace vm_costs
+CLI_TESTS += exit_trace vm_costs vm_sample trace_json
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))

@@ -85,6 +85,8 @@ static void on_deadline(void *opaque, uint32_t events)
 	vdev_slot_keep(b);
 	s->state = VDEV_SLOT_TIMED_OUT;
 	log_warn(b->child->name, "not let go of by the guest in time; it stays");
+	hv_vm_event(host->vm,
+		    &(struct hv_event){.what = "eject-timed-out", .device = b->child->name});
 	hv_device_unlock(host->vm);
 }
 

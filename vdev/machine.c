@@ -17,6 +17,7 @@
 #include "vdev/power.h"
 #include "vdev/pvpanic.h"
 #include "vdev/serial.h"
+#include "vdev/test_device.h"
 #include "vdev/vdev.h"
 #include "vdev/vfio.h"
 #include "vdev/virtio_balloon.h"
@@ -37,6 +38,7 @@ struct vdev_machine {
 	struct vdev_cpus *cpus; /* NULL: none come or go */
 	struct hv_region *pvpanic;
 	struct vdev_exit_port *exit_port; /* NULL: none */
+	struct vdev_test_device *test_device;
 	struct vdev_host *host;
 	struct vdev_iothread *slow;   /* for devices that move little */
 	struct vdev_console *console; /* NULL: none; the host's */
@@ -67,6 +69,8 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 		err = vdev_pvpanic_create(m->vm, &m->pvpanic);
 	if (!err && config->exit_port)
 		err = vdev_exit_port_create(m->vm, config->exit_port, &m->exit_port);
+	if (!err && config->exit_port)
+		err = vdev_test_device_create(m->vm, &m->test_device);
 	if (!err)
 		err = vdev_host_create(m->vm, &m->host);
 	if (!err && config->firmware)
@@ -93,6 +97,8 @@ int vdev_machine_create(const struct vdev_machine_config *config, struct vdev_ma
 	m->free_ports = config->free_ports;
 	m->ports = config->ports;
 	err = add_platform(m, config);
+	if (!err)
+		m->host->empty = config->empty;
 	if (err < 0) {
 		vdev_machine_destroy(m);
 		return err;
@@ -121,6 +127,7 @@ void vdev_machine_destroy(struct vdev_machine *m)
 	vdev_firmware_destroy(m->firmware);
 	vdev_host_destroy(m->host); /* with the devices, so that none reaches RAM any more */
 	unmap_ram(m);
+	vdev_test_device_destroy(m->test_device);
 	vdev_exit_port_destroy(m->exit_port);
 	vdev_pvpanic_destroy(m->vm, m->pvpanic);
 	vdev_cpus_destroy(m->cpus);

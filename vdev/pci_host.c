@@ -468,11 +468,11 @@ int vdev_host_add_at(struct vdev_host *host, struct vdev_function *child, unsign
 
 	if (running)
 		err = find_room(host, child, slot, &slot);
-	for (unsigned s = 1; !slot && s <= host->bridges; s++)
-		if (!host->bridge[s]->child)
+	for (unsigned s = 1; !slot && s < VDEV_SLOTS; s++)
+		if ((s > host->bridges || !host->bridge[s]->child) && !(host->empty >> s & 1))
 			slot = s;
 	if (!slot)
-		slot = host->bridges + 1;
+		slot = VDEV_SLOTS; /* which cannot be made: the bus is full */
 	if (!err)
 		err = vdev_host_add_ports(host, slot);
 	if (err)

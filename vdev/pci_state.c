@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "vdev/pci.h"
+#include "vdev/vdev.h"
 
 /* Every function: the host bridge, then each root port and what is behind it. NULL at the end. */
 static struct vdev_function *nth(struct vdev_host *host, unsigned n)
@@ -121,23 +122,31 @@ static struct state *open_part(struct vdev_host *host, unsigned i, struct state 
 	return part;
 }
 
-/* A slot is empty in the saved state too. */
-static bool lacks(struct state *s, unsigned i)
-{
-	char name[24];
-
-	snprintf(name, sizeof(name), "function%u", i);
-	if (state_has(s, name))
-		state_refuse(s, -EINVAL, "a device that the VM had is missing");
-	return !state_error(s);
-}
-
 static bool has_part(const struct state *s, unsigned i)
 {
 	char name[24];
 
 	snprintf(name, sizeof(name), "function%u", i);
 	return state_has(s, name);
+}
+
+/* Of port n, number 2n-1 is the port and 2n what is behind it: see nth. */
+uint32_t vdev_machine_gaps(const struct state *pci, unsigned ports)
+{
+	uint32_t gaps = 0;
+
+	for (unsigned slot = 1; slot <= ports && slot < VDEV_SLOTS; slot++)
+		if (!has_part(pci, 2 * slot))
+			gaps |= UINT32_C(1) << slot;
+	return gaps;
+}
+
+/* A slot is empty in the saved state too. */
+static bool lacks(struct state *s, unsigned i)
+{
+	if (has_part(s, i))
+		state_refuse(s, -EINVAL, "a device that the VM had is missing");
+	return !state_error(s);
 }
 
 /* Registers of all functions first: where a BAR answers depends on its bridge too. */

@@ -56,7 +56,8 @@ struct vdev_machine_config {
 	struct loop *loop;
 	struct iommu_domain *domain; /* NULL when nothing is passed through */
 	const struct vdev_firmware_config *firmware; /* NULL: direct boot */
-	uint16_t exit_port;	     /* 0: none; a test kernel ends the VM here */
+	uint16_t exit_port; /* 0: none; here a test kernel ends the VM, which has a test device too
+			     */
 	/* Guest's serial output, called with the device lock held; must not block. */
 	void (*serial_out)(void *opaque, const uint8_t *bytes, size_t len);
 	/* There is room in the receive FIFO again after vdev_serial_in took less than it was given;
@@ -70,6 +71,8 @@ struct vdev_machine_config {
 	unsigned cpus;	     /* of the VM's, present at first; 0: all, and none come or go */
 	unsigned free_ports; /* empty root ports to make, beyond the devices added before finish */
 	unsigned ports; /* root ports to have at least, as the guest knew them before a reset */
+	uint32_t empty; /* bit n: port n is not filled before finish unless it is named: what a
+			 * saved VM had there is gone */
 };
 
 int vdev_machine_create(const struct vdev_machine_config *config, struct vdev_machine **out);
@@ -292,6 +295,8 @@ void vdev_machine_resume(struct vdev_machine *machine);
 /* Whether all devices can be saved; "NAME: reason" in `why` when not, and -ENOTSUP. */
 int vdev_machine_savable(struct vdev_machine *machine, char *why, size_t size);
 int vdev_machine_save(struct vdev_machine *machine, struct state *s);
+/* For vdev_machine_config.empty: what `pci` of a saved state tells of its first `ports` ports. */
+uint32_t vdev_machine_gaps(const struct state *pci, unsigned ports);
 /* Of a machine with the same devices, finished and not yet run: it is quiesced by that. */
 int vdev_machine_load(struct vdev_machine *machine, struct state *s);
 

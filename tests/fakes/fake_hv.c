@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/util.h"
@@ -25,11 +26,11 @@ struct hv_vm *fake_hv_create(void)
 void fake_hv_add_ram(struct hv_vm *vm)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		void *hva = aligned_alloc(4096, FAKE_RAM / 2);
+		void *hva = mmap(NULL, FAKE_RAM / 2, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-		if (!hva)
+		if (hva == MAP_FAILED)
 			abort();
-		memset(hva, 0, FAKE_RAM / 2);
 		vm->block[vm->blocks++] = (struct hv_ram_block){
 			.gpa = FAKE_RAM_GPA + i * (FAKE_RAM / 2),
 			.size = FAKE_RAM / 2,
@@ -42,7 +43,7 @@ void fake_hv_add_ram(struct hv_vm *vm)
 void fake_hv_destroy(struct hv_vm *vm)
 {
 	for (size_t i = 1; i < vm->blocks; i++)
-		free(vm->block[i].hva);
+		munmap(vm->block[i].hva, vm->block[i].size);
 	free(vm);
 }
 
@@ -82,6 +83,11 @@ void hv_vm_end(struct hv_vm *vm, enum hv_end end)
 {
 	if (vm->end == HV_END_NONE)
 		vm->end = end;
+}
+
+void hv_vm_event(struct hv_vm *vm, const struct hv_event *event)
+{
+	vm->event = event->what;
 }
 
 void hv_device_lock(struct hv_vm *vm)

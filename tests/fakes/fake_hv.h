@@ -47,6 +47,7 @@ struct hv_vm {
 	void (*eoi[HV_IOAPIC_PINS])(void *opaque);
 	void *eoi_opaque[HV_IOAPIC_PINS];
 	enum hv_end end;
+	const char *event; /* the last one */
 	int locked;
 	unsigned msi_count;  /* sent without a route */
 	struct hv_msi msi;   /* the last one */

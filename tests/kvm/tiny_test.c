@@ -475,6 +475,131 @@ static void test_stats(void **state)
 }
 
 /* Not a /dev/kvm at all */
+static void stand_still(struct machine *m, struct hv_exit *exit)
+{
+	assert_int_equal(kvm->vcpu_kick(m->vcpu), 0);
+	assert_int_equal(kvm->vcpu_run(m->vcpu, exit), 0);
+	assert_int_equal(exit->reason, HV_EXIT_SIGNAL);
+	assert_int_equal(kvm->clock_stop(m->engine), 0);
+}
+
+/* The state as a file has it: text. */
+static char *save(struct machine *m)
+{
+	struct state *s = state_new();
+
+	assert_int_equal(kvm->save(m->engine, m->vcpu, state_child(s, "cpu")), 0);
+	assert_int_equal(kvm->save(m->engine, NULL, state_child(s, "engine")), 0);
+	assert_int_equal(state_error(s), 0);
+	char *text = state_text(s);
+	assert_non_null(text);
+	state_free(s);
+	return text;
+}
+
+static int load(struct machine *m, const char *text)
+{
+	struct state *s;
+
+	assert_int_equal(state_parse("test", text, strlen(text), &s), 0);
+	int rc = kvm->load(m->engine, m->vcpu, state_open(s, "cpu"));
+	if (rc == 0)
+		rc = kvm->load(m->engine, NULL, state_open(s, "engine"));
+	state_free(s);
+	return rc;
+}
+
+/* mov ebx,0x1234; in eax,0x84; out 0x88,eax; mov eax,ebx; out 0x88,eax: saved while the answer to
+ * the read is on its way, and it arrives in another VM. */
+static void test_state(void **state)
+{
+	struct hv_exit exit = {0};
+	struct machine m, other;
+	uint32_t answer = 0x12345678;
+	(void)state;
+
+	MAKE(&m, 0xbb, 0x34, 0x12, 0, 0, 0xe5, 0x84, 0xe7, 0x88, 0x89, 0xd8, 0xe7, 0x88);
+	assert_int_equal(kvm->vcpu_run(m.vcpu, &exit), 0);
+	assert_int_equal(exit.reason, HV_EXIT_IO_READ);
+	memcpy(exit.io.data, &answer, sizeof(answer));
+	stand_still(&m, &exit);
+	char *text = save(&m);
+
+	MAKE(&other, 0xbb, 0x34, 0x12, 0, 0, 0xe5, 0x84, 0xe7, 0x88, 0x89, 0xd8, 0xe7, 0x88);
+	assert_int_equal(load(&other, text), 0);
+	assert_int_equal(kvm->clock_start(other.engine), 0);
+	exit = (struct hv_exit){0};
+	expect_out(other.vcpu, &exit, 0x88, answer);
+	expect_out(other.vcpu, &exit, 0x88, 0x1234);
+	free(text);
+	machine_end(&other);
+	machine_end(&m);
+}
+
+/* A CPU of another make, in the saved table of CPUID: refused before anything is changed. */
+static void test_state_of_another_cpu(void **state)
+{
+	struct hv_exit exit = {0};
+	struct machine m;
+	(void)state;
+
+	MAKE(&m, 0xe5, 0x84);
+	stand_still(&m, &exit);
+	char *text = save(&m);
+	char *table = strstr(text, "\"cpuid\":\"");
+	assert_non_null(table);
+	table[strlen("\"cpuid\":\"") + 2 * 4 * 4] ^= 1; /* the first leaf's EBX: the vendor */
+	assert_int_equal(load(&m, text), -ENOTSUP);
+	free(text);
+	machine_end(&m);
+}
+
+static uint32_t read_tsc(struct machine *m, struct hv_exit *exit)
+{
+	uint32_t low = 0;
+
+	assert_int_equal(kvm->vcpu_run(m->vcpu, exit), 0);
+	assert_int_equal(exit->reason, HV_EXIT_IO_WRITE);
+	memcpy(&low, exit->io.data, sizeof(low));
+	return low;
+}
+
+/* rdtsc; out 0x88,eax; jmp back: a pause of half a second is none to the guest, nor is it when it
+ * is loaded into another VM meanwhile. */
+static void test_clocks(void **state)
+{
+	struct hv_exit exit = {0};
+	struct hv_engine_caps caps;
+	struct machine m, other;
+	(void)state;
+
+	if (access("/sys/module/kvm_intel", F_OK) < 0 && access("/sys/module/kvm_amd", F_OK) < 0) {
+		print_message("this KVM uses neither VMX nor SVM, and so has no TSC offset\n");
+		skip();
+	}
+	MAKE(&m, 0x0f, 0x31, 0xe7, 0x88, 0xeb, 0xfa);
+	kvm->caps(m.engine, &caps);
+	uint32_t before = read_tsc(&m, &exit);
+	stand_still(&m, &exit);
+	usleep(500000);
+	assert_int_equal(kvm->clock_start(m.engine), 0);
+	uint32_t passed = read_tsc(&m, &exit) - before;
+	assert_in_range(passed, 1, caps.tsc_khz * 250u);
+
+	before += passed;
+	stand_still(&m, &exit);
+	char *text = save(&m);
+	usleep(500000);
+	MAKE(&other, 0x0f, 0x31, 0xe7, 0x88, 0xeb, 0xfa);
+	assert_int_equal(load(&other, text), 0);
+	assert_int_equal(kvm->clock_start(other.engine), 0);
+	exit = (struct hv_exit){0};
+	assert_in_range(read_tsc(&other, &exit) - before, 1, caps.tsc_khz * 250u);
+	free(text);
+	machine_end(&other);
+	machine_end(&m);
+}
+
 static void test_wrong_descriptor(void **state)
 {
 	struct hv_engine *engine = NULL;
@@ -508,19 +633,14 @@ static int probe(void)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_string_output),
-		cmocka_unit_test(test_mmio),
-		cmocka_unit_test(test_unknown_msr),
-		cmocka_unit_test(test_triple_fault),
-		cmocka_unit_test(test_kick),
-		cmocka_unit_test(test_kick_halted),
-		cmocka_unit_test(test_ioeventfd),
-		cmocka_unit_test(test_msi_and_irqfd),
-		cmocka_unit_test(test_eoi),
-		cmocka_unit_test(test_second_cpu),
-		cmocka_unit_test(test_stats),
-		cmocka_unit_test(test_wrong_descriptor),
+		cmocka_unit_test(test_ports),	      cmocka_unit_test(test_string_output),
+		cmocka_unit_test(test_mmio),	      cmocka_unit_test(test_unknown_msr),
+		cmocka_unit_test(test_triple_fault),  cmocka_unit_test(test_kick),
+		cmocka_unit_test(test_kick_halted),   cmocka_unit_test(test_ioeventfd),
+		cmocka_unit_test(test_msi_and_irqfd), cmocka_unit_test(test_eoi),
+		cmocka_unit_test(test_second_cpu),    cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_state),	      cmocka_unit_test(test_state_of_another_cpu),
+		cmocka_unit_test(test_clocks),	      cmocka_unit_test(test_wrong_descriptor),
 	};
 
 	alarm(TIMEOUT_S);

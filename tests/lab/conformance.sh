@@ -38,9 +38,18 @@ timeout 60 sluice vm run other --kernel "$SLUICE_BUILD/guest/mb-environment" --i
 job=$!
 check "with the exit port elsewhere the kernel runs as well" wait_for 30 grep -q "ok - the module ends" "$work/other"
 check "and its write ends nothing" wait_for 10 sluice vm stat other
-check "vm stat counts time from now on" sluice vm stat other --timing on
+sluice vm stop other --force
+wait $job
+check "a VM that told no status ends with 4" test $? = 4
+check_text "which is no status of a guest" "ended: killed" "$work/other"
+
+# A guest that never sleeps, looked at from outside.
+sluice vm run busy --kernel "$SLUICE_BUILD/guest/counter" --memory 64M --detach
+check "vm stat counts no time unasked" test \
+	"$(sluice vm stat busy --json | jq '.timing, ([.exits_ns[]] | add)' | xargs)" = "false 0"
+check "vm stat counts time from now on" sluice vm stat busy --timing on
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
-sluice vm stat other --exits 2 --json >"$work/stat"
+sluice vm stat busy --exits 2 --json >"$work/stat"
 check "vm stat --exits: status 0" test $? = 0
 check "vm stat --exits: the kernel's own exits have SVM's names" jq -e \
 	'.costs.traced | length > 0 and all(.reason | startswith("VMEXIT_"))' "$work/stat"
@@ -50,8 +59,14 @@ check "vm stat: the pages that the engine maps add up" jq -e \
 	'.costs.pages | (.["4k"] + .["2m"] + .["1g"]) > 0' "$work/stat"
 jq -c '.costs' "$work/stat" | sed 's/^/#: /'
 check "no instance is left below tracefs" test -z "$(ls /sys/kernel/tracing/instances)"
-sluice vm stop other --force
-wait $job
-check "a VM that told no status ends with 4" test $? = 4
-check_text "which is no status of a guest" "ended: killed" "$work/other"
+check "vm stat: time is counted by exit and by region" jq -e \
+	'.timing and .exits_ns["io-write"] > 0 and ([.regions[] | select(.name == "serial")][0].ns > 0)' "$work/stat"
+check "vm trace" sluice vm trace busy --seconds 1 --output "$work/trace.json"
+check "vm trace: slices of the serial port on the CPU's track" jq -e \
+	'[.traceEvents[] | select(.ph == "X" and .name == "io-write serial" and .tid == 0)] | length > 0' \
+	"$work/trace.json"
+sluice vm top --once --interval 1 >"$work/top"
+check_text "vm top shows it" "^busy +[0-9]+ +[0-9]+ +[1-9][0-9]* " "$work/top"
+sed 's/^/#: /' "$work/top"
+check "vm stop" sluice vm stop busy --force
 finish

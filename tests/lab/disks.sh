@@ -17,7 +17,9 @@ check "a disk with fio is made" mke2fs -q -t ext2 -d "$tools" "$work/tools.img" 
 rm -rf "$tools"
 
 cat >"$work/disks-guest" <<'GUEST'
+export PATH=/bin
 blk=/sys/block
+fact() { echo "SLUICE-GUEST: $*"; }
 fact "vda serial $(cat $blk/vda/serial) queues $(ls $blk/vda/mq | wc -l) ro $(cat $blk/vda/ro)"
 fact "vdb serial $(cat $blk/vdb/serial) queues $(ls $blk/vdb/mq | wc -l) ro $(cat $blk/vdb/ro)"
 
@@ -33,13 +35,13 @@ fio --name=verify --filename=/dev/vda --direct=1 --thread --ioengine=libaio --io
 	--fsync=32 --group_reporting --output-format=terse --terse-version=3 >/tmp/fio 2>&1
 fact "fio status $? $(awk -F';' '/^3;/ { print "error " $5 " read " $6 " written " $47 }' /tmp/fio)"
 grep -v '^3;' /tmp/fio | head -n 5
-[ -z "$(arg discard)" ] || { blkdiscard -o 0 -l 8388608 /dev/vda && fact "discarded"; }
+grep -q guest.discard /proc/cmdline && { blkdiscard -o 0 -l 8388608 /dev/vda && fact "discarded"; }
 sync
 fact "vda sum $(dd if=/dev/vda bs=1M iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1)"
 fact "vda interrupts $(grep -c 'virtio.*-req' /proc/interrupts)"
 GUEST
 check "a guest is made" env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" lab/guest-initrd --bare \
-	--module button --module evdev --module virtio_blk --module ext4 --module virtio-rng \
+	--module button --module evdev --module virtio_blk --module crc32c_generic --module ext4 --module virtio-rng \
 	--init "$work/disks-guest" "$work/guest.cpio"
 LAB_INITRD=$work/guest.cpio
 
@@ -109,7 +111,7 @@ sluice vm stat one --json >"$work/stat"
 check "vm stat: the disk's requests" jq -e '.disks[0] | .serial == "ONE" and .state == "running" and
 	.reads > 0 and .writes > 0 and .errors == 0 and .held == 0' "$work/stat"
 check "vm stat: kicks came without exits" jq -e '[.regions[] | select(.name | test("disk web")) | .writes]
-	| add < 200' "$work/stat"
+	| length > 0 and add < 200' "$work/stat"
 sluice vm stat one | grep -A 3 '^DISK' | sed 's/^/#   /'
 check "vm show names the disks" test "$(sluice vm show one --json | jq -r '.disks | length')" = 2
 check "vm stop" sluice vm stop one

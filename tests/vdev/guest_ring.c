@@ -167,11 +167,11 @@ static int packed_get(struct guest_ring *ring, uint32_t *written)
 {
 	struct vring_packed_desc *d = packed_desc(ring, ring->next_used);
 	uint16_t flags = __atomic_load_n(&d->flags, __ATOMIC_ACQUIRE);
-	uint16_t id = d->id;
 
 	if (!!(flags & 1u << VRING_PACKED_DESC_F_AVAIL) != ring->used_wrap ||
 	    !!(flags & 1u << VRING_PACKED_DESC_F_USED) != ring->used_wrap)
 		return -1;
+	uint16_t id = d->id; /* valid once the flags say so */
 	*written = d->len;
 	if (id >= ring->size || !ring->chain_len[id])
 		abort(); /* the device gives back what it never had */

@@ -228,6 +228,7 @@ static void test_deaf_guest(void **state)
 	assert_int_equal(vdev_slot_eject(rig->machine, SLOT, 1), 0);
 	rig_spin(rig);
 	assert_int_equal(vdev_slot_state(rig->machine, SLOT), VDEV_SLOT_TIMED_OUT);
+	assert_string_equal(rig->vm->event, "eject-timed-out");
 	assert_int_equal(events(rig), 0); /* the wish was withdrawn before it was seen */
 	assert_int_equal(rig->ejected, 0);
 	assert_int_equal(rig_config(rig, SLOT, 0, 0, 4), 0x10ca8086);

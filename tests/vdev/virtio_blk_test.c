@@ -395,7 +395,7 @@ static bool small_file_system(void)
 /* A host without space: a file system of 1 MiB under a disk of 8. */
 static void test_no_space(void **state)
 {
-	struct rig *rig = calloc(1, sizeof(*rig));
+	struct rig *rig;
 	struct vdev_disk_stat stat = {0};
 	struct vdev_disk_config config;
 	uint32_t written;
@@ -403,10 +403,11 @@ static void test_no_space(void **state)
 
 	(void)state;
 	if (!small_file_system()) {
-		free(rig);
 		print_message("a small tmpfs cannot be mounted here: %s\n", strerror(errno));
 		skip();
 	}
+	rig = calloc(1, sizeof(*rig));
+	assert_non_null(rig);
 	strcpy(rig->path, "/mnt/disk");
 	strcpy(filler, "/mnt/filler");
 	rig->fd = open(rig->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
