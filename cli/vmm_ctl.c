@@ -67,10 +67,10 @@ static int method_status(void *opaque, const json_t *params, json_t **result, ch
 	(void)params, (void)error;
 	vdev_cpus_get(ctl->machine->devices, &cpus, &unheard);
 	*result = json_pack(
-		"{s:s,s:s,s:i,s:I,s:i,s:i,s:i,s:i,s:I,s:s,s:b,s:o,s:I}", "name", ctl->config->name,
-		"state", vmm_life_state(ctl->life), "pid", (int)getpid(), "since",
-		(json_int_t)ctl->since, "resets", (int)ctl->resets, "cpus", (int)cpus, "max_cpus",
-		(int)hv_vm_cpus(ctl->machine->vm), "cpus_unheard", (int)unheard, "ram",
+		"{s:s,s:s,s:i,s:I,s:i,s:i,s:i,s:i,s:I,s:s,s:b,s:o,s:o,s:I}", "name",
+		ctl->config->name, "state", vmm_life_state(ctl->life), "pid", (int)getpid(),
+		"since", (json_int_t)ctl->since, "resets", (int)ctl->resets, "cpus", (int)cpus,
+		"max_cpus", (int)hv_vm_cpus(ctl->machine->vm), "cpus_unheard", (int)unheard, "ram",
 		(json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
 		"container", ctl->config->container_fd >= 0, "devices", devices_of(ctl), "disks",
 		disks_of(ctl), "events_missed",
