@@ -203,7 +203,8 @@ static int *each_fd(struct vmm_config *config, size_t i)
 	int *const single[] = {&config->firmware.fd, &config->vars.fd,	  &config->kernel.fd,
 			       &config->initrd.fd,   &config->engine_fd,  &config->container_fd,
 			       &config->ctl_fd,	     &config->console_fd, &config->report_fd,
-			       &config->lock_fd,     &config->vsock_fd,   &config->cache_fd,	  &config->restore.fd};
+			       &config->lock_fd,     &config->vsock_fd,	  &config->cache_fd,
+			       &config->restore.fd};
 
 	if (i < ARRAY_SIZE(single))
 		return single[i];

@@ -77,7 +77,7 @@ struct vmm_config {
 	int exit_port;	/* where a test kernel ends the VM with a status; -1: nowhere */
 	char *watchdog; /* "reset", "poweroff", "none": what it does; NULL: there is no watchdog */
 	char *cmdline;
-	struct vmm_file kernel, initrd;  /* kernel.fd -1: the firmware looks for a disk */
+	struct vmm_file kernel, initrd; /* kernel.fd -1: the firmware looks for a disk */
 	struct vmm_file firmware, vars; /* firmware.fd -1: direct boot */
 	struct vmm_file restore; /* a saved VM (vm_file.h), to go on with instead of booting */
 	json_t *record;		 /* how it was asked for, for whoever restores it; or NULL */

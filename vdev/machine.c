@@ -8,10 +8,10 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "vdev/firmware.h"
 #include "base/util.h"
 #include "vdev/cpus.h"
 #include "vdev/exit_port.h"
+#include "vdev/firmware.h"
 #include "vdev/hotplug.h"
 #include "vdev/pci.h"
 #include "vdev/power.h"
@@ -35,7 +35,7 @@ struct vdev_machine {
 	struct vdev_serial *serial;
 	struct vdev_power *power;	/* NULL with firmware, which has its own */
 	struct vdev_firmware *firmware; /* NULL: direct boot */
-	struct vdev_cpus *cpus; /* NULL: none come or go */
+	struct vdev_cpus *cpus;		/* NULL: none come or go */
 	struct hv_region *pvpanic;
 	struct vdev_exit_port *exit_port; /* NULL: none */
 	struct vdev_test_device *test_device;

@@ -151,7 +151,7 @@ static int deliver(struct vdev_net_pair *p)
 		p->held = 0;
 		return 1;
 	}
-	if (n <= 0)
+	if (n <= 0 || !count_at[0] || !count_at[1])
 		return n;
 	*count_at[0] = (uint8_t)n;
 	*count_at[1] = (uint8_t)(n >> 8);

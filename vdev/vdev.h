@@ -54,7 +54,7 @@ struct vdev_firmware_config {
 struct vdev_machine_config {
 	struct hv_vm *vm;
 	struct loop *loop;
-	struct iommu_domain *domain; /* NULL when nothing is passed through */
+	struct iommu_domain *domain;		     /* NULL when nothing is passed through */
 	const struct vdev_firmware_config *firmware; /* NULL: direct boot */
 	uint16_t exit_port; /* 0: none; here a test kernel ends the VM, which has a test device too
 			     */
