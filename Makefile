@@ -12,6 +12,8 @@
 #: make test         every ring of tests: unit, sanitizers, local KVM, the lab's two rigs
 #: make test-unit | test-asan | test-kvm | test-lab | test-lab-asan | test-rig2
 #: make test-fuzz    every fuzzer for SLUICE_FUZZ_SECONDS (15); make fuzz: for ten minutes each
+#: make bench-iommu  cost of map and unmap by page size
+#: make coverage     lines of iommu/ that its unit tests run (gcov)
 #: make bench-boot   start to first user-space line, beside QEMU, in one run
 #: make bench-blk    random reads from a virtio disk, beside QEMU, in one run
 #: make lint         include direction, headers, format, shellcheck, cppcheck, clang-tidy, man pages
@@ -141,7 +143,7 @@ test:
 	@tests/run $(RINGS)
 
 test-unit test-kvm:
-	@$(MAKE) --no-print-directory unit-programs
+	@$(MAKE) --no-print-directory unit-programs $(if $(filter test-kvm,$@),$(O)/guest/mb-environment)
 	@tests/run $(@:test-%=%)
 
 test-asan:
@@ -172,6 +174,22 @@ demo:
 	@$(MAKE) --no-print-directory staged
 	@lab/lab fetch --rig 1
 	@lab/lab run --name demo /usr/bin/env SLUICE_BUILD=$(CURDIR)/build docs/demo.sh
+
+$(O)/bench/iommu_walker: $(O)/bench/iommu_walker.o $(O)/iommu.a $(O)/base.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+.PHONY: bench-iommu
+bench-iommu:
+	@$(MAKE) --no-print-directory $(O)/bench/iommu_walker
+	@$(O)/bench/iommu_walker
+
+# Lines of iommu/ that its unit tests run; below COVERAGE_MIN percent is a failure.
+.PHONY: coverage
+coverage:
+	@$(MAKE) --no-print-directory O=build/coverage CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage \
+		$(patsubst %,build/coverage/tests/%,$(filter iommu/%,$(UNIT_TESTS)))
+	@tests/coverage build/coverage iommu
 
 .PHONY: bench-boot bench-blk
 bench-boot bench-blk:

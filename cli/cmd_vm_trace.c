@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/patience.h"
 #include "cli/trace_json.h"
 #include "cli/vm_dir.h"
 
@@ -43,17 +44,20 @@ static int fetch(const struct cli *cli, const char *name, struct trace_json *tra
 static int record(const struct cli *cli, const char *name, unsigned seconds,
 		  struct trace_json *trace, json_int_t *lost)
 {
-	const struct timespec nap = {.tv_nsec = FETCH_MS * 1000000L};
+	struct patience patience;
 	int64_t end = now_ms() + (int64_t)seconds * 1000;
 	int err = vm_tell(cli, name, "trace", json_pack("{s:i}", "events", RING), NULL, 0, NULL);
 
 	if (err)
 		return err;
-	while (!err && now_ms() < end) {
-		nanosleep(&nap, NULL);
+	patience_begin(&patience);
+	bool more = true;
+	while (!err && more && now_ms() < end) {
+		more = patience_wait(&patience, FETCH_MS);
 		err = fetch(cli, name, trace, lost);
 	}
 	int stopped = vm_tell(cli, name, "trace", json_pack("{s:i}", "events", 0), NULL, 0, NULL);
+	patience_end(&patience);
 	return err ? err : stopped;
 }
 

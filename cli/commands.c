@@ -53,6 +53,12 @@ static const struct cli_option iommu_offline_options[] = {
 	{0},
 };
 
+#define IRQS_ABOUT                                                                                      \
+	"For every vector of a passed-through device: the host's interrupt, its chip (IR-: remapped), " \
+	"the CPU it goes to, how often it came, and whether the IOMMU posts it into the virtual CPU "   \
+	"without the host, or why not. The entry of the remapping table is shown where registers and "  \
+	"tables can be read (see iommu audit)."
+
 static const struct cli_option vf_create_options[] = {
 	{.name = "--count",
 	 .value = "N",
@@ -429,14 +435,40 @@ const struct cli_command cli_commands[] = {
 	{.noun = "iommu",
 	 .verb = "show",
 	 .run = cmd_iommu_show,
+	 .summary = "the VT-d units, as the firmware describes them",
+	 .about =
+		 "Lists the firmware's DMAR table: every unit (DRHD), the devices it stands before, "
+		 "memory that firmware keeps for its own DMA (RMRR), and what is said about device "
+		 "TLBs and NUMA. A table with mistakes is refused, and the mistake named.",
+	 .examples = EXAMPLES("sluice iommu show", "sluice iommu show --json")},
+	{.noun = "iommu",
+	 .verb = "groups",
+	 .run = cmd_iommu_groups,
 	 .operand = "ADDRESS",
 	 .operand_kind = CLI_BDF,
 	 .operand_optional = true,
-	 .summary = "IOMMU groups, their members and drivers",
+	 .summary = "IOMMU groups, their members, drivers and reasons",
 	 .about =
 		 "A group goes to a VM as a whole, and only when no member of it is held by a host "
 		 "driver. With the address of a device, shows its group alone.",
-	 .examples = EXAMPLES("sluice iommu show", "sluice iommu show 0000:01:10.0")},
+	 .examples = EXAMPLES("sluice iommu groups", "sluice iommu groups 0000:01:10.0")},
+	{.noun = "iommu",
+	 .verb = "explain",
+	 .run = cmd_iommu_explain,
+	 .operand = "ADDRESS",
+	 .operand_kind = CLI_BDF,
+	 .summary = "why a device is in its group, and what it can reach",
+	 .about =
+		 "Follows the way from the device to the root and tells of every hop whether it keeps "
+		 "requests apart (ACS), why other devices are in the same group, which VT-d unit "
+		 "stands before the device, and which memory it reaches.",
+	 .examples = EXAMPLES("sluice iommu explain 0000:01:10.0")},
+	{.noun = "iommu",
+	 .verb = "irqs",
+	 .run = cmd_iommu_irqs,
+	 .summary = "interrupts of all devices that VMs have, remapped or posted",
+	 .about = IRQS_ABOUT,
+	 .examples = EXAMPLES("sluice iommu irqs", "sluice iommu irqs --json")},
 	{.noun = "iommu",
 	 .verb = "audit",
 	 .run = cmd_iommu_audit,
@@ -474,6 +506,16 @@ const struct cli_command cli_commands[] = {
 		 "Follows one address through the device's page table, entry by entry, as the hardware "
 		 "would. The exit status is 1 when the access would be blocked.",
 	 .examples = EXAMPLES("sluice iommu walk 0000:01:10.0 0x100000")},
+	{.noun = "iommu",
+	 .verb = "release",
+	 .run = cmd_iommu_release,
+	 .changes = true,
+	 .summary = "switch off IOMMU units that a killed driver left on",
+	 .about =
+		 "Where Sluice drives a unit itself, a kill -9 leaves it on, with tables that are kept in "
+		 "hugepages until it is off. This switches such units off and gives the hugepages back; "
+		 "the next driver of a unit does the same by itself.",
+	 .examples = EXAMPLES("sluice iommu release --dry-run", "sluice iommu release")},
 	{.noun = "vm",
 	 .verb = "run",
 	 .run = cmd_vm_run,
@@ -577,6 +619,14 @@ const struct cli_command cli_commands[] = {
 		 "that it met, as JSON that Perfetto (ui.perfetto.dev) and chrome://tracing show. Times "
 		 "are those of the host's monotonic clock, as trace-cmd record -C mono has them.",
 	 .examples = EXAMPLES("sluice vm trace web --seconds 10 --output web.json")},
+	{.noun = "vm",
+	 .verb = "irqs",
+	 .run = cmd_vm_irqs,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "how the interrupts of a VM's devices reach it",
+	 .about = IRQS_ABOUT,
+	 .examples = EXAMPLES("sluice vm irqs web", "sluice vm irqs web --json")},
 	{.noun = "vm",
 	 .verb = "maps",
 	 .run = cmd_vm_maps,

@@ -2,19 +2,21 @@
 /* exit_trace: see exit_trace.h; Linux Documentation/trace/histogram.rst. */
 #include "cli/exit_trace.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "cli/patience.h"
 
 #define SUBJECT	 "kvm_exit"
 #define HIST	 "hist:keys=isa,exit_reason:sort=hitcount"
@@ -78,9 +80,28 @@ static int put(const char *path, const char *text)
 	return err;
 }
 
+/* Instances of ours whose process was killed before it could take them away; their triggers go too.
+ */
+static void sweep(const char *tracefs)
+{
+	char path[PATH];
+	const struct dirent *entry;
+	int pid;
+
+	snprintf(path, sizeof(path), "%s/instances", tracefs);
+	DIR *dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		if (sscanf(entry->d_name, "sluice-%d", &pid) == 1 && kill(pid, 0) < 0 &&
+		    errno == ESRCH && unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) < 0)
+			log_warn(SUBJECT, "%s/%s not removed: %m", path, entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 static int count_and_read(const char *event, const char *filter, unsigned seconds, char **text)
 {
-	struct timespec left = {.tv_sec = (time_t)seconds};
+	struct patience patience;
 	char path[PATH + 16], command[FILTER + sizeof(HIST)];
 	size_t len;
 
@@ -89,7 +110,8 @@ static int count_and_read(const char *event, const char *filter, unsigned second
 	int err = put(path, command);
 	if (err)
 		return err;
-	nanosleep(&left, NULL); /* a signal ends it early, and what was counted is shown */
+	patience_begin(&patience); /* a signal ends it early, and what was counted is shown */
+	patience_wait(&patience, (int64_t)seconds * 1000);
 	snprintf(path, sizeof(path), "%s/hist", event);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	err = fd < 0 ? -errno : io_read_file(fd, TEXT_MAX, text, &len);
@@ -97,6 +119,7 @@ static int count_and_read(const char *event, const char *filter, unsigned second
 	snprintf(path, sizeof(path), "%s/trigger", event);
 	snprintf(command, sizeof(command), "!" HIST "%s", filter);
 	int undone = put(path, command);
+	patience_end(&patience);
 	return err ? err : undone;
 }
 
@@ -108,6 +131,7 @@ int exit_trace(const char *tracefs, const int *threads, size_t count, unsigned s
 
 	snprintf(instance, sizeof(instance), "%s/instances/sluice-%d", tracefs, (int)getpid());
 	snprintf(event, sizeof(event), "%s/events/kvm/kvm_exit", instance);
+	sweep(tracefs);
 	if (!err && mkdir(instance, 0700) < 0)
 		err = -errno;
 	if (err)

@@ -119,6 +119,16 @@ int proc_interrupt(FILE *in, const char *action, uint64_t *count, char *chip, si
 	return -ENOENT;
 }
 
+int proc_interrupt_number(FILE *in, const char *action, unsigned *irq)
+{
+	char line[LINE];
+
+	while (fgets(line, sizeof(line), in))
+		if (!strcmp(last_word(line), action) && sscanf(line, "%u:", irq) == 1)
+			return 0;
+	return -ENOENT;
+}
+
 void proc_smaps(FILE *in, const struct proc_area *ram, size_t ram_count, struct proc_memory *out)
 {
 	char line[LINE];

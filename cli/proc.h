@@ -27,6 +27,8 @@ bool proc_interrupts_remapped(FILE *in);
 /* Sum over all CPUs of the interrupt whose action is `action` ("vfio-msix[0](0000:01:10.0)"). The
  * chip's name is told in `chip`. -ENOENT when there is none. */
 int proc_interrupt(FILE *in, const char *action, uint64_t *count, char *chip, size_t size);
+/* Its number, the directory below /proc/irq. -ENOENT. */
+int proc_interrupt_number(FILE *in, const char *action, unsigned *irq);
 
 struct proc_memory {
 	uint64_t pss;	  /* of everything but `ram` */

@@ -28,10 +28,11 @@ int vmm_method_trace(void *opaque, const json_t *params, json_t **result, char *
 	(void)result, (void)error;
 	if (!json_is_integer(events) || json_integer_value(events) < 0)
 		return -EINVAL;
-	if (json_integer_value(events))
-		return hv_trace_start(ctl->machine->vm, (size_t)json_integer_value(events));
+	/* One that was left behind by a tracer's death must not keep out the next. */
 	hv_trace_stop(ctl->machine->vm);
-	return 0;
+	if (json_integer_value(events) == 0)
+		return 0;
+	return hv_trace_start(ctl->machine->vm, (size_t)json_integer_value(events));
 }
 
 int vmm_method_trace_read(void *opaque, const json_t *params, json_t **result, char *error)

@@ -3,7 +3,8 @@
  * vmm_trace: the methods by which somebody looks closer at a running VM's exits.
  *
  *     timing      {"on"}      → {"on"}: count time beside exits and accesses, or no longer
- *     trace       {"events"}  → null: keep that many exits until they are read; 0: stop
+ *     trace       {"events"}  → null: keep that many exits until they are read, and forget
+ *                             those of a trace before; 0: stop
  *     trace-read  {}          → {"events": [[START, NS, CPU, REASON, ADDRESS], …], "lost"}: those
  * kept, at most TRACE_READ_MAX at once; call again until there are none
  */

@@ -96,7 +96,7 @@ grep -E 'vfio' /proc/interrupts | sed 's/^/  /'
 
 say "7. Its IOMMU group, and the memory its VF can reach: the guest's, and nothing else."
 vf=$(basename "$(readlink "/sys/class/net/$pf/device/virtfn0")")
-run sluice iommu show "$vf"
+run sluice iommu groups "$vf"
 run sluice vm maps web
 
 say "8. Stop it; the VF goes back as it was."

@@ -174,6 +174,16 @@ int audit_interrupts(struct audit *audit, const struct audit_unit *unit,
 				 const char *why),
 		     void *opaque);
 
+/* Interrupt entries that carry the source id of one function, ascending; returns how many there
+ * are, of which at most `room` are filled in. 0 too when the table cannot be read. */
+struct audit_entry {
+	uint16_t index;
+	uint8_t vector;
+	bool posted;
+};
+size_t audit_entries_of(struct audit *audit, const struct audit_unit *unit, uint16_t rid,
+			struct audit_entry *out, size_t room);
+
 #define AUDIT_TEXT 160
 /* One line for a step of the walk behind `iova`; returns 0, -ENOENT where it ends unmapped (said in
  * the last line), or -EUCLEAN. */

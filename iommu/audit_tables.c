@@ -186,3 +186,29 @@ int audit_interrupts(struct audit *audit, const struct audit_unit *unit,
 	}
 	return err;
 }
+
+struct collecting {
+	uint16_t rid;
+	struct audit_entry *out;
+	size_t count, room;
+};
+
+static int collect(void *opaque, unsigned index, const struct vtd_irte *irte, const char *why)
+{
+	struct collecting *c = opaque;
+
+	if (why || irte->check != VTD_SVT_REQUESTER || irte->source != c->rid)
+		return 0;
+	if (c->count++ < c->room)
+		c->out[c->count - 1] =
+			(struct audit_entry){(uint16_t)index, irte->vector, irte->posted};
+	return 0;
+}
+
+size_t audit_entries_of(struct audit *audit, const struct audit_unit *unit, uint16_t rid,
+			struct audit_entry *out, size_t room)
+{
+	struct collecting c = {.rid = rid, .out = out, .room = room};
+
+	return audit_interrupts(audit, unit, collect, &c) ? 0 : c.count;
+}

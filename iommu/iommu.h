@@ -23,6 +23,9 @@
 #include "base/range.h"
 #include "base/sysfs.h"
 #include "iommu/audit.h"
+#include "iommu/dmar.h"
+#include "iommu/posting.h"
+#include "iommu/topology.h"
 
 /* ---- groups ---- */
 
@@ -61,6 +64,15 @@ struct iommu_reserved {
 };
 int iommu_group_reserved(const struct sysfs *fs, int group, struct iommu_reserved **out,
 			 size_t *count);
+
+/* ---- units ---- */
+
+/* Units that our own driver (vtd) left on when it was killed are switched off, and the memory of their
+ * tables given back. `each` hears of every unit that the driver ever had: 1 when it was left on, 0
+ * when not, or a negative errno (-EBUSY: its driver lives), logged. With `dry_run` nothing is
+ * changed. The first error, or 0. */
+int iommu_units_release(const char *run_dir, bool dry_run,
+			void (*each)(void *opaque, uint64_t base, int result), void *opaque);
 
 /* ---- domains ---- */
 

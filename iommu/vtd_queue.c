@@ -10,6 +10,7 @@
  * harmless one first (6.5.2.10).
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -20,18 +21,18 @@
 #define RUN_MAX	   8u
 #define FSTS_QUEUE (VTD_FSTS_IQE | VTD_FSTS_ICE | VTD_FSTS_ITE)
 
-/* IQERCD bits 3:0, where a unit has them (11.4: IQERCD). */
+/* IQERCD bits 3:0, where a unit has them (11.4.9.9). */
 static const char *queue_reason(unsigned code)
 {
 	static const char *const reasons[] = {
 		"no reason given",
-		"the queue lies where it cannot be read",
-		"a descriptor could not be read",
+		"the tail of the queue is invalid",
+		"the descriptor cannot be read",
 		"a type that the unit does not know",
 		"reserved bits are set",
-		"reserved bits of the tail are set",
-		"a granularity that does not exist",
-		"an address mask that is too large",
+		"descriptors of this width do not go with the table mode",
+		"the tail of the queue is not aligned",
+		"the table mode is invalid",
 	};
 
 	return code < ARRAY_SIZE(reasons) ? reasons[code] : "a reason without a name";
@@ -89,17 +90,37 @@ static int on_queue_error(struct vtd_unit *unit)
 	return -EIO;
 }
 
+/* "01:02.3", of a requester id in IQERCD at `low`; 0 there is a unit that does not tell. */
+#define REQUESTER_TEXT 24
+static char *requester(const struct vtd_unit *unit, unsigned low, char text[REQUESTER_TEXT])
+{
+	const struct vtd_io *io = &unit->config.io;
+	unsigned id = (unsigned)bits_get(io->read64(io->opaque, VTD_IQERCD), low + 15, low);
+
+	if (id)
+		snprintf(text, REQUESTER_TEXT, "%02x:%02x.%u", id >> 8, id >> 3 & 31, id & 7);
+	else
+		snprintf(text, REQUESTER_TEXT, "an unnamed device");
+	return text;
+}
+
 /* Only a device TLB times out, and none is in use here; nothing is known about what was done. */
 static int on_timeout(struct vtd_unit *unit)
 {
-	const struct vtd_io *io = &unit->config.io;
-	uint64_t word = io->read64(io->opaque, VTD_IQERCD);
-	unsigned source = (unsigned)bits_get(word, 47, 32);
+	char text[REQUESTER_TEXT];
 
 	unit->broken = true;
-	return log_fail(-ETIMEDOUT, unit->name,
-			"invalidation time-out (ITE): %02x:%02x.%u does not answer", source >> 8,
-			source >> 3 & 31, source & 7);
+	return log_fail(-ETIMEDOUT, unit->name, "invalidation time-out (ITE): %s does not answer",
+			requester(unit, 32, text));
+}
+
+static int on_completion_error(const struct vtd_unit *unit)
+{
+	char text[REQUESTER_TEXT];
+
+	return log_fail(-EIO, unit->name,
+			"invalidation completion error (ICE): %s answered what was not asked",
+			requester(unit, 48, text));
 }
 
 static int on_error(struct vtd_unit *unit, uint32_t fsts)
@@ -110,9 +131,7 @@ static int on_error(struct vtd_unit *unit, uint32_t fsts)
 	if (fsts & VTD_FSTS_IQE)
 		err = on_queue_error(unit);
 	if (fsts & VTD_FSTS_ICE)
-		err = log_fail(-EIO, unit->name,
-			       "invalidation completion error (ICE): a device answered what was "
-			       "not asked");
+		err = on_completion_error(unit);
 	if (fsts & VTD_FSTS_ITE)
 		err = on_timeout(unit);
 	io->write32(io->opaque, VTD_FSTS, fsts & FSTS_QUEUE); /* goes on from here */
@@ -127,11 +146,13 @@ static int await(struct vtd_unit *unit)
 	uint64_t deadline = vtd_now_ms() + unit->config.timeout_ms;
 	int result = 0;
 
-	while (*unit->queue.status != unit->queue.number) {
+	for (;;) {
+		bool done = *unit->queue.status == unit->queue.number;
+		/* Looked at when it is done, too: an error may have come before. */
 		uint32_t fsts = io->read32(io->opaque, VTD_FSTS);
 		if (fsts & FSTS_QUEUE)
 			result = on_error(unit, fsts);
-		if (unit->broken)
+		if (done || unit->broken)
 			return result;
 		if (vtd_now_ms() > deadline) {
 			unit->broken = true;
@@ -142,7 +163,6 @@ static int await(struct vtd_unit *unit)
 		}
 		__builtin_ia32_pause();
 	}
-	return result;
 }
 
 int vtd_queue_run(struct vtd_unit *unit, const struct vtd_inv *list, size_t count)

@@ -169,8 +169,10 @@ static struct vtd_inv forget_range(const struct vtd_space *space, uint64_t iova,
 {
 	const struct vtd_unit *unit = space->unit;
 	unsigned mask = covering_mask(iova, size);
-	bool pages = unit->cap.page_selective && mask <= unit->cap.max_mask;
 	bool first = space->stage == VTD_FIRST_STAGE;
+	/* By PASID any range will do; the capabilities are about the second stage (11.4: CAP.PSI).
+	 */
+	bool pages = first || (unit->cap.page_selective && mask <= unit->cap.max_mask);
 
 	return (struct vtd_inv){
 		.type = first ? VTD_INV_PASID_IOTLB : VTD_INV_IOTLB,

@@ -42,3 +42,10 @@ $(foreach t,virtq virtio_pci,$(eval $(call fuzzer,$(t),vdev base)))
 virtq_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o
 virtio_pci_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o
 $(foreach t,virtq virtio_pci,$(eval $(t)_fuzz_EXTRA := -ljansson -luring -lpthread))
+
+# The interrupt controllers and the timer; what a machine has for its firmware; images of that.
+$(eval $(call fuzzer,legacy,hv-core base))
+legacy_fuzz_EXTRA := -ljansson
+$(eval $(call fuzzer,firmware,vdev base))
+firmware_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o
+firmware_fuzz_EXTRA := -ljansson -luring -lpthread

@@ -29,6 +29,8 @@ $(foreach t,boot boot_firmware irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/
 # The engine itself, on this machine's /dev/kvm: a ring of its own.
 $(eval $(call unit_tests,kvm,tiny,hv-core base))
 tiny_test_EXTRA := -ljansson
+$(eval $(call unit_tests,kvm,conformance,hv-core base))
+conformance_test_EXTRA := -ljansson
 
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
@@ -60,12 +62,16 @@ $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 domain_test_LDFLAGS := -Wl,--wrap=ioctl
 # VT-d: the walker on an arena of table pages.
-$(eval $(call unit_tests,iommu,pagetable vtd_format vtd,iommu base))
+$(eval $(call unit_tests,iommu,pagetable vtd_format vtd vtd_driver,iommu base))
 pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 vtd_test_OBJS := $(O)/tests/fakes/fake_vtd.o
+vtd_driver_test_OBJS := $(O)/tests/fakes/fake_vtd.o
+vtd_driver_test_LDFLAGS := $(foreach f,vtd_window_open vtd_window_close vtd_hugefile_open \
+	vtd_hugefile_close vtd_mem_create,-Wl,--wrap=$(f))
 
 # what the firmware tells, and what a live unit holds
-$(eval $(call unit_tests,iommu,dmar audit,iommu base))
+$(eval $(call unit_tests,iommu,dmar audit topology posting,iommu base))
+topology_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
@@ -86,7 +92,7 @@ CLI_TESTS += net_spec
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_spec
-CLI_TESTS += exit_trace vm_costs vm_sample trace_json
+CLI_TESTS += exit_trace vm_costs vm_sample trace_json patience
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))

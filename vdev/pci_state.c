@@ -157,8 +157,6 @@ static void load_registers(struct vdev_host *host, struct state *s)
 
 		if (!fn && !lacks(s, i))
 			return;
-		if (!fn && has_part(s, i))
-			state_refuse(s, -EINVAL, "a device is missing that the VM was saved with");
 		if (!fn)
 			continue;
 		struct state *part = open_part(host, i, s);

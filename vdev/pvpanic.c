@@ -26,12 +26,15 @@ static void port_read(void *opaque, uint64_t offset, void *data, unsigned len)
 
 static void port_write(void *opaque, uint64_t offset, const void *data, unsigned len)
 {
+	static const struct hv_event event = {.what = "guest-panic"};
 	struct hv_vm *vm = opaque;
 	uint8_t value;
 
 	(void)offset;
 	(void)len;
 	memcpy(&value, data, 1);
+	if (value & (EVENT_PANICKED | EVENT_CRASH_LOADED))
+		hv_vm_event(vm, &event);
 	if (value & EVENT_PANICKED)
 		hv_vm_end(vm, HV_END_PANIC);
 	else if (value & EVENT_CRASH_LOADED)

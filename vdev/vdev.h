@@ -56,8 +56,7 @@ struct vdev_machine_config {
 	struct loop *loop;
 	struct iommu_domain *domain;		     /* NULL when nothing is passed through */
 	const struct vdev_firmware_config *firmware; /* NULL: direct boot */
-	uint16_t exit_port; /* 0: none; here a test kernel ends the VM, which has a test device too
-			     */
+	uint16_t exit_port; /* 0: none; a test kernel ends the VM here, and has a test device */
 	/* Guest's serial output, called with the device lock held; must not block. */
 	void (*serial_out)(void *opaque, const uint8_t *bytes, size_t len);
 	/* There is room in the receive FIFO again after vdev_serial_in took less than it was given;

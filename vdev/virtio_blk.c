@@ -167,6 +167,15 @@ static void retry_timer(void *opaque, uint32_t events)
 	retry_held(blk);
 }
 
+/* Who watches the VM hears of it. */
+static void tell(const struct blk *blk, int err)
+{
+	const struct hv_event event = {
+		.what = "io-error", .device = blk->name, .text = strerror(-err)};
+
+	hv_vm_event(blk->virtio.vm, &event);
+}
+
 static void hold(struct blk *blk, struct request *r, int err)
 {
 	r->next = blk->held;
@@ -177,6 +186,8 @@ static void hold(struct blk *blk, struct request *r, int err)
 			  "stopped: the host cannot store what the guest writes: %s; make room, "
 			  "then sluice vm resume %s (tried again every %u s)",
 			  strerror(-err), hv_vm_name(blk->virtio.vm), RETRY_MS / 1000);
+	if (!blk->told_space)
+		tell(blk, err);
 	blk->told_space = true;
 	/* Without a timer it waits for the user. */
 	if (!blk->retry && loop_timer(vdev_iothread_loop(blk->thread), RETRY_MS, retry_timer, blk,
@@ -222,6 +233,8 @@ static void finished(void *opaque, struct vdev_blk_io *io, int err)
 	}
 	if (!err)
 		count_done(blk, r);
+	else if (err != -EOPNOTSUPP)
+		tell(blk, err);
 	if (!err && blk->told_space && !blk->held && io->op == VDEV_BLK_WRITE) {
 		log_warn(blk->name, "goes on: the host has space again");
 		blk->told_space = false;

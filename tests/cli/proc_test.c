@@ -65,6 +65,7 @@ static void test_interrupts(void **state)
 	FILE *in = text(interrupts);
 	uint64_t count = 0;
 	char chip[64] = "";
+	unsigned irq = 0;
 
 	(void)state;
 	assert_int_equal(
@@ -75,6 +76,12 @@ static void test_interrupts(void **state)
 	assert_int_equal(
 		proc_interrupt(in, "vfio-msix[2](0000:01:10.0)", &count, chip, sizeof(chip)),
 		-ENOENT);
+	rewind(in);
+	rewind(in);
+	assert_int_equal(proc_interrupt_number(in, "vfio-msix[0](0000:01:10.0)", &irq), 0);
+	assert_true(irq > 0);
+	rewind(in);
+	assert_int_equal(proc_interrupt_number(in, "vfio-msix[2](0000:01:10.0)", &irq), -ENOENT);
 	rewind(in);
 	assert_true(proc_interrupts_remapped(in));
 	fclose(in);

@@ -631,6 +631,10 @@ static void test_dump(void **state)
 		h, NIC,
 		&(struct vtd_context){
 			.present = true, .type = VTD_TT_PASS_THROUGH, .levels = 4, .domain = 3});
+	struct audit_entry entries[1];
+	assert_int_equal(audit_entries_of(&h->audit, h->audit.units, LEFT, entries, 1), 2);
+	assert_int_equal(entries[0].index, 1);
+	assert_int_equal(entries[0].vector, 0x41);
 	assert_int_equal(audit_dump(&h->audit, see, &s), 0);
 	assert_non_null(strstr(s.all, "unit 0xfed90000, segment 0, version 1.0"));
 	assert_non_null(strstr(s.all, "translation on, interrupt remapping on"));

@@ -379,7 +379,7 @@ static void queue_errors_are_told_and_passed(void **state)
 	rig_free(rig, false);
 }
 
-static void an_ice_is_an_error(void **state)
+static void an_ice_is_an_error_that_passes(void **state)
 {
 	struct rig *rig = rig_make(FAKE_CAP | FAKE_CM, FAKE_ECAP);
 	struct vtd_space *space;
@@ -387,7 +387,23 @@ static void an_ice_is_an_error(void **state)
 	(void)state;
 	rig_start(rig);
 	assert_int_equal(vtd_space_create(rig->unit, VTD_SECOND_STAGE, &space), 0);
-	rig->fake.refuse = VTD_INV_WAIT; /* and the harmless one in its place answers nothing */
+	rig->fake.error_at_wait = VTD_FSTS_ICE;
+	assert_int_equal(vtd_map(space, 0, 0, PAGE, RW), -EIO);
+	assert_int_equal(vtd_map(space, 0, 0, PAGE, RW), 0);
+	vtd_space_destroy(space);
+	rig_free(rig, true);
+}
+
+/* The wait itself is refused, and what is put in its place answers nothing. */
+static void a_refused_wait_is_a_time_out(void **state)
+{
+	struct rig *rig = rig_make(FAKE_CAP | FAKE_CM, FAKE_ECAP);
+	struct vtd_space *space;
+
+	(void)state;
+	rig_start(rig);
+	assert_int_equal(vtd_space_create(rig->unit, VTD_SECOND_STAGE, &space), 0);
+	rig->fake.refuse = VTD_INV_WAIT;
 	assert_int_equal(vtd_map(space, 0, 0, PAGE, RW), -ETIMEDOUT);
 	vtd_space_destroy(space);
 	rig_free(rig, false);
@@ -693,7 +709,8 @@ int main(void)
 		cmocka_unit_test(memory_runs_out),
 		cmocka_unit_test(what_a_unit_lacks),
 		cmocka_unit_test(queue_errors_are_told_and_passed),
-		cmocka_unit_test(an_ice_is_an_error),
+		cmocka_unit_test(an_ice_is_an_error_that_passes),
+		cmocka_unit_test(a_refused_wait_is_a_time_out),
 		cmocka_unit_test(a_time_out_breaks_the_unit),
 		cmocka_unit_test(commands_that_do_not_end),
 		cmocka_unit_test(what_was_on_is_switched_off),

@@ -42,6 +42,29 @@ check "and at least its VM's RAM" test "$(jq '[.devices[] | select(.owner != "")
 check "interrupts of both are in the table" test "$(jq \
 	'[.devices[] | select(.owner != "") | .interrupts] | min' "$work/json")" -ge 1
 
+sluice iommu show >"$work/show"
+check_text "show: the unit by the firmware" "^DRHD +0 +0xfed90000 +0xfed90fff +every other device" "$work/show"
+sluice iommu groups "$left" >"$work/groups"
+check_text "groups: the VF alone in its own" "^ *[0-9]+ .* $left +vfio-pci +vfio" "$work/groups"
+sluice iommu explain "$left" >"$work/explain"
+sed 's/^/#   /' "$work/explain"
+check_text "explain: the hop above and its ACS" "^behind 0000:00:.*: root port; ACS .*request redirect on" \
+	"$work/explain"
+check_text "explain: alone" "holds it alone" "$work/explain"
+check_text "explain: the unit" "VT-d unit at 0xfed90000" "$work/explain"
+check_text "explain: what it reaches" "reaches what the program that opened it has mapped" "$work/explain"
+check_text "explain: the interrupt window" "reserved: 0xfee00000-0xfeefffff" "$work/explain"
+
+sluice vm irqs left >"$work/irqs"
+sed 's/^/#   /' "$work/irqs"
+check_text "vm irqs: remapped, with its entry, and why it is not posted" \
+	"^left +$left +0 +[0-9]+ +IR-PCI-MSIX.* 0x[0-9a-f]+ +[0-9]+ +[0-9]+ +remapped +the IOMMU cannot post" \
+	"$work/irqs"
+sluice iommu irqs --json >"$work/irqs.json"
+check "iommu irqs: the vectors of both, all remapped" test "$(jq \
+	'([.[].vm] | unique | length) == 2 and all(.delivery == "remapped")' "$work/irqs.json")" = true
+check "and they have come" test "$(jq '[.[].count // 0] | add' "$work/irqs.json")" -gt 0
+
 # A page behind VM left's back.
 pid=$(sluice vm list --json | jq '.[] | select(.name == "left") | .pid')
 mkfifo "$work/hold"

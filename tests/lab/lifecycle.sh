@@ -8,11 +8,13 @@
 . tests/lab/lib.sh
 
 store=$work/store
+clock='^CLOCK [0-9]+ [0-9.]+ [0-9]+ [a-z-]+ [0-9]{8}$'
 mkdir "$store"
 counter=$SLUICE_BUILD/guest/counter
 
 check "a guest is made" env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" lab/guest-initrd \
-	--bare --module button --module evdev --init tests/lab/lifecycle-guest.sh "$work/guest.cpio"
+	--bare --module button --module evdev --module virtio_pci --module virtio_blk --module virtio_rng \
+	--init tests/guest/lifecycle.sh "$work/guest.cpio"
 LAB_INITRD=$work/guest.cpio
 
 last_line() { # NAME PATTERN: the last whole line of the guest that matches
@@ -49,7 +51,7 @@ check "resume" sluice vm resume tick
 check "resumed: it goes on" wait_for 10 counts_beyond tick "$before"
 check "save with --keep: a copy" sluice vm save tick "$store/base.vm" --keep
 check "it runs on" test "$(state_of tick)" = running
-ls -ls "$store/base.vm" | sed 's/^/#   /'
+du -k --apparent-size "$store/base.vm" | sed 's/^/#   /'
 check "24 MiB of 64 are written" test "$(du -m "$store/base.vm" | cut -f 1)" -lt 32
 at_save=$(counted tick)
 check "save" sluice vm save tick "$store/tick.vm"
@@ -113,8 +115,9 @@ refused 1 "device of the host" "a VM with a VF is not saved" sluice vm save held
 check "nor has it stopped" test "$(state_of held)" = running
 check "kill" sluice vm kill held
 
-check "Linux is up" guest linux "" --memory 256M --cpus 2 --detach
-check "its clock is told" wait_for 90 last_line linux '^CLOCK [0-9]+ [0-9.]+ [0-9]+ [a-z-]+$'
+truncate -s 1M "$work/disk.img"
+check "Linux is up" guest linux "" --memory 256M --cpus 2 --disk "$work/disk.img" --rng --detach
+check "its clock is told" wait_for 90 last_line linux "$clock"
 sum_before=$(sha256sum <"$store/base.vm")
 cp --sparse=always "$store/base.vm" "$store/linux.vm"
 sluice vm save linux "$store/linux.vm" >/dev/null 2>&1 &
@@ -131,9 +134,9 @@ rm "$store/linux.vm"
 # sample: sets count, up, wall of the guest and now of the host, at about the same time.
 sample() {
 	local line
-	line=$(last_line linux '^CLOCK [0-9]+ [0-9.]+ [0-9]+ [a-z-]+$')
+	line=$(last_line linux "$clock")
 	now=$(cut -d ' ' -f 1 /proc/uptime)
-	read -r _ count up wall source <<<"$line"
+	read -r _ count up wall source disk <<<"$line"
 }
 near() { # A B SLACK
 	awk -v a="$1" -v b="$2" -v s="$3" 'BEGIN { d = a - b; exit !(d < s && d > -s) }'
@@ -165,7 +168,7 @@ check "it goes on counting" test "$count" -gt "$before"
 sample
 before=$count before_up=$up
 check "Linux is saved" sluice vm save linux "$store/linux.vm"
-ls -ls "$store/linux.vm" | sed 's/^/#   /'
+du -k "$store/linux.vm" | sed 's/^/#   /'
 sleep 3
 start=$(cut -d ' ' -f 1 /proc/uptime)
 check "Linux is restored" sluice vm restore "$store/linux.vm" --detach --verify
@@ -174,6 +177,7 @@ grows() {
 	[ "${count:-0}" -gt "$before" ]
 }
 check "its number in memory goes on" wait_for 30 grows
+check "its disk is whole" test "$((10#$disk))" = "$count"
 echo "# $before at $before_up s before, $count at $up s after; $(gone "$start" "$now") s since the restore"
 check "its clock goes on where it was" near "$(gone "$before_up" "$up")" "$(gone "$start" "$now")" 3
 said linux >"$work/linux"

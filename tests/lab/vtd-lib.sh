@@ -31,7 +31,7 @@ die_holding() {
 	# shellcheck disable=SC2086 # two words
 	"$tool" hold "$base" "$width" "$device" $vtd_settings >"$work/held" 2>&1 &
 	check "a driver holds the unit" wait_for 20 grep -q holding "$work/held"
-	check "another does not get it" bash -c "! '$tool' release $base"
+	check "another does not get it" bash -c "! sluice iommu release"
 	kill -9 $!
 	wait $! 2>/dev/null
 	check "killed, it leaves the unit on" state_is on
@@ -48,7 +48,10 @@ check "its hugepages are given back" test -z "$(ls /dev/hugepages)"
 
 # Killed: the unit stays on, and its tables stay in memory until it is switched off.
 die_holding
-check "release switches it off" "$tool" release "$base"
+sluice iommu release --dry-run >"$work/out"
+check_text "release would switch it off" "${base/0x00000000/0x} +left on" "$work/out"
+check "and has not" state_is on
+check "release switches it off" sluice iommu release
 check "it is off" state_is off
 check "its hugepages are given back" test -z "$(ls /dev/hugepages)"
 # The next driver does the same by itself.

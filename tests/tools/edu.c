@@ -383,8 +383,6 @@ int main(int argc, char **argv)
 		printf("0x%08x\n", state_of(base));
 		return 0;
 	}
-	if (!strcmp(verb, "release"))
-		return vtd_driver_release(RUN_DIR, base, 0) == 1 ? 0 : 1;
 	if (argc < 7 || bdf_parse(argv[4], &rig.bdf) < 0)
 		return 2;
 	rig.source = (uint16_t)(rig.bdf.bus << 8 | rig.bdf.dev << 3 | rig.bdf.fn);

@@ -1,0 +1,20 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# In the guest of tests/lab/lifecycle.sh: says, a few times a second, a number that it keeps in a file in its
+# memory, what its clocks show, and that number as it has gone through its disk.
+n=0
+while [ $n -lt 100000 ]; do
+	n=$((n + 1))
+	echo $n >/counter
+	disk=none
+	if [ -b /dev/vda ]; then
+		printf %08d $n | dd of=/dev/vda bs=8 count=1 conv=notrunc,fsync 2>/dev/null
+		echo 1 >/proc/sys/vm/drop_caches
+		disk=$(dd if=/dev/vda bs=8 count=1 2>/dev/null)
+	fi
+	read -r up _ </proc/uptime
+	source=$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)
+	echo "CLOCK $(cat /counter) $up $(date +%s) $source $disk"
+	usleep 200000
+done
