@@ -49,6 +49,8 @@ static int check(struct cli *cli, struct vm_request *r, struct vmm_config *confi
 	if (!err)
 		err = vm_request_find(cli, r);
 	if (!err)
+		err = vm_request_check_nets(cli, r, config);
+	if (!err)
 		err = open_disks(cli, r, config);
 	return err;
 }

@@ -19,6 +19,7 @@
 #include "cli/proc.h"
 #include "cli/vm_costs.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_stat_net.h"
 
 #define RAM_BLOCKS_MAX 64
 #define TRACEFS	       "/sys/kernel/tracing"
@@ -443,6 +444,7 @@ int cmd_vm_stat(struct cli *cli, const struct cli_args *args)
 	add_memory(stat);
 	for (size_t i = 0; i < json_array_size(json_object_get(stat, "devices")); i++)
 		add_interrupts(json_array_get(json_object_get(stat, "devices"), i), posting);
+	vm_stat_add_taps(cli_sysfs(cli), stat);
 	if (cli->json) {
 		cli_print_json(stdout, stat);
 	} else {
@@ -452,6 +454,8 @@ int cmd_vm_stat(struct cli *cli, const struct cli_args *args)
 		show_costs(json_object_get(stat, "costs"));
 		show_devices(stat);
 		show_disks(stat);
+		vm_stat_show_nets(stat);
+		vm_stat_show_balloon(stat);
 		show_memory(stat);
 	}
 	json_decref(stat);

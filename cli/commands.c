@@ -149,6 +149,13 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_BDF,
 	 .repeat = true,
 	 .help = "give the VM a whole PCI function"},
+	{.name = "--net",
+	 .value = "tap[=INTERFACE][,KEY=VALUE,...]",
+	 .kind = CLI_TEXT,
+	 .repeat = true,
+	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM; "
+		 "settings bridge, mac (else made of the VM's name, always the same), queues (1), mtu, "
+		 "backend=vhost|user"},
 	{.name = "--hotplug-ports",
 	 .value = "N",
 	 .kind = CLI_NUMBER,
@@ -168,6 +175,27 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_WORD,
 	 .words = "restart|exit",
 	 .help = "what a reboot of the guest does (restart)"},
+	{.name = "--console",
+	 .value = "serial|virtio",
+	 .kind = CLI_WORD,
+	 .words = "serial|virtio",
+	 .help = "what is typed goes to the serial port, or to a virtio console (hvc0 in Linux) whose "
+		 "output is shown too (serial)"},
+	{.name = "--vsock",
+	 .value = "CID",
+	 .kind = CLI_NUMBER,
+	 .max = UINT32_MAX - 1,
+	 .help = "give the VM a vsock device with this context ID (from 3 on), by which programs of "
+		 "the host reach it"},
+	{.name = "--balloon",
+	 .help = "let vm balloon take memory from the guest, and idle pages go back to the host; not "
+		 "together with devices of the host or huge pages"},
+	{.name = "--watchdog",
+	 .value = "reset|poweroff|none",
+	 .kind = CLI_WORD,
+	 .words = "reset|poweroff|none",
+	 .help = "add an i6300esb watchdog, and what it does when the guest no longer feeds it "
+		 "(none: a line in the log)"},
 	{.name = "--exit-port",
 	 .value = "PORT|none",
 	 .kind = CLI_TEXT,
@@ -515,6 +543,8 @@ const struct cli_command cli_commands[] = {
 			  "console=ttyS0 --vf ens1f0",
 			  "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
 			  "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
+			  "sluice vm run db --kernel vmlinuz --cpus 2 --net "
+			  "tap,bridge=br0,queues=2 --watchdog reset --detach",
 			  "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
 			  "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
 			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
@@ -552,6 +582,20 @@ const struct cli_command cli_commands[] = {
 		 "same without remapping; or emulated, when it is a level that passes through us.",
 	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json",
 			      "sluice vm stat web --timing on", "sluice vm stat web --exits 5")},
+	{.noun = "vm",
+	 .verb = "balloon",
+	 .run = cmd_vm_balloon,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "SIZE",
+	 .more_kind = CLI_TEXT,
+	 .summary = "ask a VM to make do with less memory",
+	 .about =
+		 "The guest keeps SIZE of the memory that it was started with and gives the rest back "
+		 "to the host, as far as it can; its whole size gives all of it back to the guest. "
+		 "Needs a VM started with --balloon. What has come of it is in vm stat.",
+	 .examples = EXAMPLES("sluice vm balloon web 512M", "sluice vm balloon web 4G")},
 	{.noun = "vm",
 	 .verb = "top",
 	 .run = cmd_vm_top,

@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "cli/proc.h"
 #include "cli/vm_dir.h"
+#include "cli/vm_net.h"
 #include "iommu/iommu.h"
 
 #define RAM_MIN	       (16 * MIB)
@@ -164,6 +165,21 @@ static int parse_picks(const struct cli_args *args, struct vm_request *r, char *
 	return -EINVAL;
 }
 
+static int parse_nets(const struct cli_args *args, struct vm_request *r)
+{
+	const struct cli_given *given = NULL;
+	char why[NET_SPEC_WHY];
+
+	while ((given = cli_next(args, "--net", given))) {
+		if (r->net_count == VMM_NETS_MAX)
+			return log_fail(-EINVAL, r->subject, "more than %d NICs for one VM",
+					VMM_NETS_MAX);
+		if (net_spec_parse(given->text, &r->nets[r->net_count++], why))
+			return log_fail(-EINVAL, r->subject, "net: %s", why);
+	}
+	return 0;
+}
+
 static int parse_boot(const struct cli_args *args, struct vm_request *r, char *why)
 {
 	const char *boot = cli_text(args, "--boot", r->kernel ? "kernel" : "disk");
@@ -213,6 +229,23 @@ static int parse_disks(const struct cli_args *args, struct vm_request *r)
 	return 0;
 }
 
+/* That a balloon has something to work with. */
+static int check_balloon(const struct vm_request *r)
+{
+	if (r->balloon && r->pick_count)
+		return log_fail(
+			-EINVAL, r->subject,
+			"--balloon: the devices that it is given may reach all of its memory "
+			"at any time, so none can be taken away");
+	if (r->balloon && page_size(r->pages) > 4 * KIB)
+		return log_fail(
+			-EINVAL, r->subject,
+			"--balloon: memory in pages of %s cannot be given back in pieces; use "
+			"pages=thp",
+			vmm_pages_name(r->pages));
+	return 0;
+}
+
 int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
 {
 	char why[VF_SPEC_WHY];
@@ -240,6 +273,10 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	r->kaslr = !cli_has(args, "--no-kaslr");
 	r->restart = strcmp(cli_text(args, "--on-reboot", "restart"), "restart") == 0;
 	r->detach = cli_has(args, "--detach");
+	r->watchdog = cli_text(args, "--watchdog", NULL);
+	r->virtio_console = strcmp(cli_text(args, "--console", "serial"), "virtio") == 0;
+	r->balloon = cli_has(args, "--balloon");
+	r->vsock = (uint32_t)cli_number(args, "--vsock", 0);
 	r->rng = cli_has(args, "--rng");
 	r->hotplug_ports = (unsigned)cli_number(args, "--hotplug-ports", HOTPLUG_PORTS);
 	if (args->operand && !vmm_name_valid(args->operand))
@@ -255,7 +292,15 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 		err = parse_boot(args, r, why);
 	if (!err)
 		err = parse_picks(args, r, why);
-	return err ? log_fail(err, r->subject, "%s", why) : parse_disks(args, r);
+	if (err)
+		return log_fail(err, r->subject, "%s", why);
+	if (cli_has(args, "--vsock") && r->vsock < 3)
+		return log_fail(-EINVAL, r->subject,
+				"vsock %u: context IDs below 3 are not for guests", r->vsock);
+	err = check_balloon(r);
+	if (!err)
+		err = parse_nets(args, r);
+	return err ? err : parse_disks(args, r);
 }
 
 int vm_request_name(const struct cli *cli, struct vm_request *r)
@@ -412,6 +457,17 @@ static int check_group(const struct sysfs *fs, struct bdf bdf)
 	int err = iommu_group_read(fs, bdf, &group);
 
 	free(group);
+	return err;
+}
+
+int vm_request_check_nets(struct cli *cli, const struct vm_request *r, struct vmm_config *config)
+{
+	const struct sysfs *fs = cli_sysfs(cli);
+	int err = fs ? 0 : -EIO;
+
+	for (size_t i = 0; i < r->net_count && !err; i++)
+		err = vm_net_check(fs, r->subject, r->name, (unsigned)i, &r->nets[i],
+				   &config->nets[config->net_count++]);
 	return err;
 }
 

@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/disk_spec.h"
+#include "cli/net_spec.h"
 #include "cli/vf_spec.h"
 #include "cli/vm_firmware.h"
 #include "cli/vmm_config.h"
@@ -30,6 +31,9 @@ struct vm_request {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
+	bool virtio_console, balloon;
+	uint32_t vsock;	      /* context ID; 0: none */
+	const char *watchdog; /* NULL: none */
 	struct vm_firmware firmware;
 	unsigned hotplug_ports;
 	int exit_port; /* 0: none; EXIT_PORT_BY_KERNEL until the kernel was looked at */
@@ -39,6 +43,8 @@ struct vm_request {
 	int saved_fd;	   /* open; borrowed */
 	struct vm_pick picks[VMM_DEVICES_MAX];
 	size_t pick_count;
+	struct net_spec nets[VMM_NETS_MAX];
+	size_t net_count;
 	struct disk_spec disks[VMM_DISKS_MAX];
 	size_t disk_count;
 	bool rng;
@@ -60,6 +66,9 @@ void vm_request_exit_port(struct vm_request *request, int kernel_fd);
 int vm_failed(const struct vm_request *request);
 /* Memory and huge pages enough? */
 int vm_request_check_memory(struct cli *cli, const struct vm_request *request);
+/* The host's side of each NIC: what exists is opened, nothing is made. */
+int vm_request_check_nets(struct cli *cli, const struct vm_request *request,
+			  struct vmm_config *config);
 /* Finds each VF and device that was named, and refuses what another VM has. A VF that a dead VM
  * left behind is acceptable: it is taken back before the start. */
 int vm_request_find(struct cli *cli, struct vm_request *request);

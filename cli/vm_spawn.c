@@ -22,6 +22,7 @@
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_disk.h"
+#include "cli/vm_net.h"
 #include "iommu/iommu.h"
 
 /* ---- opening ---- */
@@ -120,6 +121,27 @@ static int open_vfio(struct cli *cli, const struct vm_request *r, struct vmm_con
 	return err;
 }
 
+static int open_nets(struct cli *cli, const struct vm_request *r, struct vmm_config *config)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < r->net_count && !err; i++)
+		err = vm_net_open(cli_sysfs(cli), r->subject, &r->nets[i], &config->nets[i]);
+	return err;
+}
+
+static int open_vsock(const struct vm_request *r, struct vmm_config *config)
+{
+	if (!r->vsock)
+		return 0;
+	config->vsock_cid = r->vsock;
+	config->vsock_fd = open("/dev/vhost-vsock", O_RDWR | O_CLOEXEC);
+	if (config->vsock_fd >= 0)
+		return 0;
+	return log_fail(-errno, r->subject,
+			"/dev/vhost-vsock not opened: %m; modprobe vhost_vsock");
+}
+
 static int open_socket(struct cli *cli, const struct vm_request *r, const char *file, int *fd)
 {
 	char path[CLI_PATH];
@@ -148,6 +170,9 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 {
 	config->name = strdup(r->name);
 	config->cmdline = strdup(r->cmdline);
+	config->virtio_console = r->virtio_console;
+	config->balloon = r->balloon;
+	config->watchdog = r->watchdog ? strdup(r->watchdog) : NULL;
 	config->cpus = r->cpus;
 	config->max_cpus = r->max_cpus;
 	memcpy(config->pin, r->pin, sizeof(config->pin));
@@ -164,6 +189,10 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	if (!err)
 		err = vm_firmware_open_vars(cli, r->name, r->subject, &r->firmware, config);
 	if (!err)
+		err = open_nets(cli, r, config);
+	if (!err)
+		err = open_vsock(r, config);
+	if (!err)
 		err = open_socket(cli, r, VM_CTL, &config->ctl_fd);
 	return err ? err : open_socket(cli, r, VM_CONSOLE, &config->console_fd);
 }
@@ -174,7 +203,8 @@ static int *each_fd(struct vmm_config *config, size_t i)
 	int *const single[] = {&config->firmware.fd, &config->vars.fd,	  &config->kernel.fd,
 			       &config->initrd.fd,   &config->engine_fd,  &config->container_fd,
 			       &config->ctl_fd,	     &config->console_fd, &config->report_fd,
-			       &config->lock_fd,     &config->cache_fd,	  &config->restore.fd};
+			       &config->lock_fd,     &config->vsock_fd,	  &config->cache_fd,
+			       &config->restore.fd};
 
 	if (i < ARRAY_SIZE(single))
 		return single[i];
@@ -182,7 +212,14 @@ static int *each_fd(struct vmm_config *config, size_t i)
 	if (i < config->group_count)
 		return &config->groups[i].fd;
 	i -= config->group_count;
-	return i < config->disk_count ? &config->disks[i].file.fd : NULL;
+	if (i < config->disk_count)
+		return &config->disks[i].file.fd;
+	i -= config->disk_count;
+	const size_t each = 2 * VMM_NET_PAIRS_MAX;
+	if (i >= config->net_count * each)
+		return NULL;
+	struct vmm_net *net = &config->nets[i / each];
+	return i % 2 ? &net->vhost[i % each / 2] : &net->tap[i % each / 2];
 }
 
 void vm_config_close(struct vmm_config *config)

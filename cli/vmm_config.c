@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parse.h"
 #include "base/util.h"
 
 static const char *const pages_names[] = {
@@ -46,7 +47,21 @@ bool vmm_name_valid(const char *name)
 
 /* ---- the fields ---- */
 
-enum kind { TEXT, UNSIGNED, BYTES, BOOL, FD, PAGES, FILE_FD, PINS, GROUPS, DEVICES, DISKS, OBJECT };
+enum kind {
+	TEXT,
+	UNSIGNED,
+	BYTES,
+	BOOL,
+	FD,
+	PAGES,
+	FILE_FD,
+	PINS,
+	GROUPS,
+	DEVICES,
+	DISKS,
+	OBJECT,
+	NETS
+};
 
 struct field {
 	const char *key;
@@ -70,6 +85,7 @@ static const struct field fields[] = {
 	FIELD("pages", PAGES, false, pages),
 	FIELD("kaslr", BOOL, false, kaslr),
 	FIELD("restart", BOOL, false, restart),
+	FIELD("watchdog", TEXT, true, watchdog),
 	FIELD("exit_port", FD, true, exit_port), /* as absent as a descriptor when it is -1 */
 	FIELD("cmdline", TEXT, false, cmdline),
 	FIELD("kernel", FILE_FD, true, kernel),
@@ -82,6 +98,11 @@ static const struct field fields[] = {
 	FIELD("container_fd", FD, true, container_fd),
 	FIELD("groups", GROUPS, true, groups),
 	FIELD("devices", DEVICES, true, devices),
+	FIELD("virtio_console", BOOL, true, virtio_console),
+	FIELD("balloon", BOOL, true, balloon),
+	FIELD("vsock_fd", FD, true, vsock_fd),
+	FIELD("vsock_cid", UNSIGNED, true, vsock_cid),
+	FIELD("nets", NETS, true, nets),
 	FIELD("disks", DISKS, true, disks),
 	FIELD("rng", BOOL, true, rng),
 	FIELD("hotplug_ports", UNSIGNED, true, hotplug_ports),
@@ -91,6 +112,13 @@ static const struct field fields[] = {
 	FIELD("lock_fd", FD, false, lock_fd),
 	FIELD("cache_fd", FD, true, cache_fd),
 };
+
+void vmm_net_init(struct vmm_net *net)
+{
+	*net = (struct vmm_net){0};
+	for (size_t i = 0; i < VMM_NET_PAIRS_MAX; i++)
+		net->tap[i] = net->vhost[i] = -1;
+}
 
 void vmm_config_init(struct vmm_config *config)
 {
@@ -103,6 +131,7 @@ void vmm_config_init(struct vmm_config *config)
 				      .restore.fd = -1,
 				      .engine_fd = -1,
 				      .container_fd = -1,
+				      .vsock_fd = -1,
 				      .ctl_fd = -1,
 				      .console_fd = -1,
 				      .report_fd = -1,
@@ -110,6 +139,8 @@ void vmm_config_init(struct vmm_config *config)
 				      .cache_fd = -1};
 	for (size_t i = 0; i < HV_MAX_CPUS; i++)
 		config->pin[i] = -1;
+	for (size_t i = 0; i < VMM_NETS_MAX; i++)
+		vmm_net_init(&config->nets[i]);
 }
 
 void vmm_disk_finish(struct vmm_disk *disk)
@@ -122,6 +153,7 @@ void vmm_disk_finish(struct vmm_disk *disk)
 void vmm_config_finish(struct vmm_config *config)
 {
 	free(config->name);
+	free(config->watchdog);
 	free(config->cmdline);
 	free(config->kernel.name);
 	free(config->initrd.name);
@@ -131,6 +163,8 @@ void vmm_config_finish(struct vmm_config *config)
 	json_decref(config->record);
 	for (size_t i = 0; i < config->device_count; i++)
 		free(config->devices[i].name);
+	for (size_t i = 0; i < VMM_NETS_MAX; i++)
+		free(config->nets[i].tap_name);
 	for (size_t i = 0; i < config->disk_count; i++) {
 		vmm_disk_finish(&config->disks[i]);
 	}
@@ -177,6 +211,31 @@ static json_t *encode_devices(const struct vmm_config *config)
 	return array;
 }
 
+static json_t *encode_fds(const int *fds, unsigned count)
+{
+	json_t *array = fds[0] < 0 ? NULL : json_array();
+
+	for (unsigned i = 0; array && i < count; i++)
+		json_array_append_new(array, json_integer(fds[i]));
+	return array;
+}
+
+static json_t *encode_nets(const struct vmm_config *config)
+{
+	json_t *array = config->net_count ? json_array() : NULL;
+	char mac[PARSE_MAC_TEXT];
+
+	for (size_t i = 0; i < config->net_count; i++) {
+		const struct vmm_net *net = &config->nets[i];
+		json_array_append_new(
+			array, json_pack("{s:s,s:s,s:i,s:o,s:o*}", "tap", net->tap_name, "mac",
+					 format_mac(net->mac, mac), "mtu", (int)net->mtu, "fds",
+					 encode_fds(net->tap, net->pairs), "vhost_fds",
+					 encode_fds(net->vhost, net->pairs)));
+	}
+	return array;
+}
+
 json_t *vmm_disk_encode(const struct vmm_disk *disk)
 {
 	return json_pack("{s:i,s:s,s:s,s:b,s:i,s:I,s:I}", "fd", disk->file.fd, "name",
@@ -203,7 +262,7 @@ static json_t *encode_field(const struct vmm_config *config, const struct field 
 
 	switch (field->kind) {
 	case TEXT:
-		return json_string(*(char *const *)at);
+		return *(char *const *)at ? json_string(*(char *const *)at) : NULL;
 	case UNSIGNED:
 		return json_integer(*(const unsigned *)at);
 	case BYTES:
@@ -223,6 +282,8 @@ static json_t *encode_field(const struct vmm_config *config, const struct field 
 		return encode_groups(config);
 	case DEVICES:
 		return encode_devices(config);
+	case NETS:
+		return encode_nets(config);
 	case OBJECT:
 		return json_incref(*(json_t *const *)at);
 	case DISKS:
@@ -333,6 +394,49 @@ static int decode_devices(const json_t *json, struct vmm_config *config)
 	return 0;
 }
 
+/* `count`: how many there must be; 0: any number. Returns how many there were. */
+static int decode_fds(const json_t *json, size_t count, int fds[VMM_NET_PAIRS_MAX])
+{
+	size_t size = json_array_size(json);
+
+	if (!size || size > VMM_NET_PAIRS_MAX || (count && size != count))
+		return -EINVAL;
+	for (size_t i = 0; i < size; i++)
+		if (decode_fd(json_array_get(json, i), &fds[i]))
+			return -EINVAL;
+	return (int)size;
+}
+
+static int decode_net(const json_t *json, struct vmm_net *net)
+{
+	const json_t *vhost = json_object_get(json, "vhost_fds");
+	const char *mac = json_string_value(json_object_get(json, "mac"));
+	int pairs = decode_fds(json_object_get(json, "fds"), 0, net->tap);
+	json_int_t mtu;
+
+	if (json_object_size(json) != (vhost ? 5 : 4) || pairs < 0 || !mac ||
+	    parse_mac(mac, net->mac) ||
+	    decode_integer(json_object_get(json, "mtu"), 68, UINT16_MAX, &mtu) ||
+	    (vhost && decode_fds(vhost, (size_t)pairs, net->vhost) < 0))
+		return -EINVAL;
+	net->pairs = (unsigned)pairs;
+	net->mtu = (unsigned)mtu;
+	return decode_text(json_object_get(json, "tap"), &net->tap_name);
+}
+
+static int decode_nets(const json_t *json, struct vmm_config *config)
+{
+	int err = 0;
+
+	if (json_array_size(json) == 0 || json_array_size(json) > VMM_NETS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < json_array_size(json) && !err; i++) {
+		err = decode_net(json_array_get(json, i), &config->nets[i]);
+		config->net_count = i + 1;
+	}
+	return err;
+}
+
 int vmm_disk_decode(const json_t *json, struct vmm_disk *disk)
 {
 	const json_t *read_only = json_object_get(json, "read_only");
@@ -400,6 +504,8 @@ static int decode_field(const json_t *json, const struct field *field, struct vm
 		return decode_groups(json, config);
 	case DEVICES:
 		return decode_devices(json, config);
+	case NETS:
+		return decode_nets(json, config);
 	case OBJECT:
 		*(json_t **)at = json_deep_copy(json);
 		return json_is_object(json) ? 0 : -EINVAL;

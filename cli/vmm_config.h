@@ -43,6 +43,18 @@ struct vmm_device {
 	bool leaving;  /* the guest was asked to let go of it when it reset */
 };
 
+#define VMM_NETS_MAX	  8
+#define VMM_NET_PAIRS_MAX 16
+
+struct vmm_net {
+	char *tap_name; /* of the interface */
+	uint8_t mac[6];
+	unsigned mtu;
+	unsigned pairs;
+	int tap[VMM_NET_PAIRS_MAX];   /* one per pair of queues; -1 behind them */
+	int vhost[VMM_NET_PAIRS_MAX]; /* of /dev/vhost-net; -1: none */
+};
+
 struct vmm_disk {
 	struct vmm_file file; /* locked, as it shall be used */
 	char *serial;
@@ -61,8 +73,9 @@ struct vmm_config {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr;
-	bool restart;  /* on a guest's reset: run again; else end */
-	int exit_port; /* where a test kernel ends the VM with a status; -1: nowhere */
+	bool restart;	/* on a guest's reset: run again; else end */
+	int exit_port;	/* where a test kernel ends the VM with a status; -1: nowhere */
+	char *watchdog; /* "reset", "poweroff", "none": what it does; NULL: there is no watchdog */
 	char *cmdline;
 	struct vmm_file kernel, initrd; /* kernel.fd -1: the firmware looks for a disk */
 	struct vmm_file firmware, vars; /* firmware.fd -1: direct boot */
@@ -74,6 +87,12 @@ struct vmm_config {
 	size_t group_count;
 	struct vmm_device devices[VMM_DEVICES_MAX];
 	size_t device_count;
+	bool virtio_console; /* beside the serial port */
+	bool balloon;
+	int vsock_fd; /* of /dev/vhost-vsock; -1: no vsock */
+	unsigned vsock_cid;
+	struct vmm_net nets[VMM_NETS_MAX];
+	size_t net_count;
 	struct vmm_disk disks[VMM_DISKS_MAX];
 	size_t disk_count;
 	bool rng;		/* entropy from the host */
@@ -86,6 +105,8 @@ struct vmm_config {
 	int cache_fd;		/* folder for unpacked kernels, or -1 */
 };
 
+/* No descriptors yet. */
+void vmm_net_init(struct vmm_net *net);
 /* All descriptors -1, one CPU, nothing else. */
 void vmm_config_init(struct vmm_config *config);
 /* Frees the texts; the descriptors stay. */

@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/util.h"
 #include "cli/vmm_hotplug.h"
+#include "cli/vmm_stat.h"
 #include "cli/vmm_trace.h"
 
 #define DETACH_MAX_MS (24 * 3600 * 1000)
@@ -251,6 +252,7 @@ static int method_stat(void *opaque, const json_t *params, json_t **result, char
 		json_array_append_new(devices, stat_device(machine, i));
 	json_object_set_new(*result, "devices", devices);
 	json_object_set_new(*result, "disks", stat_disks(machine));
+	vmm_stat_paravirtual(machine, *result);
 	return 0;
 }
 
@@ -487,6 +489,13 @@ static int method_save_status(void *opaque, const json_t *params, json_t **resul
 	return *result ? 0 : -ENOMEM;
 }
 
+static int method_balloon(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	return vmm_balloon(ctl->machine, params, result, error);
+}
+
 static int method_subscribe(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
@@ -510,6 +519,7 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"save", method_save, "keep?"},
 	{"save-status", method_save_status, ""},
 	{"subscribe", method_subscribe, ""},
+	{"balloon", method_balloon, "size"},
 	{"timing", vmm_method_timing, "on"},
 	{"trace", vmm_method_trace, "events"},
 	{"trace-read", vmm_method_trace_read, ""},

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,36 @@ static int finish_devices(struct vmm_machine *m)
 	return err;
 }
 
+static int add_watchdog(struct vmm_machine *m, const char *action)
+{
+	static const char *const names[] = {
+		[VDEV_WATCHDOG_REPORT] = "none",
+		[VDEV_WATCHDOG_RESET] = "reset",
+		[VDEV_WATCHDOG_POWEROFF] = "poweroff",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(action, names[i]))
+			return vdev_watchdog_add(m->devices, (enum vdev_watchdog_action)i);
+	return log_fail(-EINVAL, m->config->name, "its watchdog knows no way to %s", action);
+}
+
+static int add_net(struct vmm_machine *m, const struct vmm_net *net)
+{
+	char name[IFNAMSIZ + 8];
+	struct vdev_net_config config = {
+		.name = name,
+		.mtu = (uint16_t)net->mtu,
+		.pairs = net->pairs,
+		.tap = net->tap,
+		.vhost = net->vhost[0] < 0 ? NULL : net->vhost,
+	};
+
+	snprintf(name, sizeof(name), "net %s", net->tap_name);
+	memcpy(config.mac, net->mac, sizeof(config.mac));
+	return vdev_net_add(m->devices, &config);
+}
+
 static int create_devices(struct vmm_machine *m)
 {
 	const struct vmm_config *c = m->config;
@@ -173,6 +204,18 @@ static int create_devices(struct vmm_machine *m)
 		err = vmm_machine_add_disk(m, &m->config->disks[i]);
 	if (!err && m->config->rng)
 		err = vdev_rng_add(m->devices);
+	for (size_t i = 0; i < m->config->net_count && !err; i++)
+		err = add_net(m, &m->config->nets[i]);
+	if (!err && m->config->virtio_console)
+		err = vdev_console_add(m->devices);
+	if (!err && m->config->vsock_fd >= 0)
+		err = vdev_vsock_add(m->devices,
+				     &(struct vdev_vsock_config){.cid = m->config->vsock_cid,
+								 .vhost = m->config->vsock_fd});
+	if (!err && m->config->balloon)
+		err = vdev_balloon_add(m->devices);
+	if (!err && m->config->watchdog)
+		err = add_watchdog(m, m->config->watchdog);
 	return err ? err : finish_devices(m);
 }
 
@@ -239,7 +282,7 @@ static int read_saved(struct vmm_machine *m)
 
 static size_t type(void *opaque, const uint8_t *bytes, size_t len)
 {
-	return vdev_serial_in(opaque, bytes, len);
+	return vdev_console_in(opaque, bytes, len);
 }
 
 static void ended(void *opaque, enum hv_end end)

@@ -109,8 +109,8 @@ void hv_vm_end(struct hv_vm *vm, enum hv_end end);
 void hv_vm_on_end(struct hv_vm *vm, void (*fn)(void *opaque, enum hv_end end), void *opaque);
 /*
  * What an operator should hear of while the VM runs: "guest-panic", "io-error", "watchdog",
- * "plugged", "ejected", "eject-timed-out". From any thread, signal handlers excluded; texts are copied by the
- * listener.
+ * "plugged", "ejected", "eject-timed-out". From any thread, signal handlers excluded; texts are
+ * copied by the listener.
  */
 struct hv_event {
 	const char *what;
@@ -175,6 +175,11 @@ int hv_mem_prefault(struct hv_vm *vm, unsigned threads);
 void *hv_mem_ptr(const struct hv_vm *vm, uint64_t gpa, uint64_t len);
 int hv_mem_write(struct hv_vm *vm, uint64_t gpa, const void *buf, uint64_t len); /* -EFAULT */
 int hv_mem_read(const struct hv_vm *vm, uint64_t gpa, void *buf, uint64_t len);
+
+/* Gives the whole pages of [hva, hva+len) back to the host: whatever was in them is lost, and they
+ * come back when they are touched. Any thread. -EFAULT unless it lies in one RAM block; -EINVAL for
+ * huge pages, which go as wholes only. */
+int hv_mem_discard(const struct hv_vm *vm, const void *hva, uint64_t len);
 
 /* Device memory (a BAR mapped from VFIO) that the guest reaches without an exit. */
 int hv_mem_map_device(struct hv_vm *vm, uint64_t gpa, uint64_t size, void *hva, bool read_only,

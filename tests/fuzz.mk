@@ -27,6 +27,14 @@ $(eval $(call fuzzer,vm_state,vdev iommu hv-core base))
 vm_state_fuzz_OBJS := $(O)/tests/fakes/fake_engine.o
 vm_state_fuzz_EXTRA := -ljansson -lcmocka -luring
 
+# What a network driver and a balloon driver say.
+$(eval $(call fuzzer,net_ctrl,vdev base))
+net_ctrl_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o
+net_ctrl_fuzz_EXTRA := -ljansson
+$(eval $(call fuzzer,balloon,vdev base))
+balloon_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o
+balloon_fuzz_EXTRA := -ljansson -luring -lpthread
+
 $(eval $(call fuzzer,pagetable,iommu base))
 
 # virtio: the rings, and the registers in front of a disk.

@@ -34,6 +34,7 @@ conformance_test_EXTRA := -ljansson
 
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
+VDEV_TESTS += watchdog net_ctrl
 VDEV_TESTS += pci_slot cpus
 VDEV_TESTS += exit_port test_device
 VDEV_TESTS += flash fw_cfg fw_image pm q35 rtc smbios
@@ -49,6 +50,13 @@ $(eval $(call unit_tests,vdev,$(VIRTIO_TESTS),vdev base))
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES) $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
+
+# Devices whose host side is the test's too: no fake of VFIO, which would take their ioctls.
+HOST_TESTS := virtio_net virtio_balloon virtio_console
+$(eval $(call unit_tests,vdev,$(HOST_TESTS),vdev base))
+$(foreach t,$(HOST_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
+virtio_net_test_LDFLAGS := -Wl,--wrap=ioctl
+$(foreach t,$(HOST_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
 group_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
@@ -81,6 +89,7 @@ netlink_test_EXTRA := -lnl-3
 
 # cli: all of sluice but its main; what a test does not call is linked and never run.
 CLI_TESTS := args output proc vf_spec vmm_config vmm_console
+CLI_TESTS += net_spec
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_spec

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "vdev/firmware.h"
 #include "base/util.h"
 #include "vdev/cpus.h"
 #include "vdev/exit_port.h"
+#include "vdev/firmware.h"
 #include "vdev/hotplug.h"
 #include "vdev/pci.h"
 #include "vdev/power.h"
@@ -20,8 +20,13 @@
 #include "vdev/test_device.h"
 #include "vdev/vdev.h"
 #include "vdev/vfio.h"
+#include "vdev/virtio_balloon.h"
 #include "vdev/virtio_blk.h"
+#include "vdev/virtio_console.h"
+#include "vdev/virtio_net.h"
 #include "vdev/virtio_rng.h"
+#include "vdev/virtio_vsock.h"
+#include "vdev/watchdog.h"
 
 struct vdev_machine {
 	struct hv_vm *vm;
@@ -30,12 +35,16 @@ struct vdev_machine {
 	struct vdev_serial *serial;
 	struct vdev_power *power;	/* NULL with firmware, which has its own */
 	struct vdev_firmware *firmware; /* NULL: direct boot */
-	struct vdev_cpus *cpus; /* NULL: none come or go */
+	struct vdev_cpus *cpus;		/* NULL: none come or go */
 	struct hv_region *pvpanic;
 	struct vdev_exit_port *exit_port; /* NULL: none */
 	struct vdev_test_device *test_device;
 	struct vdev_host *host;
-	struct vdev_iothread *slow; /* for devices that move little */
+	struct vdev_iothread *slow;   /* for devices that move little */
+	struct vdev_console *console; /* NULL: none; the host's */
+	void (*console_out)(void *opaque, const uint8_t *bytes, size_t len);
+	void (*console_room)(void *opaque);
+	void *console_opaque;
 	struct vdev_hotplug *hotplug;
 	unsigned free_ports, ports;
 	size_t mapped; /* RAM blocks in the domain */
@@ -82,6 +91,9 @@ int vdev_machine_create(const struct vdev_machine_config *config, struct vdev_ma
 	m->vm = config->vm;
 	m->loop = config->loop;
 	m->domain = config->domain;
+	m->console_out = config->serial_out;
+	m->console_room = config->serial_room;
+	m->console_opaque = config->opaque;
 	m->free_ports = config->free_ports;
 	m->ports = config->ports;
 	err = add_platform(m, config);
@@ -163,18 +175,136 @@ static int add_function(struct vdev_machine *m, struct vdev_function *fn, unsign
 	return err;
 }
 
+/* The thread of devices that move little. */
+static int start_slow(struct vdev_machine *m)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%.10s/slow", hv_vm_name(m->vm));
+	return m->slow ? 0 : vdev_iothread_create(name, &m->slow);
+}
+
 int vdev_rng_add(struct vdev_machine *m)
 {
 	struct vdev_function *fn;
-	char name[16];
-	int err = 0;
+	int err = start_slow(m);
 
-	snprintf(name, sizeof(name), "%.10s/slow", hv_vm_name(m->vm));
-	if (!m->slow)
-		err = vdev_iothread_create(name, &m->slow);
 	if (!err)
 		err = vdev_rng_create(m->vm, m->loop, m->slow, &fn);
 	return err ? err : add_function(m, fn, 0);
+}
+
+int vdev_watchdog_add(struct vdev_machine *m, enum vdev_watchdog_action action)
+{
+	struct vdev_watchdog *dog;
+	int err = vdev_watchdog_create(m->vm, m->loop, action, &dog);
+
+	if (err < 0)
+		return err;
+	return add_function(m, vdev_watchdog_function(dog), 0);
+}
+
+int vdev_net_add(struct vdev_machine *m, const struct vdev_net_config *config)
+{
+	struct vdev_net *net;
+	int err = vdev_net_create(m->vm, m->loop, config, &net);
+
+	if (err < 0)
+		return err;
+	return add_function(m, vdev_net_function(net), 0);
+}
+
+int vdev_net_stat(struct vdev_machine *m, size_t index, struct vdev_net_stat *out)
+{
+	int err = -ENOENT;
+
+	hv_device_lock(m->vm);
+	for (unsigned slot = 1; slot <= m->host->bridges; slot++) {
+		struct vdev_net *net = vdev_net_of(m->host->bridge[slot]->child);
+
+		if (!net || index--)
+			continue;
+		vdev_net_fill_stat(net, out);
+		err = 0;
+		break;
+	}
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+static struct vdev_balloon *find_balloon(const struct vdev_machine *m)
+{
+	struct vdev_balloon *balloon = NULL;
+
+	for (unsigned slot = 1; slot <= m->host->bridges && !balloon; slot++)
+		balloon = vdev_balloon_of(m->host->bridge[slot]->child);
+	return balloon;
+}
+
+int vdev_balloon_add(struct vdev_machine *m)
+{
+	struct vdev_balloon *balloon;
+
+	if (m->domain)
+		return log_fail(-ENOTSUP, hv_vm_name(m->vm),
+				"no balloon: its devices may reach all of its memory at any time");
+	int err = vdev_balloon_create(m->vm, m->loop, &balloon);
+	if (err < 0)
+		return err;
+	return add_function(m, vdev_balloon_function(balloon), 0);
+}
+
+int vdev_balloon_set(struct vdev_machine *m, uint64_t bytes)
+{
+	hv_device_lock(m->vm);
+	struct vdev_balloon *balloon = find_balloon(m);
+	if (balloon)
+		vdev_balloon_aim(balloon, bytes);
+	hv_device_unlock(m->vm);
+	return balloon ? 0 : log_fail(-ENODEV, hv_vm_name(m->vm), "has no balloon");
+}
+
+int vdev_balloon_stat(struct vdev_machine *m, struct vdev_balloon_stat *out)
+{
+	hv_device_lock(m->vm);
+	struct vdev_balloon *balloon = find_balloon(m);
+	if (balloon)
+		vdev_balloon_fill_stat(balloon, out);
+	hv_device_unlock(m->vm);
+	return balloon ? 0 : -ENODEV;
+}
+
+int vdev_vsock_add(struct vdev_machine *m, const struct vdev_vsock_config *config)
+{
+	struct vdev_function *fn;
+	int err = vdev_vsock_create(m->vm, m->loop, config, &fn);
+
+	return err ? err : add_function(m, fn, 0);
+}
+
+int vdev_console_add(struct vdev_machine *m)
+{
+	struct vdev_console_config config = {.vm = m->vm,
+					     .loop = m->loop,
+					     .out = m->console_out,
+					     .room = m->console_room,
+					     .opaque = m->console_opaque};
+	int err = start_slow(m);
+
+	config.thread = m->slow;
+	if (!err)
+		err = vdev_console_create(&config, &m->console);
+	if (!err)
+		err = add_function(m, vdev_console_function(m->console), 0);
+	if (err < 0)
+		m->console = NULL;
+	return err;
+}
+
+size_t vdev_console_in(struct vdev_machine *m, const uint8_t *bytes, size_t len)
+{
+	return m->console ? vdev_console_receive(m->console, bytes, len)
+			  : vdev_serial_in(m, bytes, len);
 }
 
 int vdev_disk_add(struct vdev_machine *m, const struct vdev_disk_config *config, unsigned *slot)
@@ -302,6 +432,11 @@ static int map_ram(struct vdev_machine *m)
 
 int vdev_machine_set_domain(struct vdev_machine *m, struct iommu_domain *domain)
 {
+	if (domain && find_balloon(m))
+		return log_fail(
+			-EBUSY, hv_vm_name(m->vm),
+			"has a balloon: memory that it gave away cannot be reached by a device "
+			"of the host");
 	int err = 0;
 
 	if (domain) {

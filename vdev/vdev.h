@@ -87,6 +87,80 @@ uint8_t vdev_exit_status(const struct vdev_machine *machine);
 /* Presses the ACPI power button. */
 int vdev_power_button(struct vdev_machine *machine);
 
+/* ---- a watchdog ---- */
+
+/* What becomes of a guest that no longer feeds its watchdog. */
+enum vdev_watchdog_action { VDEV_WATCHDOG_REPORT, VDEV_WATCHDOG_RESET, VDEV_WATCHDOG_POWEROFF };
+
+/* An i6300esb behind its own root port; it counts once the guest's driver starts it. */
+int vdev_watchdog_add(struct vdev_machine *machine, enum vdev_watchdog_action action);
+
+/* ---- network ---- */
+
+#define VDEV_NET_PAIRS_MAX 16u
+
+struct vdev_net_config {
+	const char *name; /* "net web-n0": for messages */
+	uint8_t mac[6];
+	uint16_t mtu;
+	unsigned pairs; /* of queues, at most VDEV_NET_PAIRS_MAX */
+	const int *tap; /* so many descriptors of one tap (IFF_VNET_HDR, nonblocking) */
+	/* … and of /dev/vhost-net; NULL: we move the frames. All stay the caller's. */
+	const int *vhost;
+};
+
+/* A virtio-net device behind its own root port. */
+int vdev_net_add(struct vdev_machine *machine, const struct vdev_net_config *config);
+
+struct vdev_net_traffic {
+	uint64_t packets, bytes, drops;
+};
+
+struct vdev_net_stat {
+	const char *name, *backend; /* "user", "vhost" */
+	uint8_t mac[6];		    /* as the driver has it */
+	unsigned pairs, pairs_used; /* 0: there is no driver */
+	uint64_t features;	    /* as negotiated */
+	/* As the guest sees it; zeros with vhost, which tells no one. */
+	struct vdev_net_traffic received, sent;
+};
+
+/* -ENOENT behind the last one. */
+int vdev_net_stat(struct vdev_machine *machine, size_t index, struct vdev_net_stat *out);
+
+/* ---- talking to the host ---- */
+
+struct vdev_vsock_config {
+	uint64_t cid; /* the guest's address, from 3 on */
+	int vhost;    /* of /dev/vhost-vsock; stays the caller's */
+};
+
+int vdev_vsock_add(struct vdev_machine *machine, const struct vdev_vsock_config *config);
+
+/* A virtio-console beside the serial port, on the same terminal (serial_out, serial_room). */
+int vdev_console_add(struct vdev_machine *machine);
+/* Bytes typed, for that console, or for the serial port where there is none; as vdev_serial_in. */
+size_t vdev_console_in(struct vdev_machine *machine, const uint8_t *bytes, size_t len);
+
+/* ---- memory that the guest can do without ---- */
+
+/* A virtio-balloon. Not beside devices of the host, for which all of RAM must stay in place:
+ * -ENOTSUP, logged. */
+int vdev_balloon_add(struct vdev_machine *machine);
+/* Asks the guest for `bytes` of its memory; the stat says how many it gave. -ENODEV, logged:
+ * there is no balloon. */
+int vdev_balloon_set(struct vdev_machine *machine, uint64_t bytes);
+
+struct vdev_balloon_stat {
+	bool driver;		 /* the guest has one */
+	uint64_t wanted, actual; /* bytes in the balloon */
+	uint64_t reported;	 /* bytes of idle pages given back so far, without being asked */
+	bool numbers;		 /* the guest's own, as of the stat before this one: */
+	uint64_t free, total, available, caches, major_faults;
+};
+
+int vdev_balloon_stat(struct vdev_machine *machine, struct vdev_balloon_stat *out); /* -ENODEV */
+
 /* ---- passthrough ---- */
 
 struct vdev_vfio_config {

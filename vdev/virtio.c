@@ -81,7 +81,7 @@ static void leave_here(void *opaque)
 static void call_queues(struct vdev_virtio *dev, void (*fn)(void *opaque))
 {
 	for (unsigned i = 0; i < dev->queues && dev->type->kick; i++)
-		if (dev->queue[i].enabled)
+		if (dev->queue[i].enabled && dev->queue[i].thread)
 			vdev_iothread_call(dev->queue[i].thread, fn, &dev->queue[i]);
 }
 

@@ -145,7 +145,8 @@ int vdev_virtio_init(struct vdev_virtio *dev, const struct vdev_virtio_config *c
 void vdev_virtio_finish(struct vdev_virtio *dev);
 /* Any thread: as if the driver had kicked; for what is left when a kick's work is cut off. */
 void vdev_virtio_kick_self(struct vdev_virtio *dev, unsigned queue);
-/* Another thread for one queue, before the first start. */
+/* Another thread for one queue, or none where somebody else listens to its kick_fd; while it does
+ * not run, also from type->start. */
 void vdev_virtio_set_thread(struct vdev_virtio *dev, unsigned queue, struct vdev_iothread *thread);
 
 /* NULL when the function is something else. */

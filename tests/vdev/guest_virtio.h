@@ -13,7 +13,7 @@
 #include "tests/vdev/guest_ring.h"
 #include "vdev/pci.h"
 
-#define GUEST_QUEUES 4
+#define GUEST_QUEUES 5
 #define GUEST_DATA   (FAKE_RAM_GPA + 0x100000u) /* RAM that no ring uses, from here on */
 
 struct guest_virtio {
