@@ -38,8 +38,9 @@ typedef int (*rpc_fn)(void *opaque, const json_t *params, json_t **result,
 struct rpc_method {
 	const char *name;
 	rpc_fn fn;
-	/* Names of what it takes, separated by spaces, "?" behind those that may be left out. What is
-	 * not named is refused, so that a typing error is no silent default. NULL: not checked. */
+	/* Names of what it takes, separated by spaces, "?" behind those that may be left out. What
+	 * is not named is refused, so that a typing error is no silent default. NULL: not checked.
+	 */
 	const char *params;
 };
 

@@ -29,8 +29,9 @@ static void fail(struct state *s, int err, const char *name, const char *reason)
 		return;
 	bool both = s->path[0] && name[0];
 
-	s->root->err = log_fail(err, s->root->subject ? s->root->subject : "saved state", "%s%s%s%s%s", s->path, both ? "/" : "", name,
-				s->path[0] || name[0] ? ": " : "", reason);
+	s->root->err =
+		log_fail(err, s->root->subject ? s->root->subject : "saved state", "%s%s%s%s%s",
+			 s->path, both ? "/" : "", name, s->path[0] || name[0] ? ": " : "", reason);
 }
 
 static struct state *node(struct state *parent, const char *name, json_t *object)

@@ -274,7 +274,8 @@ static struct address io_byte(uint16_t port)
 
 static int append_facs(struct image *image, uint64_t *at)
 {
-	struct facs facs = {.signature = {'F', 'A', 'C', 'S'}, .length = sizeof(facs), .version = 2};
+	struct facs facs = {
+		.signature = {'F', 'A', 'C', 'S'}, .length = sizeof(facs), .version = 2};
 
 	return append(image, &facs, sizeof(facs), at);
 }

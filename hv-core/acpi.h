@@ -3,9 +3,10 @@
  * acpi: the firmware tables of a hardware-reduced machine (ACPI 6.5, 4.1), and of one with the
  * fixed hardware of a PC, which boots by a firmware that places the tables itself.
  *
- * On the hardware-reduced one there is no ACPI hardware: no PM timer, no SCI, no fixed buttons. Sleep and reset are three I/O
- * ports, events come through a generic event device, and the flags say that nothing of a legacy
- * PC is there to be probed, since each probe would cost the guest an exit. Pure.
+ * On the hardware-reduced one there is no ACPI hardware: no PM timer, no SCI, no fixed buttons.
+ * Sleep and reset are three I/O ports, events come through a generic event device, and the flags
+ * say that nothing of a legacy PC is there to be probed, since each probe would cost the guest an
+ * exit. Pure.
  */
 #ifndef HV_CORE_ACPI_H
 #define HV_CORE_ACPI_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * boot_firmware: what firmware needs from below: a CPU at the reset vector, and ACPI tables with the
- * instructions for moving them.
+ * boot_firmware: what firmware needs from below: a CPU at the reset vector, and ACPI tables with
+ * the instructions for moving them.
  *
  * The firmware decides where tables lie, so they are handed over as files with a script: allocate a
  * file, add a file's address to a pointer, sum up a range. Its format is QEMU's table loader

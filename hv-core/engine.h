@@ -133,8 +133,8 @@ struct hv_engine_ops {
 	int (*vcpu_set_cpuid)(struct hv_engine_vcpu *vcpu, const struct hv_cpuid_entry *entries,
 			      size_t count);
 	/* The boot CPU gets an entry; every other one waits for INIT-SIPI (entry NULL). Both leave
-	 * the CPU as firmware would: memory write-back by default (MTRR), fast strings on; an entry at
-	 * the reset vector leaves that to the firmware. */
+	 * the CPU as firmware would: memory write-back by default (MTRR), fast strings on; an entry
+	 * at the reset vector leaves that to the firmware. */
 	int (*vcpu_set_entry)(struct hv_engine_vcpu *vcpu, const struct hv_entry_state *entry);
 	/* `exit` also carries the answer to the exit before: always the same object. Negative errno
 	 * when the engine cannot run this vCPU any more, e.g. -EFAULT: guest memory is not there.
@@ -145,8 +145,8 @@ struct hv_engine_ops {
 	/*
 	 * ExtINT, the way of an 8259 (SDM vol. 3, 11.8.1). vcpu_ready: whether the vCPU, where its
 	 * last run left it, would take an external interrupt at once. vcpu_extint hands it one
-	 * vector, which is acknowledged by then; -EAGAIN when it has not taken the one before. Called
-	 * by the vCPU's own thread.
+	 * vector, which is acknowledged by then; -EAGAIN when it has not taken the one before.
+	 * Called by the vCPU's own thread.
 	 */
 	bool (*vcpu_ready)(const struct hv_engine_vcpu *vcpu);
 	int (*vcpu_extint)(struct hv_engine_vcpu *vcpu, uint8_t vector);

@@ -170,9 +170,8 @@ static void latch_status(const struct hv_pit *pit, struct hv_pit_counter *c)
 	if (c->status_latched)
 		return;
 	c->status_latched = true;
-	c->status = (uint8_t)((output(pit, c) ? STATUS_OUTPUT : 0) |
-			      (c->reload ? 0 : STATUS_NULL) | c->access << 4 | c->mode << 1 |
-			      (c->bcd ? 1 : 0));
+	c->status = (uint8_t)((output(pit, c) ? STATUS_OUTPUT : 0) | (c->reload ? 0 : STATUS_NULL) |
+			      c->access << 4 | c->mode << 1 | (c->bcd ? 1 : 0));
 }
 
 static void read_back(struct hv_pit *pit, uint8_t value)
@@ -257,10 +256,9 @@ static void gate_read(void *opaque, uint64_t offset, void *data, unsigned len)
 
 	(void)offset;
 	memset(data, 0xff, len);
-	((uint8_t *)data)[0] = (uint8_t)((c->gate ? GATE_ENABLE : 0) |
-					 (pit->speaker ? GATE_SPEAKER : 0) |
-					 (refresh ? GATE_REFRESH : 0) |
-					 (output(pit, c) ? GATE_OUTPUT : 0));
+	((uint8_t *)data)[0] =
+		(uint8_t)((c->gate ? GATE_ENABLE : 0) | (pit->speaker ? GATE_SPEAKER : 0) |
+			  (refresh ? GATE_REFRESH : 0) | (output(pit, c) ? GATE_OUTPUT : 0));
 }
 
 /* A rising gate starts the count anew in all modes but 0 and 4, where it only holds it; firmware

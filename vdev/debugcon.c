@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * debugcon: port 0x402, where OVMF and SeaBIOS write what they do. Reading gives 0xe9, by which they
- * see that somebody listens. Lines go to the log with SLUICE_LOG=debug; without, nothing is kept.
+ * debugcon: port 0x402, where OVMF and SeaBIOS write what they do. Reading gives 0xe9, by which
+ * they see that somebody listens. Lines go to the log with SLUICE_LOG=debug; without, nothing is
+ * kept.
  */
 #include "vdev/debugcon.h"
 

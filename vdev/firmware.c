@@ -3,8 +3,8 @@
  * firmware: see firmware.h.
  *
  * Where things lie: the code ends at 4 GiB, where a CPU starts after power-on; the variables
- * lie right below it. Of a legacy BIOS the last 128 KiB are also found below 1 MiB, in RAM, which is
- * what shadowing would make of them.
+ * lie right below it. Of a legacy BIOS the last 128 KiB are also found below 1 MiB, in RAM, which
+ * is what shadowing would make of them.
  */
 #include "vdev/firmware.h"
 

@@ -23,17 +23,17 @@
 #include "base/util.h"
 
 /* Commands, and modes named by them */
-#define CMD_PROGRAM	0x10
-#define CMD_PROGRAM_2	0x40
-#define CMD_ERASE	0x20
-#define CMD_CLEAR	0x50
-#define CMD_LOCK_SETUP	0x60
-#define CMD_STATUS	0x70
-#define CMD_ID		0x90
-#define CMD_CFI		0x98
-#define CMD_CONFIRM	0xd0
-#define CMD_BUFFER	0xe8
-#define CMD_ARRAY	0xff
+#define CMD_PROGRAM    0x10
+#define CMD_PROGRAM_2  0x40
+#define CMD_ERASE      0x20
+#define CMD_CLEAR      0x50
+#define CMD_LOCK_SETUP 0x60
+#define CMD_STATUS     0x70
+#define CMD_ID	       0x90
+#define CMD_CFI	       0x98
+#define CMD_CONFIRM    0xd0
+#define CMD_BUFFER     0xe8
+#define CMD_ARRAY      0xff
 
 #define STATUS_READY	     0x80
 #define STATUS_ERASE_ERROR   0x20
@@ -259,12 +259,8 @@ int vdev_flash_create(struct hv_vm *vm, uint64_t gpa, uint64_t size, int fd, con
 
 	if (!f)
 		return log_fail(-ENOMEM, name, "no memory for a flash chip");
-	*f = (struct vdev_flash){.vm = vm,
-				 .name = name,
-				 .gpa = gpa,
-				 .size = size,
-				 .fd = fd,
-				 .status = STATUS_READY};
+	*f = (struct vdev_flash){
+		.vm = vm, .name = name, .gpa = gpa, .size = size, .fd = fd, .status = STATUS_READY};
 	err = fill(f);
 	if (!err)
 		err = hv_bus_add(vm, HV_MMIO, "flash", gpa, size, &flash_ops, f, &f->region);

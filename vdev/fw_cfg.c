@@ -26,7 +26,7 @@
 #define DMA_HIGH  4u
 #define DMA_LOW	  8u
 #define SIGNATURE UINT64_C(0x51454d5520434647) /* "QEMU CFG" */
-#define FEATURES  3u				/* files, DMA */
+#define FEATURES  3u			       /* files, DMA */
 
 #define DMA_ERROR  1u
 #define DMA_READ   2u

@@ -2,10 +2,11 @@
 /*
  * fw_image: whether a file can be firmware, or a store of its variables.
  *
- * UEFI firmware is a chain of firmware volumes (UEFI PI 1.7, vol. 3, 3.2.1) which ends where the file
- * does; a variable store is one volume whose content starts with the header of EDK II's (MdeModule,
- * VariableFormat.h). A legacy BIOS has no structure but its last 16 bytes, where the CPU starts, and
- * a size that is a power of two. A file cut short or written over fails one of these.
+ * UEFI firmware is a chain of firmware volumes (UEFI PI 1.7, vol. 3, 3.2.1) which ends where the
+ * file does; a variable store is one volume whose content starts with the header of EDK II's
+ * (MdeModule, VariableFormat.h). A legacy BIOS has no structure but its last 16 bytes, where the
+ * CPU starts, and a size that is a power of two. A file cut short or written over fails one of
+ * these.
  */
 #include "vdev/fw_image.h"
 
@@ -109,7 +110,7 @@ const char *vdev_fw_code_wrong(const uint8_t *data, size_t size, enum vdev_fw_ki
 	if (size < CODE_MIN || size > CODE_MAX || size % PAGE)
 		return "its size is not that of firmware, or it is truncated";
 	*kind = memcmp(data + offsetof(struct volume, signature), "_FVH", 4) == 0 ? VDEV_FW_UEFI
-										    : VDEV_FW_BIOS;
+										  : VDEV_FW_BIOS;
 	if (*kind == VDEV_FW_UEFI) {
 		const char *why = volumes_wrong(data, size);
 
@@ -153,8 +154,7 @@ static int file_size(int fd, const char *name, uint64_t max, uint64_t *size)
 	if (fstat(fd, &st) < 0)
 		return log_fail(-errno, name, "not read: %s", strerror(errno));
 	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || (uint64_t)st.st_size > max)
-		return log_fail(-EINVAL, name,
-				"refused: not a regular file of 1 byte to %llu MiB",
+		return log_fail(-EINVAL, name, "refused: not a regular file of 1 byte to %llu MiB",
 				(unsigned long long)(max / MIB));
 	*size = (uint64_t)st.st_size;
 	return 0;
@@ -205,7 +205,7 @@ int vdev_fw_vars_check(int fd, const char *name, uint64_t *size)
 	const char *why = vdev_fw_vars_wrong(head, MIN(*size, sizeof(head)), *size);
 	if (!why)
 		return 0;
-	return log_fail(-EINVAL, name,
-			"refused as store of UEFI variables: %s; remove it to start with a fresh one",
-			why);
+	return log_fail(
+		-EINVAL, name,
+		"refused as store of UEFI variables: %s; remove it to start with a fresh one", why);
 }

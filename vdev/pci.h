@@ -174,8 +174,8 @@ struct vdev_host {
 	struct hv_region *ecam; /* from assignment on */
 	/* Not NULL: firmware will come and assign everything; see q35.h. */
 	struct vdev_function *isa;
-	bool assigned; /* what is added from now on is plugged in */
-	uint32_t empty;		/* before it: ports by slot that are given only to who names them */
+	bool assigned;	/* what is added from now on is plugged in */
+	uint32_t empty; /* before it: ports by slot that are given only to who names them */
 	/* A function that was asked for may be taken out; called on a vCPU's thread. */
 	void (*slot_open)(void *opaque);
 	void *slot_opaque;

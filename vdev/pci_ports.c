@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pci_ports: configuration mechanism #1 (PCI 3.0, 3.2.2.3.2): an address at port 0xcf8, the register
- * it names at 0xcfc. Enough for the first 256 bytes of a function; firmware needs it to find
- * out where ECAM is to be.
+ * pci_ports: configuration mechanism #1 (PCI 3.0, 3.2.2.3.2): an address at port 0xcf8, the
+ * register it names at 0xcfc. Enough for the first 256 bytes of a function; firmware needs it to
+ * find out where ECAM is to be.
  *
  * The address is a register of four bytes that only a dword access reaches; a byte written to 0xcf9
  * is the reset control register instead.
@@ -30,8 +30,7 @@ struct vdev_pci_ports {
 /* Where ECAM would have the register at `offset` of the window. */
 static uint64_t ecam_offset(const struct vdev_pci_ports *p, uint64_t offset)
 {
-	return (uint64_t)(p->address & 0x00ffff00) << 4 | (p->address & 0xfc) |
-	       (offset - DATA);
+	return (uint64_t)(p->address & 0x00ffff00) << 4 | (p->address & 0xfc) | (offset - DATA);
 }
 
 static void port_read(void *opaque, uint64_t offset, void *data, unsigned len)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * pm: the fixed ACPI hardware of a PC (ACPI 6.5, 4.8.3), for machines that boot by firmware, and the
- * ports that reset such a machine.
+ * pm: the fixed ACPI hardware of a PC (ACPI 6.5, 4.8.3), for machines that boot by firmware, and
+ * the ports that reset such a machine.
  *
  *     0x600  status    bit 8: the power button was pressed; cleared by writing 1
  *     0x602  enable    which status bits raise the SCI, a level interrupt

@@ -4,8 +4,8 @@
  * (MCH) at 00:00.0 and an ICH9 ISA bridge (LPC) at 00:1f.0, with the subsystem ID by which firmware
  * tells an emulated board from a real one.
  *
- * OVMF and SeaBIOS choose their code by these IDs and write: PCIEXBAR (where ECAM is to be, which is
- * obeyed), PAM (RAM below 1 MiB, which here is always RAM), PMBASE and ACPI_CNTL (where the PM
+ * OVMF and SeaBIOS choose their code by these IDs and write: PCIEXBAR (where ECAM is to be, which
+ * is obeyed), PAM (RAM below 1 MiB, which here is always RAM), PMBASE and ACPI_CNTL (where the PM
  * block is, fixed here at the place both choose), PIRQ routing and RCBA (kept, without effect).
  *
  * Registers: Intel 3 Series chipset datasheet, 5.1 (MCH); ICH9 datasheet, 13.1 (LPC).
@@ -28,15 +28,15 @@
 #define CLASS_HOST	 0x0600u
 #define CLASS_ISA	 0x0601u
 
-#define MCH_PCIEXBAR	 0x60u
-#define PCIEXBAR_ENABLE	 1u
-#define PCIEXBAR_LENGTH	 6u /* bits 2:1; 0 is 256 MiB */
-#define MCH_PAM0	 0x90u
-#define PAM_COUNT	 7u
-#define PAM_RAM		 0x33 /* reads and writes go to RAM */
-#define PAM0_RAM	 0x30
-#define MCH_SMRAM	 0x9du
-#define MCH_SCRATCH	 0xdcu
+#define MCH_PCIEXBAR	0x60u
+#define PCIEXBAR_ENABLE 1u
+#define PCIEXBAR_LENGTH 6u /* bits 2:1; 0 is 256 MiB */
+#define MCH_PAM0	0x90u
+#define PAM_COUNT	7u
+#define PAM_RAM		0x33 /* reads and writes go to RAM */
+#define PAM0_RAM	0x30
+#define MCH_SMRAM	0x9du
+#define MCH_SCRATCH	0xdcu
 
 #define LPC_PMBASE    0x40u
 #define LPC_ACPI_CNTL 0x44u
@@ -54,7 +54,8 @@ static void identify(struct vdev_config *c, uint16_t device, uint16_t class)
 	vdev_config_set(c, PCI_CLASS_DEVICE, 2, class);
 	vdev_config_set(c, PCI_SUBSYSTEM_VENDOR_ID, 2, SUBSYSTEM_VENDOR);
 	vdev_config_set(c, PCI_SUBSYSTEM_ID, 2, SUBSYSTEM_DEVICE);
-	vdev_config_set(c, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	vdev_config_set(c, PCI_COMMAND, 2,
+			PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
 static uint32_t config_read(struct vdev_function *fn, unsigned offset, unsigned len)

@@ -5,8 +5,8 @@
  *
  * The time is the host's, plus what the guest has set it off by. Registers are worked out when they
  * are read. Interrupts (periodic, alarm, update ended) are one deadline: the next moment at which
- * an enabled one is due. The upper memory holds what PC firmware looks for there: how much RAM there
- * is, and which kind of disk to boot.
+ * an enabled one is due. The upper memory holds what PC firmware looks for there: how much RAM
+ * there is, and which kind of disk to boot.
  */
 #include "vdev/rtc.h"
 
@@ -21,7 +21,8 @@
 
 #define NS_PER_S   UINT64_C(1000000000)
 #define CMOS_BYTES 128u
-#define UPDATE_NS  UINT64_C(244000) /* how long "update in progress" is told before a second ends */
+#define UPDATE_NS  UINT64_C(244000) /* how long "update in progress" is told before a second ends \
+				     */
 
 enum {
 	SECONDS = 0,

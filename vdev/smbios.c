@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * smbios: System Management BIOS tables (DMTF DSP0134 2.8), the structures that a conforming machine
- * must have (6.2), as firmware expects them from its emulator: the tables in one piece, and an entry
- * point whose address and sums the firmware fills in.
+ * smbios: System Management BIOS tables (DMTF DSP0134 2.8), the structures that a conforming
+ * machine must have (6.2), as firmware expects them from its emulator: the tables in one piece, and
+ * an entry point whose address and sums the firmware fills in.
  */
 #include "vdev/smbios.h"
 
@@ -62,14 +62,14 @@ static void end(struct writer *w, bool strings)
 static void put_bios(struct writer *w)
 {
 	begin(w, 0, 24, HANDLE_BIOS);
-	put(w, 1, 1);		      /* vendor */
-	put(w, 2, 1);		      /* version */
-	put(w, 0xe800, 2);	      /* start segment */
-	put(w, 3, 1);		      /* date */
-	put(w, 0, 1);		      /* 64 KiB */
-	put(w, UINT64_C(1) << 3, 8);  /* no characteristics told */
-	put(w, 0x1c00, 2);	      /* a virtual machine, UEFI capable (7.1.2.2) */
-	put(w, 0xffffffff, 4);	      /* releases: none */
+	put(w, 1, 1);		     /* vendor */
+	put(w, 2, 1);		     /* version */
+	put(w, 0xe800, 2);	     /* start segment */
+	put(w, 3, 1);		     /* date */
+	put(w, 0, 1);		     /* 64 KiB */
+	put(w, UINT64_C(1) << 3, 8); /* no characteristics told */
+	put(w, 0x1c00, 2);	     /* a virtual machine, UEFI capable (7.1.2.2) */
+	put(w, 0xffffffff, 4);	     /* releases: none */
 	text(w, "Sluice");
 	text(w, SLUICE_VERSION);
 	text(w, "01/01/2026");
@@ -117,9 +117,9 @@ static void put_cpu(struct writer *w, unsigned cpus)
 	put(w, 2, 1); /* manufacturer */
 	put(w, 0, 8); /* ID: CPUID tells */
 	put(w, 0, 2);
-	put(w, 0, 6);	 /* clocks: unknown */
-	put(w, 0x41, 1); /* there, and on */
-	put(w, 1, 1);	 /* upgrade: other */
+	put(w, 0, 6);		   /* clocks: unknown */
+	put(w, 0x41, 1);	   /* there, and on */
+	put(w, 1, 1);		   /* upgrade: other */
 	put(w, 0xffffffffffff, 6); /* caches: not told */
 	put(w, 0, 3);
 	put(w, cpus, 1); /* cores, enabled, threads */

@@ -42,9 +42,9 @@ static void make(struct board *b)
 	b->fd = memfd_create("vars", MFD_CLOEXEC);
 	if (ftruncate(b->fd, FLASH_SIZE) < 0 || loop_create(&b->loop) < 0 ||
 	    vdev_host_create(b->vm, &b->host) < 0 || vdev_q35_create(b->host) < 0 ||
-	    vdev_pci_ports_create(b->host, &b->ports) < 0 ||
-	    vdev_host_add_ports(b->host, 2) < 0 || vdev_host_assign(b->host) < 0 ||
-	    vdev_pm_create(b->vm, &b->pm) < 0 || vdev_rtc_create(b->vm, b->loop, &b->rtc) < 0 ||
+	    vdev_pci_ports_create(b->host, &b->ports) < 0 || vdev_host_add_ports(b->host, 2) < 0 ||
+	    vdev_host_assign(b->host) < 0 || vdev_pm_create(b->vm, &b->pm) < 0 ||
+	    vdev_rtc_create(b->vm, b->loop, &b->rtc) < 0 ||
 	    vdev_fw_cfg_create(b->vm, &b->cfg) < 0 ||
 	    vdev_fw_cfg_file(b->cfg, "etc/file", "content", 7) < 0 ||
 	    vdev_flash_create(b->vm, FLASH_AT, FLASH_SIZE, b->fd, "vars", &b->flash) < 0)

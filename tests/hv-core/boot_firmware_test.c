@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Unit tests of hv-core/boot_firmware.c and of the tables for machines with PM blocks in acpi.c: the
- * script is run here as firmware runs it, and the result must be a tree of whole tables.
+ * Unit tests of hv-core/boot_firmware.c and of the tables for machines with PM blocks in acpi.c:
+ * the script is run here as firmware runs it, and the result must be a tree of whole tables.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -175,13 +175,13 @@ static void moved_tables_are_whole(void **state)
 	table(f, get(fadt + 40, 4), "DSDT");
 	table(f, get(fadt + 140, 8), "DSDT");
 	table(f, get(fadt + 36, 4), "FACS");
-	assert_int_equal(get(fadt + 46, 2), 9);	      /* SCI_INT */
-	assert_int_equal(get(fadt + 56, 4), 0x600);   /* PM1a_EVT_BLK */
-	assert_int_equal(get(fadt + 64, 4), 0x604);   /* PM1a_CNT_BLK */
-	assert_int_equal(get(fadt + 76, 4), 0x608);   /* PM_TMR_BLK */
+	assert_int_equal(get(fadt + 46, 2), 9);		   /* SCI_INT */
+	assert_int_equal(get(fadt + 56, 4), 0x600);	   /* PM1a_EVT_BLK */
+	assert_int_equal(get(fadt + 64, 4), 0x604);	   /* PM1a_CNT_BLK */
+	assert_int_equal(get(fadt + 76, 4), 0x608);	   /* PM_TMR_BLK */
 	assert_int_equal(get(fadt + 112, 4) >> 20 & 1, 0); /* not hardware-reduced */
 	assert_int_equal(get(fadt + 112, 4) >> 4 & 1, 0);  /* a fixed power button */
-	assert_int_equal(get(madt + 40, 4), 1);	      /* PCAT_COMPAT */
+	assert_int_equal(get(madt + 40, 4), 1);		   /* PCAT_COMPAT */
 	assert_int_equal(get(mcfg + 44, 8), 0xe0000000);
 	assert_int_equal(mcfg[55], 255);
 }

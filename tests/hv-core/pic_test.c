@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Unit tests of hv-core/pic.c: the pair as a PC's firmware sets it up, and what no firmware does. */
+/* Unit tests of hv-core/pic.c: the pair as a PC's firmware sets it up, and what no firmware does.
+ */
 #include "hv-core/pic.h"
 
 #include <setjmp.h>
@@ -200,8 +201,8 @@ static void rotation_and_polling(void **state)
 	assert_int_equal(in(&b, 0x20), 0);
 }
 
-/* Any bytes at any register, any input: the vector stays one of the two bases', and the wire is what
- * was told. */
+/* Any bytes at any register, any input: the vector stays one of the two bases', and the wire is
+ * what was told. */
 static void garbage(void **state)
 {
 	struct board b = make();

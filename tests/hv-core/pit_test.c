@@ -124,7 +124,7 @@ static void it_counts_down(void **state)
 	assert_int_equal(in(&b, 2), 500 & 0xff); /* the latch is spent */
 	assert_int_equal(in(&b, 2), 500 >> 8);
 	b.now += TICKS(600); /* it goes on below zero */
-	out(&b, 3, 0xd8); /* read back the count of counter 2 */
+	out(&b, 3, 0xd8);    /* read back the count of counter 2 */
 	uint16_t value = in(&b, 2);
 	value |= (uint16_t)(in(&b, 2) << 8);
 	assert_in_range(value, 65536 - 110, 65536 - 95);

@@ -181,8 +181,12 @@ static void garbage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(is_memory_until_commanded), T(programs_and_erases), T(an_erase_must_be_confirmed),
-		T(programs_through_the_buffer), T(describes_itself), T(a_file_that_fails_is_told),
+		T(is_memory_until_commanded),
+		T(programs_and_erases),
+		T(an_erase_must_be_confirmed),
+		T(programs_through_the_buffer),
+		T(describes_itself),
+		T(a_file_that_fails_is_told),
 		T(garbage),
 	};
 

@@ -164,8 +164,8 @@ static void keys_that_are_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(shows_itself), T(files_are_listed), T(skips), T(requests_stay_in_ram),
-		T(a_file_can_be_made_late), T(keys_that_are_none),
+		T(shows_itself),	 T(files_are_listed),	     T(skips),
+		T(requests_stay_in_ram), T(a_file_can_be_made_late), T(keys_that_are_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

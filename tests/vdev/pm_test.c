@@ -108,7 +108,7 @@ static void any_access(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(the_button_raises_the_sci), T(turns_off), T(the_timer_runs_and_is_not_written),
+		T(the_button_raises_the_sci), T(turns_off),  T(the_timer_runs_and_is_not_written),
 		T(old_ways_to_reset),	      T(any_access),
 	};
 

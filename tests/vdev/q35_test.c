@@ -135,7 +135,10 @@ static void garbage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(looks_like_one), T(ecam_follows_its_register), T(the_address_is_a_dword), T(garbage),
+		T(looks_like_one),
+		T(ecam_follows_its_register),
+		T(the_address_is_a_dword),
+		T(garbage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,7 +108,7 @@ static void can_be_set(void **state)
 	assert_int_equal(get(b, 7), 3);
 	assert_int_equal(get(b, 4), 23);
 	assert_int_equal(get(b, 6), 7); /* that was a Saturday */
-	set(b, 11, 0x00);		 /* BCD, 12 hours */
+	set(b, 11, 0x00);		/* BCD, 12 hours */
 	assert_int_equal(get(b, 4), 0x80 | 0x11);
 }
 
@@ -173,8 +173,8 @@ static void garbage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(tells_the_hosts_time), T(can_be_set), T(interrupts_periodically),
-		T(interrupts_at_each_second), T(memory), T(garbage),
+		T(tells_the_hosts_time),      T(can_be_set), T(interrupts_periodically),
+		T(interrupts_at_each_second), T(memory),     T(garbage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ static uint8_t sum(const uint8_t *at, size_t len)
 
 static void check(uint64_t low, uint64_t high, bool second)
 {
-	static const uint8_t lengths[128] = {[0] = 24, [1] = 27, [3] = 22, [4] = 42, [16] = 23,
+	static const uint8_t lengths[128] = {[0] = 24,	[1] = 27,  [3] = 22,  [4] = 42, [16] = 23,
 					     [17] = 40, [19] = 31, [32] = 11, [127] = 4};
 	struct vdev_smbios s;
 	unsigned seen[128] = {0};
