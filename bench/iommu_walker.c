@@ -94,7 +94,7 @@ static void measure(const char *name, const struct pagetable_format *format, uin
 	struct pages pages = {0};
 	const struct pagetable_memory memory = {page_at, page_alloc, page_free, NULL, &pages};
 	double map = 1e18, unmap = 1e18, lookup = 0;
-	double count = (double)(RANGE / page);
+	double count = (double)RANGE / (double)page;
 	struct pagetable pt;
 	size_t tables = 0;
 

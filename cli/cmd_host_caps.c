@@ -167,14 +167,14 @@ static void show_costs(const json_t *json)
 
 static void show_parameters(const json_t *json, const char *module)
 {
-	const char *name;
-	json_t *value;
+	json_t *parameters = json_object_get(json, "parameters");
 
-	if (!json_object_size(json_object_get(json, "parameters")))
+	if (!json_object_size(parameters))
 		return;
 	printf("\nparameters of %s:", module);
-	json_object_foreach (json_object_get(json, "parameters"), name, value)
-		printf(" %s=%s", name, json_string_value(value));
+	for (void *i = json_object_iter(parameters); i; i = json_object_iter_next(parameters, i))
+		printf(" %s=%s", json_object_iter_key(i),
+		       json_string_value(json_object_iter_value(i)));
 	puts("");
 }
 
@@ -182,7 +182,7 @@ int cmd_host_caps(struct cli *cli, const struct cli_args *args)
 {
 	const char *file = cli_text(args, "--from", NULL);
 	struct module module = {.fs = file ? NULL : cli_sysfs(cli)};
-	struct hv_caps_raw raw;
+	struct hv_caps_raw raw = {0};
 	struct hv_caps caps;
 
 	if (file ? read_file(file, &raw) : read_machine(&raw))

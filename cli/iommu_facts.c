@@ -39,8 +39,10 @@ static int bar_address(const struct sysfs *fs, const char *bdf, uint64_t bar, ui
 	if (err)
 		return err;
 	const char *line = lines;
-	while (bar-- && (line = strchr(line, '\n')))
-		line++;
+	for (; line && bar; bar--) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
 	err = line && sscanf(line, "0x%" SCNx64, start) == 1 ? 0 : -ENOENT;
 	free(lines);
 	return err;

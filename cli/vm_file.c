@@ -170,7 +170,7 @@ static int read_part(const struct vm_file *file, struct vm_file_part part, const
 
 int vm_file_config(const struct vm_file *file, json_t **out)
 {
-	char *text;
+	char *text = NULL;
 	int err = read_part(file, file->header.config, "its configuration", &text);
 
 	if (err)
@@ -185,7 +185,7 @@ int vm_file_config(const struct vm_file *file, json_t **out)
 
 int vm_file_state(const struct vm_file *file, struct state **out)
 {
-	char *text;
+	char *text = NULL;
 	int err = read_part(file, file->header.state, "its state", &text);
 
 	if (err)
@@ -219,7 +219,7 @@ int vm_file_verify(const struct vm_file *file)
 				     &text)
 			 : -ENOMEM;
 
-	for (uint64_t at = 0; !err && at < file->header.ram_size; at += VM_FILE_CHUNK) {
+	for (uint64_t at = 0; !err && text && at < file->header.ram_size; at += VM_FILE_CHUNK) {
 		uint64_t want;
 
 		memcpy(&want, text + at / VM_FILE_CHUNK * sizeof(want), sizeof(want));
@@ -348,7 +348,7 @@ int vm_file_write(int fd, const struct vm_file_source *source)
 	for (size_t i = 0; i < source->blocks; i++)
 		h.ram_size += source->block[i].size;
 	uint64_t chunks = (h.ram_size + VM_FILE_CHUNK - 1) / VM_FILE_CHUNK;
-	uint64_t *sums = calloc(chunks, sizeof(*sums));
+	uint64_t *sums = calloc(MAX(chunks, UINT64_C(1)), sizeof(*sums));
 
 	h.sums.size = chunks * sizeof(*sums);
 	int err = sums ? write_ram(fd, source, sums) : -ENOMEM;

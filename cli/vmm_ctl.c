@@ -74,7 +74,8 @@ static int method_status(void *opaque, const json_t *params, json_t **result, ch
 		(json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
 		"container", ctl->config->container_fd >= 0, "devices", devices_of(ctl), "disks",
 		disks_of(ctl), "events_missed",
-		(json_int_t)(vmm_events_lost(ctl->events) + rpc_server_missed(ctl->server)));
+		(json_int_t)vmm_events_lost(ctl->events) +
+			(json_int_t)rpc_server_missed(ctl->server));
 	return *result ? 0 : -ENOMEM;
 }
 

@@ -483,10 +483,11 @@ int hv_acpi_build_movable(const struct hv_acpi_input *input, struct hv_acpi_blob
 			  struct hv_acpi_marks *marks)
 {
 	struct image image = {.marks = marks};
+	const size_t rsdp_size = sizeof(struct rsdp);
 	uint64_t xsdt = 0;
 	int err = append_all(&image, input, &xsdt);
 
-	out->rsdp = calloc(1, sizeof(struct rsdp));
+	out->rsdp = calloc(1, rsdp_size);
 	if (err < 0 || !out->rsdp) {
 		free(image.data);
 		free(out->rsdp);

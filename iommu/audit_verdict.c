@@ -262,7 +262,7 @@ static int see_span(void *opaque, const struct pagetable_span *span)
 
 	note_span(j->reach, span);
 	while (at < end && is_judged(j->audit, j->reach->device) && !j->err) {
-		uint64_t phys = span->phys + (at - span->iova), stop = end;
+		uint64_t phys = span->phys + (at - span->iova), stop;
 		skip_to(j, at);
 		const struct audit_run *run = run_at(j);
 		if (!run || run->iova > at) {

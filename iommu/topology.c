@@ -98,7 +98,7 @@ static enum iommu_hop_kind kind_of(const struct config *c)
 
 static int read_hop(const struct sysfs *fs, struct bdf bdf, struct iommu_hop *out)
 {
-	struct config config;
+	struct config config = {.len = 0};
 	char text[BDF_TEXT];
 	int err = read_config(fs, bdf, &config);
 

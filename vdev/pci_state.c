@@ -22,7 +22,11 @@ static struct vdev_function *nth(struct vdev_host *host, unsigned n)
 
 	if (slot > host->bridges)
 		return NULL;
-	return (n - 1) % 2 ? host->bridge[slot]->child : &host->bridge[slot]->fn;
+	struct vdev_bridge *b = host->bridge[slot];
+
+	if (!b)
+		return NULL;
+	return (n - 1) % 2 ? b->child : &b->fn;
 }
 
 static unsigned limit(const struct vdev_host *host)

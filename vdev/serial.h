@@ -27,7 +27,7 @@ void vdev_serial_destroy(struct vdev_serial *serial);
 void vdev_serial_reset(struct vdev_serial *serial);
 /* Device lock held. */
 size_t vdev_serial_receive(struct vdev_serial *serial, const uint8_t *bytes, size_t len);
-void vdev_serial_save(struct vdev_serial *serial, struct state *s);
-void vdev_serial_load(struct vdev_serial *serial, struct state *s);
+void vdev_serial_save(struct vdev_serial *serial, struct state *out);
+void vdev_serial_load(struct vdev_serial *serial, struct state *in);
 
 #endif

@@ -182,15 +182,16 @@ static void put_mapped(struct writer *w, uint16_t index, uint64_t start, uint64_
 /* The entry point (5.2.1). Sums are left right for the address 0 that it holds. */
 static void put_anchor(const struct writer *w)
 {
+	static const char outer[4] = {'_', 'S', 'M', '_'}, inner[5] = {'_', 'D', 'M', 'I', '_'};
 	uint8_t *a = w->out->anchor, sum = 0;
 
 	memset(a, 0, VDEV_SMBIOS_ANCHOR);
-	memcpy(a, "_SM_", 4);
+	memcpy(a, outer, sizeof(outer));
 	a[5] = VDEV_SMBIOS_ANCHOR;
 	a[6] = 2;
 	a[7] = 8;
 	memcpy(a + 8, &w->largest, 2);
-	memcpy(a + 16, "_DMI_", 5);
+	memcpy(a + 16, inner, sizeof(inner));
 	a[22] = (uint8_t)w->out->size;
 	a[23] = (uint8_t)(w->out->size >> 8);
 	memcpy(a + 28, &w->count, 2);

@@ -146,6 +146,8 @@ static struct state *saved(struct fixture *f)
 {
 	struct state *s = state_new();
 
+	if (!f->vm)
+		abort();
 	f->engine.saved_number = 42;
 	f->vm->ioapic.pin[4].entry = 0xa000 | 0x31; /* level, vector 0x31 */
 	f->vm->ioapic.pin[4].level = true;
@@ -166,7 +168,8 @@ static void a_saved_vm_is_loaded(void **state)
 	struct state *parsed;
 
 	assert_int_equal(state_parse("test", text, strlen(text), &parsed), 0);
-	assert_int_equal(hv_vm_create(&f->config, &f->vm), 0);
+	if (hv_vm_create(&f->config, &f->vm) || !f->vm)
+		abort();
 	assert_int_equal(hv_vm_load(f->vm, parsed), 0);
 	assert_int_equal(f->engine.saved_number, 42);
 	assert_int_equal(f->vm->ioapic.pin[4].entry, 0xa031);

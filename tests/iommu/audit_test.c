@@ -561,7 +561,8 @@ static void test_foreign(void **state)
 	enter(h, IDLE, &own, 20);
 	judge(h);
 	assert_int_equal(h->verdict.faults, 0);
-	assert_non_null(strstr(find(&h->verdict, AUDIT_UNKNOWN)->text, "qemu (pid 812)"));
+	const struct audit_finding *found = find(&h->verdict, AUDIT_UNKNOWN);
+	assert_true(found && strstr(found->text, "qemu (pid 812)"));
 	drop(h);
 }
 

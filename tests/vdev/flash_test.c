@@ -29,10 +29,11 @@ struct board {
 static int setup(void **state)
 {
 	struct board *b = calloc(1, sizeof(*b));
+	static const char head[9] = {'v', 'a', 'r', 'i', 'a', 'b', 'l', 'e', 's'};
 	uint8_t bytes[SIZE];
 
 	memset(bytes, 0xff, sizeof(bytes));
-	memcpy(bytes, "variables", 9);
+	memcpy(bytes, head, sizeof(head));
 	b->vm = fake_hv_create();
 	b->fd = memfd_create("vars", MFD_CLOEXEC);
 	assert_int_equal(pwrite(b->fd, bytes, SIZE, 0), SIZE);

@@ -22,11 +22,12 @@ static const uint8_t guid[16] = {0x78, 0x2c, 0xf3, 0xaa, 0x7b, 0x94, 0x9a, 0x43,
 
 static void volume(uint8_t *at, uint64_t length)
 {
+	static const char signature[4] = {'_', 'F', 'V', 'H'};
 	uint16_t header = 72, sum = 0, word;
 
 	memset(at, 0, header);
 	memcpy(at + 32, &length, 8);
-	memcpy(at + 40, "_FVH", 4);
+	memcpy(at + 40, signature, sizeof(signature));
 	memcpy(at + 48, &header, 2);
 	for (unsigned i = 0; i < header; i += 2) {
 		memcpy(&word, at + i, 2);

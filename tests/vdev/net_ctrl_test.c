@@ -138,11 +138,13 @@ static void test_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		vdev_net_ctrl_init(&c, ALL & ~bad[i].without, 4, mac);
-		before = c;
+		memcpy(&before, &c, sizeof(c)); /* with what lies between members */
 		changed = 1;
-		if (say(&c, bad[i].message, bad[i].len, &changed) != VIRTIO_NET_ERR || changed ||
-		    memcmp(&before, &c, sizeof(c)) != 0)
+		if (say(&c, bad[i].message, bad[i].len, &changed) != VIRTIO_NET_ERR || changed)
 			fail_msg("message %zu is obeyed", i);
+		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
+		if (memcmp(&before, &c, sizeof(c)) != 0)
+			fail_msg("message %zu changes something", i);
 	}
 }
 
