@@ -86,6 +86,7 @@ grows() {
 	[ "${count:-0}" -gt "$before" ]
 }
 check "its number in memory goes on" wait_for 30 grows
+sample # a check runs in a shell of its own
 check "its disk is whole" test "$((10#$disk))" = "$count"
 echo "# $before at $before_up s before, $count at $up s after; $(gone "$start" "$now") s since the restore"
 check "its clock goes on where it was" near "$(gone "$before_up" "$up")" "$(gone "$start" "$now")" 3
