@@ -3,11 +3,14 @@
  * loop: see loop.h.
  *
  * A removed source may still stand in the batch of events that epoll_wait has just returned. So
- * removal only marks it dead and puts it on a list; the memory goes when the batch is done.
+ * removal only marks it dead and puts it on a list; the memory goes when the batch is done. That
+ * also holds for a removal by another thread: epoll_wait cannot return what was removed before it
+ * began.
  */
 #include "base/loop.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -30,7 +33,8 @@ struct loop_source {
 
 struct loop {
 	int epoll;
-	int wake; /* eventfd that loop_stop writes */
+	int wake;	      /* eventfd that loop_stop writes */
+	pthread_mutex_t lock; /* the lists, and who is dead */
 	struct loop_source *live, *dead;
 	atomic_int value;
 	atomic_bool stop;
@@ -52,11 +56,13 @@ static void list_move(struct loop_source *source, struct loop_source **list)
 
 static void bury(struct loop *loop)
 {
+	pthread_mutex_lock(&loop->lock);
 	while (loop->dead) {
 		struct loop_source *source = loop->dead;
 		loop->dead = source->next;
 		free(source);
 	}
+	pthread_mutex_unlock(&loop->lock);
 }
 
 int loop_create(struct loop **out)
@@ -66,6 +72,7 @@ int loop_create(struct loop **out)
 
 	if (!loop)
 		return -ENOMEM;
+	pthread_mutex_init(&loop->lock, NULL);
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->epoll < 0 || loop->wake < 0 ||
@@ -87,6 +94,7 @@ void loop_destroy(struct loop *loop)
 	bury(loop);
 	io_close(&loop->wake);
 	io_close(&loop->epoll);
+	pthread_mutex_destroy(&loop->lock);
 	free(loop);
 }
 
@@ -100,15 +108,19 @@ static int add(struct loop *loop, int fd, bool timer, uint32_t events, loop_fn f
 	*source = (struct loop_source){
 		.loop = loop, .fd = fd, .timer = timer, .fn = fn, .opaque = opaque};
 	struct epoll_event event = {.events = events, .data.ptr = source};
-	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
-		int err = -errno;
-		free(source);
-		return err;
-	}
-	list_move(source, &loop->live);
 	if (out)
-		*out = source;
-	return 0;
+		*out = source; /* before it can call back */
+	pthread_mutex_lock(&loop->lock);
+	int err = epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+	if (!err)
+		list_move(source, &loop->live);
+	pthread_mutex_unlock(&loop->lock);
+	if (!err)
+		return 0;
+	if (out)
+		*out = NULL;
+	free(source);
+	return err;
 }
 
 int loop_add(struct loop *loop, int fd, uint32_t events, loop_fn fn, void *opaque,
@@ -140,10 +152,9 @@ int loop_modify(struct loop_source *source, uint32_t events)
 	return epoll_ctl(source->loop->epoll, EPOLL_CTL_MOD, source->fd, &event) < 0 ? -errno : 0;
 }
 
-void loop_remove(struct loop_source *source)
+/* The caller holds the lock. */
+static void kill_source(struct loop_source *source)
 {
-	if (!source || source->dead)
-		return;
 	source->dead = true;
 	epoll_ctl(source->loop->epoll, EPOLL_CTL_DEL, source->fd, NULL);
 	if (source->timer)
@@ -151,15 +162,33 @@ void loop_remove(struct loop_source *source)
 	list_move(source, &source->loop->dead);
 }
 
+void loop_remove(struct loop_source *source)
+{
+	if (!source)
+		return;
+	struct loop *loop = source->loop;
+
+	pthread_mutex_lock(&loop->lock);
+	if (!source->dead)
+		kill_source(source);
+	pthread_mutex_unlock(&loop->lock);
+}
+
 static void dispatch(struct loop_source *source, uint32_t events)
 {
-	if (source->dead)
-		return;
-	loop_fn fn = source->fn;
+	struct loop *loop = source->loop;
+	loop_fn fn = NULL;
 	void *opaque = source->opaque;
-	if (source->timer)
-		loop_remove(source);
-	fn(opaque, events);
+
+	pthread_mutex_lock(&loop->lock);
+	if (!source->dead) {
+		fn = source->fn;
+		if (source->timer)
+			kill_source(source);
+	}
+	pthread_mutex_unlock(&loop->lock);
+	if (fn)
+		fn(opaque, events);
 }
 
 int loop_run(struct loop *loop)

@@ -4,7 +4,9 @@
  *
  * A source is added with its callback, and stays valid until it is removed; removing a source
  * from inside any callback is allowed, also its own. Callbacks run on the thread that calls
- * loop_run; loop_stop may be called from any thread and from a signal handler.
+ * loop_run. Sources may be added and removed by any thread; where that is another one, a callback
+ * that has begun may still run when loop_remove returns, so it must find out by its own lock.
+ * loop_stop may be called from any thread and from a signal handler.
  */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H

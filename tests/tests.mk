@@ -12,6 +12,7 @@ UNIT_TESTS :=
 
 $(eval $(call unit_tests,base,parse bdf range loop bitmap io sysfs rpc state,base))
 rpc_test_EXTRA := -ljansson -lpthread
+loop_test_EXTRA := -lpthread
 state_test_EXTRA := -ljansson
 
 # hv-core: on an engine without hardware where one is needed at all.

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The event loop: callbacks, timers, stopping from outside, and removal inside a callback. */
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include <sys/eventfd.h>
+
+#include <stdlib.h>
 
 #include "base/loop.h"
 
@@ -81,9 +88,61 @@ static void test_stop_before_run(void **state)
 	loop_destroy(NULL);
 }
 
+/* Another thread's sources come and go while the loop runs. A callback that has begun may end late,
+ * so what it works on stays; none may begin once the loop has come round again. */
+struct visitor {
+	struct loop *loop;
+	int fd;
+	atomic_uint calls;
+};
+
+static void visited(void *opaque, uint32_t events)
+{
+	struct visitor *v = opaque;
+
+	(void)events;
+	atomic_fetch_add(&v->calls, 1);
+}
+
+static void *come_and_go(void *opaque)
+{
+	struct visitor *v = opaque;
+	struct loop_source *source;
+
+	for (int i = 0; i < 2000; i++) {
+		if (loop_add(v->loop, v->fd, EPOLLIN, visited, v, &source))
+			abort();
+		if (i % 4 == 0)
+			sched_yield();
+		loop_remove(source);
+	}
+	loop_stop(v->loop, 5);
+	return NULL;
+}
+
+static void test_other_thread(void **state)
+{
+	struct visitor v = {.fd = eventfd(1, EFD_CLOEXEC)}; /* readable all the time */
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(loop_create(&v.loop), 0);
+	assert_int_equal(pthread_create(&thread, NULL, come_and_go, &v), 0);
+	assert_int_equal(loop_run(v.loop), 5);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	/* the last is gone: a round without it ends by the stop alone */
+	unsigned calls = atomic_load(&v.calls);
+	loop_stop(v.loop, 6);
+	assert_int_equal(loop_run(v.loop), 6);
+	assert_int_equal(atomic_load(&v.calls), calls);
+	loop_destroy(v.loop);
+	close(v.fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_other_thread),
 		cmocka_unit_test(test_remove_inside),
 		cmocka_unit_test(test_timers),
 		cmocka_unit_test(test_stop_before_run),
