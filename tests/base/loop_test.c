@@ -7,14 +7,12 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#include <sys/eventfd.h>
-
-#include <stdlib.h>
 
 #include "base/loop.h"
 
