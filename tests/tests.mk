@@ -40,7 +40,7 @@ VDEV_TESTS += pci_slot cpus
 VDEV_TESTS += exit_port test_device
 VDEV_TESTS += flash fw_cfg fw_image pm q35 rtc smbios
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
-VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/tests/fakes/fake_vfio.o
+VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/fakes/fake_vfio.o
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
