@@ -84,9 +84,11 @@ static int64_t guest_seconds(const struct vdev_rtc *r)
 
 static uint8_t encode(const struct vdev_rtc *r, int value)
 {
+	unsigned v = (unsigned)(value % 100 + 100) % 100; /* a guest can set a year before 1900 */
+
 	if (r->cmos[REG_B] & B_BINARY)
-		return (uint8_t)value;
-	return (uint8_t)(value / 10 % 10 << 4 | value % 10);
+		return (uint8_t)v;
+	return (uint8_t)(v / 10 << 4 | v % 10);
 }
 
 static int decode(const struct vdev_rtc *r, uint8_t value)

@@ -37,7 +37,7 @@ static void put_function(const struct sysfs *fs, const struct function *f, size_
 	config[PCI_SUBORDINATE_BUS] = f->subordinate;
 	config[PCI_CAPABILITY_LIST] = 0x40;
 	config[0x40] = PCI_CAP_ID_PM, config[0x41] = 0x50;
-	config[0x50] = PCI_CAP_ID_EXP, config[0x52] = (uint8_t)(f->type << 4);
+	config[0x50] = PCI_CAP_ID_EXP, config[0x52] = (uint8_t)((unsigned)f->type << 4);
 	config[0x100] = PCI_EXT_CAP_ID_ERR, config[0x102] = 1, config[0x103] = 0x14; /* → 0x140 */
 	if (f->able >= 0) {
 		config[0x140] = PCI_EXT_CAP_ID_ACS, config[0x142] = 1;

@@ -21,11 +21,12 @@ not_ok() {
 
 # check DESCRIPTION COMMAND...: the command succeeds. Its output is shown only when it does not.
 check() {
-	local what=$1 out
+	local what=$1 out start=$SECONDS
 	shift
 	known_state=
 	if out=$("$@" 2>&1); then
 		ok "$what"
+		[ $((SECONDS - start)) -lt 10 ] || echo "# took $((SECONDS - start)) s"
 	else
 		not_ok "$what"
 		printf '# %s\n' "$*"
