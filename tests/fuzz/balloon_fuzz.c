@@ -20,6 +20,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void bring_up(struct guest_virtio *g)
+{
+	guest_bring_up(g, FEATURES, 5);
+	for (unsigned queue = 0; queue < 5; queue++)
+		g->ring[queue].careless = true;
+}
+
 static struct vdev_balloon *make(struct guest_virtio *g)
 {
 	struct vdev_balloon *balloon;
@@ -28,7 +35,7 @@ static struct vdev_balloon *make(struct guest_virtio *g)
 	if (vdev_balloon_create(g->vm, g->loop, &balloon) < 0)
 		abort();
 	guest_virtio_attach(g, vdev_balloon_function(balloon));
-	guest_bring_up(g, FEATURES, 5);
+	bring_up(g);
 	return balloon;
 }
 
@@ -73,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (say(&g, balloon, queue, &buf, 500))
 		return 0;
 	/* It gave its own rings away, and begins anew; that must do. */
-	guest_bring_up(&g, FEATURES, 5);
+	bring_up(&g);
 	if (!say(&g, balloon, 1, &buf, 100000))
 		abort();
 	return 0;

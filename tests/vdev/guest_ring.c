@@ -89,6 +89,14 @@ static int split_add(struct guest_ring *ring, const struct guest_buf *buf, unsig
 	return head;
 }
 
+/* The device gives back what it never had. */
+static int never_had(const struct guest_ring *ring)
+{
+	if (!ring->careless)
+		abort();
+	return -1;
+}
+
 static int split_get(struct guest_ring *ring, uint32_t *written)
 {
 	if (__atomic_load_n(word(ring, ring->device, 2), __ATOMIC_ACQUIRE) == ring->next_used)
@@ -99,7 +107,7 @@ static int split_get(struct guest_ring *ring, uint32_t *written)
 
 	*written = used[1];
 	if (id >= ring->size || !ring->chain_len[id])
-		abort(); /* the device gives back what it never had */
+		return never_had(ring);
 	for (unsigned i = 0; i < ring->chain_len[id]; i++)
 		ring->free_desc[ring->free_slots++] = ring->chain_desc[id][i];
 	ring->chain_len[id] = 0;
@@ -174,7 +182,7 @@ static int packed_get(struct guest_ring *ring, uint32_t *written)
 	uint16_t id = d->id; /* valid once the flags say so */
 	*written = d->len;
 	if (id >= ring->size || !ring->chain_len[id])
-		abort(); /* the device gives back what it never had */
+		return never_had(ring);
 	for (unsigned i = 0; i < ring->chain_len[id]; i++)
 		advance(ring, &ring->next_used, &ring->used_wrap);
 	ring->free_slots = (uint16_t)(ring->free_slots + ring->chain_len[id]);
