@@ -90,11 +90,14 @@ check "nothing is left of them" test "$(sluice vm list --json | jq length)" = 0
 damaged() { # DESCRIPTION REGEX OPTION...
 	local what=$1 regex=$2
 	shift 2
-	refused 1 "$regex" "$what" sluice vm restore "$store/bad.vm" "$@"
+	refused 1 "$regex" "$what" timeout -s KILL 60 sluice vm restore "$store/bad.vm" "$@"
 }
-flip() { # OFFSET
+flip() { # OFFSET: the byte there becomes another
+	local byte
 	cp --sparse=always "$store/base.vm" "$store/bad.vm"
-	printf '\377' | dd of="$store/bad.vm" bs=1 seek="$1" conv=notrunc 2>/dev/null
+	byte=$(od -An -tu1 -j "$1" -N 1 "$store/bad.vm")
+	printf '%b' "\\0$(printf %o $((byte ^ 255)))" |
+		dd of="$store/bad.vm" bs=1 seek="$1" conv=notrunc 2>/dev/null
 }
 head -c 1M /dev/zero >"$store/bad.vm"
 damaged "no saved VM" "no saved VM"
