@@ -21,8 +21,9 @@
 
 #define NS_PER_S   UINT64_C(1000000000)
 #define CMOS_BYTES 128u
-#define UPDATE_NS  UINT64_C(244000) /* how long "update in progress" is told before a second ends \
-				     */
+#define UPDATE_NS                                                                      \
+	UINT64_C(244000) /* how long "update in progress" is told before a second ends \
+			  */
 
 enum {
 	SECONDS = 0,

@@ -26,7 +26,8 @@ struct guest_ring {
 	struct hv_vm *vm;
 	uint16_t size;
 	bool packed, event_idx;
-	bool careless; /* may give away the pages of the ring: what comes back then proves nothing */
+	bool careless; /* may give away the pages of the ring: what comes back then proves nothing
+			*/
 	uint64_t desc, driver, device; /* guest addresses of the areas */
 	uint64_t table;		       /* and of room for indirect tables, one per chain */
 
