@@ -577,8 +577,8 @@ const struct cli_command cli_commands[] = {
 		 "Counts since the VM's start (or its last reset): exits by reason and by device, the "
 		 "engine's own numbers, interrupts per vector of each device it was given, and the memory that "
 		 "the VM's process uses beside the guest's RAM.\n\n"
-		 "The path of an interrupt is posted, when the IOMMU may put it into the guest's APIC; "
-		 "remapped, when it comes to the host through the IOMMU and to the guest by an eventfd; host, the "
+		 "The path of an interrupt is posted, where processor and IOMMU can both put it into the guest's "
+		 "APIC (told from their capabilities; vm irqs reads the entry itself); remapped, when it comes to the host through the IOMMU and to the guest by an eventfd; host, the "
 		 "same without remapping; or emulated, when it is a level that passes through us.",
 	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json",
 			      "sluice vm stat web --timing on", "sluice vm stat web --exits 5")},
