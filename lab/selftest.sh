@@ -166,7 +166,7 @@ test_boot_facts() {
 	expect "status 7 comes back" [ $? -eq 7 ] || { sed 's/^/#   /' "$work/errors"; return 1; }
 	grep uptime "$work/output" | sed 's/^/# /'
 	local line
-	for line in "directory $work" "environment 1 1 2" files vmlinux kvm groups remapped "link 1" vtd \
+	for line in "directory $work" "environment 1 1 1" files vmlinux kvm groups remapped "link 1" vtd \
 		"vfs 7" modprobe "canary here: changed" error; do
 		expect "the host says: $line" has_line "$line" || return 1
 	done

@@ -459,7 +459,7 @@ static void test_stats(void **state)
 	kvm->caps(m.engine, &caps);
 	assert_true(caps.max_vcpus >= 1);
 	if (!caps.stats) {
-		print_message("SKIP: this kernel has no binary statistics of KVM\n");
+		print_message("#: no binary statistics of KVM to test: this kernel has none\n");
 		machine_end(&m);
 		skip();
 	}
@@ -574,7 +574,7 @@ static void test_clocks(void **state)
 	(void)state;
 
 	if (access("/sys/module/kvm_intel", F_OK) < 0 && access("/sys/module/kvm_amd", F_OK) < 0) {
-		print_message("this KVM uses neither VMX nor SVM, and so has no TSC offset\n");
+		print_message("#: no TSC offset to test: this KVM uses neither VMX nor SVM\n");
 		skip();
 	}
 	MAKE(&m, 0x0f, 0x31, 0xe7, 0x88, 0xeb, 0xfa);
