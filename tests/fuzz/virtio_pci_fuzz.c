@@ -62,7 +62,8 @@ static void take_step(struct guest_virtio *g, struct vdev_function *fn, const st
 	case 7:
 		guest_config(g, step->offset % 4096 & ~3u, 4);
 		break;
-	case 8: /* up by the book, to get far, unless a step before has put its registers out of reach */
+	case 8: /* up by the book, to get far, unless a step before has put its registers out of
+		   reach */
 		if (guest_common(g, VIRTIO_PCI_COMMON_STATUS, 1) != 0xff)
 			guest_bring_up(g, g->features, 2);
 		break;
