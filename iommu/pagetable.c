@@ -297,7 +297,7 @@ static int check_range(uint64_t start, uint64_t size, unsigned bits)
 {
 	uint64_t end = UINT64_C(1) << bits;
 
-	if (!size || !IS_ALIGNED(start | size, (uint64_t)PAGETABLE_PAGE))
+	if (!size || !IS_ALIGNED(start | size, PAGETABLE_PAGE))
 		return -EINVAL;
 	return size > end || start > end - size ? -ERANGE : 0;
 }

@@ -62,7 +62,7 @@ static int grow(void *opaque, void **at, uint64_t *phys)
 		err = log_fail(-errno, file->path, "not locked into memory: %m");
 	if (!err)
 		err = find(file, map, phys);
-	if (!err && !IS_ALIGNED(*phys, (uint64_t)VTD_CHUNK))
+	if (!err && !IS_ALIGNED(*phys, VTD_CHUNK))
 		err = log_fail(-EFAULT, file->path, "a hugepage at 0x%" PRIx64 " is none", *phys);
 	if (err) {
 		munmap(map, VTD_CHUNK);

@@ -32,7 +32,7 @@ struct vtd_mem {
 
 static struct chunk *chunk_of(struct vtd_mem *mem, uint64_t phys)
 {
-	uint64_t start = ALIGN_DOWN(phys, (uint64_t)VTD_CHUNK);
+	uint64_t start = ALIGN_DOWN(phys, VTD_CHUNK);
 
 	if (mem->count && mem->chunks[mem->recent].phys == start)
 		return &mem->chunks[mem->recent];

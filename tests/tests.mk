@@ -10,7 +10,7 @@ $(foreach t,$(2),$(eval $(t)_test_LIBS := $(3)))
 endef
 UNIT_TESTS :=
 
-$(eval $(call unit_tests,base,parse bdf range loop bitmap io sysfs rpc state,base))
+$(eval $(call unit_tests,base,parse bdf range loop bitmap io sysfs rpc state util,base))
 rpc_test_EXTRA := -ljansson -lpthread
 loop_test_EXTRA := -lpthread
 state_test_EXTRA := -ljansson

@@ -160,7 +160,7 @@ static void program(struct vdev_flash *f, uint64_t offset, const uint8_t *bytes,
 
 static void erase(struct vdev_flash *f, uint64_t offset)
 {
-	uint64_t block = ALIGN_DOWN(offset, UINT64_C(1) * VDEV_FLASH_BLOCK);
+	uint64_t block = ALIGN_DOWN(offset, VDEV_FLASH_BLOCK);
 
 	memset(f->data + block, 0xff, VDEV_FLASH_BLOCK);
 	keep(f, block, VDEV_FLASH_BLOCK, STATUS_ERASE_ERROR);

@@ -29,7 +29,7 @@ static void count(atomic_uint_fast64_t *counter, uint64_t n)
 static void *find_area(struct vdev_virtq *q, uint64_t gpa, uint64_t size, unsigned align,
 		       const char *what)
 {
-	void *hva = IS_ALIGNED(gpa, (uint64_t)align) ? hv_mem_ptr(q->vm, gpa, size) : NULL;
+	void *hva = IS_ALIGNED(gpa, align) ? hv_mem_ptr(q->vm, gpa, size) : NULL;
 
 	if (!hva && !q->complained)
 		log_warn(q->name, "queue %u: its %s area at 0x%llx does not lie in RAM", q->index,
