@@ -22,7 +22,10 @@ rig1_initrd() {
 rig1_command() {
 	local tree=$LAB_CACHE/qemu
 	export QEMU_MODULE_DIR=$tree/usr/lib/x86_64-linux-gnu/qemu
-	QEMU=("$tree/usr/lib64/ld-linux-x86-64.so.2"
+	# Without this, UEFI firmware in a guest ends the emulator.
+	local repair=$RUN/emulator-lock.so
+	"${CC:-cc}" -O2 -fPIC -shared "$LAB_DIR/emulator-lock.c" -o "$repair" || die "rig 1: no compiler"
+	QEMU=("$tree/usr/lib64/ld-linux-x86-64.so.2" --preload "$repair"
 		--library-path "$tree/usr/lib/x86_64-linux-gnu"
 		"$tree/usr/bin/qemu-system-x86_64"
 		-L "$tree/usr/share/qemu" -L "$tree/usr/share/seabios")
