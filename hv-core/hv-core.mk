@@ -9,5 +9,5 @@ hv-core_SRCS += hv-core/acpi.c hv-core/aml.c hv-core/boot.c hv-core/bootmem.c hv
 	hv-core/pvh.c hv-core/unpack.c hv-core/vmlinux.c hv-core/vmlinux_load.c
 hv-core_SRCS += hv-core/caps.c hv-core/caps_read.c
 hv-core_SRCS += hv-core/elf_load.c hv-core/kernel_kind.c hv-core/multiboot.c hv-core/multiboot_load.c
-hv-core_SRCS += hv-core/boot_firmware.c hv-core/legacy.c hv-core/pic.c hv-core/pit.c
+hv-core_SRCS += hv-core/boot_firmware.c hv-core/clock.c hv-core/legacy.c hv-core/pic.c hv-core/pit.c
 hv-core_SRCS += hv-core/exit_names.c hv-core/timing.c

@@ -141,6 +141,21 @@ int hv_vm_save(struct hv_vm *vm, struct state *s);
  * the message names what is missing. */
 int hv_vm_load(struct hv_vm *vm, struct state *s);
 
+/* ---- guest time ---- */
+
+/* Nanoseconds that the guest has lived, by which its devices' timers count: like the monotonic
+ * clock, but it stands while the VM is paused, and goes on in a VM that is restored. */
+uint64_t hv_clock_now(const struct hv_vm *vm);
+
+/* A moment of that time at which fn is called, on the loop's thread, without the device lock. It
+ * fires once and is then unset. Create and destroy before the start and after the end. */
+struct hv_timer;
+int hv_timer_create(struct hv_vm *vm, struct loop *loop, void (*fn)(void *opaque), void *opaque,
+		    struct hv_timer **out);
+void hv_timer_destroy(struct hv_timer *timer); /* accepts NULL */
+/* One in the past fires at once; 0 unsets. Device lock held, on any thread. */
+void hv_timer_set(struct hv_timer *timer, uint64_t at);
+
 void hv_device_lock(struct hv_vm *vm);
 void hv_device_unlock(struct hv_vm *vm);
 

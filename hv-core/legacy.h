@@ -31,7 +31,8 @@ struct hv_legacy {
 	struct hv_vm *vm;
 	struct hv_pic pic;
 	struct hv_pit pit;
-	struct deadline *tick, *retry;
+	struct hv_timer *tick;
+	struct deadline *retry;
 	struct hv_region *region[HV_LEGACY_REGIONS];
 	atomic_bool wire;
 	int taken; /* vector acknowledged that the engine has not got yet; -1: none */
@@ -43,5 +44,9 @@ void hv_legacy_destroy(struct hv_legacy *legacy); /* accepts NULL */
 void hv_legacy_set(struct hv_legacy *legacy, unsigned gsi, bool level);
 /* Before the boot CPU enters the guest, on its thread. Negative errno of the engine. */
 int hv_legacy_enter(struct hv_legacy *legacy, struct hv_vcpu *vcpu);
+
+/* Of a VM that stands still. Device lock held. */
+void hv_legacy_save(const struct hv_legacy *legacy, struct state *s);
+void hv_legacy_load(struct hv_legacy *legacy, struct state *s);
 
 #endif

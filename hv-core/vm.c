@@ -136,6 +136,7 @@ static struct hv_vm *allocate(const struct hv_config *config, const char *subjec
 	hv_bus_init(&vm->bus);
 	hv_timing_init(&vm->timing);
 	vm->bus.timing = &vm->timing;
+	hv_clock_init(&vm->clock);
 	return vm;
 }
 

@@ -19,13 +19,13 @@ state_test_EXTRA := -ljansson
 HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
 HV_TESTS += cpuid_check mem_file pause
 HV_TESTS += multiboot
-HV_TESTS += pic pit boot_firmware
+HV_TESTS += pic pit boot_firmware clock
 HV_TESTS += caps exit_names timing
 $(eval $(call unit_tests,hv-core,$(HV_TESTS),hv-core base))
 $(foreach t,$(HV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
 boot_test_EXTRA += -lz
 unpack_test_EXTRA += -lzstd -llzma -llz4 -lz
-$(foreach t,boot boot_firmware irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
+$(foreach t,boot boot_firmware clock irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
 
 # The engine itself, on this machine's /dev/kvm: a ring of its own.
 $(eval $(call unit_tests,kvm,tiny,hv-core base))

@@ -276,6 +276,8 @@ static int add_chipset(struct vdev_firmware *fw, struct loop *loop)
 	if (!err)
 		err = vdev_rtc_create(fw->vm, loop, &fw->rtc);
 	if (!err)
+		vdev_rtc_on_alarm(fw->rtc, vdev_pm_alarm, fw->pm);
+	if (!err)
 		err = vdev_debugcon_create(fw->vm, &fw->debugcon);
 	return err ? err : vdev_fw_cfg_create(fw->vm, &fw->cfg);
 }
@@ -334,4 +336,45 @@ int vdev_firmware_press(struct vdev_firmware *fw)
 {
 	vdev_pm_press(fw->pm);
 	return 0;
+}
+
+/* ---- standing still ---- */
+
+/* FNV-1a: tells images apart, no more. */
+static uint64_t image_sum(const struct vdev_fw_image *image)
+{
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < image->size; i++)
+		sum = (sum ^ image->data[i]) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
+void vdev_firmware_save(struct vdev_firmware *fw, struct state *s)
+{
+	state_put(s, "image", image_sum(&fw->image));
+	if (fw->vars)
+		vdev_flash_save(fw->vars, state_child(s, "vars"));
+	vdev_q35_save(fw->host, state_child(s, "isa"));
+	vdev_pci_ports_save(fw->ports, state_child(s, "ports"));
+	vdev_pm_save(fw->pm, state_child(s, "pm"));
+	vdev_rtc_save(fw->rtc, state_child(s, "rtc"));
+	vdev_fw_cfg_save(fw->cfg, state_child(s, "fw_cfg"));
+}
+
+void vdev_firmware_load(struct vdev_firmware *fw, struct state *s)
+{
+	if (state_take(s, "image", UINT64_MAX) != image_sum(&fw->image))
+		state_refuse(s, -EINVAL,
+			     "the VM was started with another firmware image; give it that one "
+			     "(--firmware), or start it anew");
+	if (state_error(s))
+		return;
+	if (fw->vars)
+		vdev_flash_load(fw->vars, state_open(s, "vars"));
+	vdev_q35_load(fw->host, state_open(s, "isa"));
+	vdev_pci_ports_load(fw->ports, state_open(s, "ports"));
+	vdev_pm_load(fw->pm, state_open(s, "pm"));
+	vdev_rtc_load(fw->rtc, state_open(s, "rtc"));
+	vdev_fw_cfg_load(fw->cfg, state_open(s, "fw_cfg"));
 }

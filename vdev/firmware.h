@@ -22,4 +22,8 @@ int vdev_firmware_finish(struct vdev_firmware *fw, struct hv_acpi_config *acpi);
 /* The power button. Device lock held. */
 int vdev_firmware_press(struct vdev_firmware *fw);
 
+/* All of it but what lies in RAM. load: after the host's, into a machine with the same image. */
+void vdev_firmware_save(struct vdev_firmware *fw, struct state *s);
+void vdev_firmware_load(struct vdev_firmware *fw, struct state *s);
+
 #endif

@@ -596,10 +596,6 @@ int vdev_machine_savable(struct vdev_machine *m, char *why, size_t size)
 {
 	const char *reason;
 
-	if (m->firmware) {
-		snprintf(why, size, "it booted by firmware, whose chipset is not saved");
-		return -ENOTSUP;
-	}
 	hv_device_lock(m->vm);
 	const struct vdev_function *fn = vdev_host_unsavable(m->host, &reason);
 	if (fn)
@@ -612,7 +608,10 @@ int vdev_machine_save(struct vdev_machine *m, struct state *s)
 {
 	hv_device_lock(m->vm);
 	vdev_serial_save(m->serial, state_child(s, "serial"));
-	vdev_power_save(m->power, state_child(s, "power"));
+	if (m->power)
+		vdev_power_save(m->power, state_child(s, "power"));
+	if (m->firmware)
+		vdev_firmware_save(m->firmware, state_child(s, "firmware"));
 	if (m->cpus)
 		vdev_cpus_save(m->cpus, state_child(s, "cpus"));
 	vdev_host_save(m->host, state_child(s, "pci"));
@@ -625,11 +624,14 @@ int vdev_machine_load(struct vdev_machine *m, struct state *s)
 	hv_device_lock(m->vm);
 	int err = vdev_host_quiesce(m->host);
 	vdev_serial_load(m->serial, state_open(s, "serial"));
-	vdev_power_load(m->power, state_open(s, "power"));
+	if (m->power)
+		vdev_power_load(m->power, state_open(s, "power"));
 	if (m->cpus)
 		vdev_cpus_load(m->cpus, state_open(s, "cpus"));
 	if (!err)
 		err = vdev_host_load(m->host, state_open(s, "pci"));
+	if (!err && m->firmware)
+		vdev_firmware_load(m->firmware, state_open(s, "firmware"));
 	hv_device_unlock(m->vm);
 	return err ? err : state_error(s);
 }

@@ -216,6 +216,9 @@ int vdev_host_quiesce(struct vdev_host *host);
 void vdev_host_resume(struct vdev_host *host);
 /* The first function that cannot be saved, *why in words; NULL: all can. */
 const struct vdev_function *vdev_host_unsavable(struct vdev_host *host, const char **why);
+/* A configuration space; of a saved one only what the guest can change is taken. */
+void vdev_config_save(const struct vdev_config *config, struct state *s);
+void vdev_config_load(struct vdev_config *config, struct state *s);
 void vdev_host_save(struct vdev_host *host, struct state *s);
 /* Into a host with the same functions, assigned. -EINVAL where they are others. */
 int vdev_host_load(struct vdev_host *host, struct state *s);

@@ -65,24 +65,36 @@ static uint32_t config_read(struct vdev_function *fn, unsigned offset, unsigned 
 
 /* ---- MCH ---- */
 
-static void mch_write(struct vdev_function *fn, unsigned offset, unsigned len, uint32_t value)
+/* ECAM lies where PCIEXBAR says. */
+static void follow_pciexbar(struct vdev_function *fn)
 {
 	struct vdev_host *host = container_of(fn, struct vdev_host, root);
-	uint32_t low;
+	uint32_t low = vdev_config_get(&fn->config, MCH_PCIEXBAR, 4);
 
-	vdev_config_write(&fn->config, offset, len, value);
-	if (!vdev_config_hits(offset, len, MCH_PCIEXBAR, 8))
-		return;
-	low = vdev_config_get(&fn->config, MCH_PCIEXBAR, 4);
 	/* Above 4 GiB or smaller than the whole is never asked for by what we start. */
 	bool usable = (low & PCIEXBAR_ENABLE) && !(low & PCIEXBAR_LENGTH) &&
 		      !vdev_config_get(&fn->config, MCH_PCIEXBAR + 4, 4);
 	vdev_host_place_ecam(host, usable ? low & 0xf0000000u : 0);
 }
 
+static void mch_write(struct vdev_function *fn, unsigned offset, unsigned len, uint32_t value)
+{
+	vdev_config_write(&fn->config, offset, len, value);
+	if (vdev_config_hits(offset, len, MCH_PCIEXBAR, 8))
+		follow_pciexbar(fn);
+}
+
+static int mch_load(struct vdev_function *fn, struct state *s)
+{
+	(void)s; /* the registers are there by now */
+	follow_pciexbar(fn);
+	return 0;
+}
+
 static const struct vdev_function_ops mch_ops = {
 	.config_read = config_read,
 	.config_write = mch_write,
+	.load = mch_load,
 };
 
 static void build_mch(struct vdev_config *c)
@@ -145,4 +157,14 @@ void vdev_q35_destroy(struct vdev_host *host)
 {
 	free(host->isa);
 	host->isa = NULL;
+}
+
+void vdev_q35_save(const struct vdev_host *host, struct state *s)
+{
+	vdev_config_save(&host->isa->config, s);
+}
+
+void vdev_q35_load(struct vdev_host *host, struct state *s)
+{
+	vdev_config_load(&host->isa->config, s);
 }

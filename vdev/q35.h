@@ -9,4 +9,8 @@
 int vdev_q35_create(struct vdev_host *host);
 void vdev_q35_destroy(struct vdev_host *host);
 
+/* The ISA bridge; the memory controller is the root, which the host saves. */
+void vdev_q35_save(const struct vdev_host *host, struct state *s);
+void vdev_q35_load(struct vdev_host *host, struct state *s);
+
 #endif

@@ -53,6 +53,7 @@ struct hv_vm {
 	struct hv_msi msi;   /* the last one */
 	uint64_t refuse_gpa; /* hv_mem_map_device fails there */
 	uint8_t ram[4096];
+	uint64_t age; /* guest time ahead of the monotonic clock */
 	struct hv_ram_block block[3];
 	size_t blocks;
 	struct {
@@ -80,6 +81,8 @@ void fake_hv_destroy(struct hv_vm *vm);
 void fake_hv_add_ram(struct hv_vm *vm);
 /* What a guest's access does: all ones where nobody answers. Memory mapped into the guest is read
  * and written without a region's help. */
+/* Guest time goes on by so much, in ns; its timers notice when they are set again. */
+void fake_hv_age(struct hv_vm *vm, uint64_t ns);
 uint64_t fake_hv_read(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len);
 void fake_hv_write(struct hv_vm *vm, enum hv_space space, uint64_t addr, uint64_t value,
 		   unsigned len);
