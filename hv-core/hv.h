@@ -225,6 +225,9 @@ void hv_bus_remove(struct hv_vm *vm, struct hv_region *region);
 
 /* I/O APIC input `gsi` (0..HV_IOAPIC_PINS-1). Level: stays asserted until level 0. */
 int hv_irq_set(struct hv_vm *vm, unsigned gsi, bool level);
+/* Input 3..15 of the PIC pair and of nothing else: where a chipset's router leads PCI's lines for
+ * those who know no I/O APIC. Without a PIC nothing happens. */
+void hv_irq_set_pic(struct hv_vm *vm, unsigned input, bool level);
 /* Called, with the device lock held, when the guest ends a level interrupt of `gsi`. One per gsi.
  */
 int hv_irq_on_eoi(struct hv_vm *vm, unsigned gsi, void (*fn)(void *opaque), void *opaque);

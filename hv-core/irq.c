@@ -49,6 +49,12 @@ int hv_irq_set(struct hv_vm *vm, unsigned gsi, bool level)
 	return 0;
 }
 
+void hv_irq_set_pic(struct hv_vm *vm, unsigned input, bool level)
+{
+	if (vm->legacy)
+		hv_legacy_set(vm->legacy, input, level);
+}
+
 int hv_irq_on_eoi(struct hv_vm *vm, unsigned gsi, void (*fn)(void *opaque), void *opaque)
 {
 	if (gsi >= HV_IOAPIC_PINS)

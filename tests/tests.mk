@@ -38,7 +38,7 @@ VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_p
 VDEV_TESTS += watchdog net_ctrl
 VDEV_TESTS += pci_slot cpus
 VDEV_TESTS += exit_port test_device
-VDEV_TESTS += flash fw_cfg fw_image pm q35 rtc smbios
+VDEV_TESTS += bootorder flash fw_cfg fw_image pm q35 rtc smbios
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
 VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/fakes/fake_vfio.o
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))

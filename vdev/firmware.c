@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "vdev/bootorder.h"
 #include "vdev/debugcon.h"
 #include "vdev/flash.h"
 #include "vdev/fw_cfg.h"
@@ -251,6 +252,24 @@ static void on_acpi_select(void *opaque)
 		tell_acpi(fw);
 }
 
+/* Nobody is there to press a key: no menu, and a machine with nothing to boot stays as it is, for
+ * its console to be read, in place of a restart each minute (SeaBIOS, Runtime_config). */
+static int tell_order(struct vdev_firmware *fw)
+{
+	static const uint32_t never = UINT32_MAX, no = 0;
+	char *order = vdev_bootorder(fw->host);
+	int err = order ? 0 : -ENOMEM;
+
+	if (!err && order[0])
+		err = vdev_fw_cfg_file(fw->cfg, "bootorder", order, strlen(order) + 1);
+	if (!err)
+		err = vdev_fw_cfg_file(fw->cfg, "etc/boot-fail-wait", &never, sizeof(never));
+	if (!err)
+		err = vdev_fw_cfg_file(fw->cfg, "etc/show-boot-menu", &no, sizeof(no));
+	free(order);
+	return err;
+}
+
 int vdev_firmware_finish(struct vdev_firmware *fw, struct hv_acpi_config *acpi)
 {
 	acpi->pm_port = VDEV_PM_PORT;
@@ -258,7 +277,10 @@ int vdev_firmware_finish(struct vdev_firmware *fw, struct hv_acpi_config *acpi)
 	acpi->reset_port = VDEV_RESET_PORT;
 	acpi->reset_value = VDEV_RESET_VALUE;
 	fw->acpi = acpi;
-	int err = tell_acpi(fw);
+	int err = tell_order(fw);
+
+	if (!err)
+		err = tell_acpi(fw);
 	vdev_fw_cfg_on_select(fw->cfg, "etc/table-loader", on_acpi_select, fw);
 	return err;
 }

@@ -174,7 +174,8 @@ struct vdev_host {
 	struct hv_region *ecam; /* from assignment on */
 	/* Not NULL: firmware will come and assign everything; see q35.h. */
 	struct vdev_function *isa;
-	bool assigned;	/* what is added from now on is plugged in */
+	uint8_t pirq;  /* with it: the lines that are up, one bit per GSI from VDEV_INTX_FIRST on */
+	bool assigned; /* what is added from now on is plugged in */
 	uint32_t empty; /* before it: ports by slot that are given only to who names them */
 	/* A function that was asked for may be taken out; called on a vCPU's thread. */
 	void (*slot_open)(void *opaque);

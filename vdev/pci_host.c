@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "vdev/pci.h"
+#include "vdev/q35.h"
 
 #define HOST_VENDOR 0x1b36u
 #define HOST_DEVICE 0x0008u
@@ -142,6 +143,8 @@ void vdev_host_intx_set(struct vdev_function *fn, bool asserted)
 		level |= child && child->intx_asserted && uses_line(child, gsi);
 	}
 	hv_irq_set(host->vm, gsi, level);
+	if (host->isa)
+		vdev_q35_line(host, gsi - VDEV_INTX_FIRST, level);
 }
 
 static void line_eoi(void *opaque)

@@ -267,6 +267,11 @@ int hv_irq_set(struct hv_vm *vm, unsigned gsi, bool level)
 	return 0;
 }
 
+void hv_irq_set_pic(struct hv_vm *vm, unsigned input, bool level)
+{
+	vm->pic[input] = level;
+}
+
 int hv_irq_on_eoi(struct hv_vm *vm, unsigned gsi, void (*fn)(void *opaque), void *opaque)
 {
 	vm->eoi[gsi] = fn;

@@ -42,7 +42,7 @@ struct hv_vm {
 		struct hv_msi msi;
 	} route[FAKE_ROUTES];
 	bool dirty; /* a route changed and was not committed */
-	bool level[HV_IOAPIC_PINS];
+	bool level[HV_IOAPIC_PINS], pic[16];
 	unsigned edges[HV_IOAPIC_PINS];
 	void (*eoi[HV_IOAPIC_PINS])(void *opaque);
 	void *eoi_opaque[HV_IOAPIC_PINS];
