@@ -31,6 +31,7 @@ struct vm_request {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
+	bool irqchip; /* all of it in the kernel */
 	bool virtio_console, balloon;
 	uint32_t vsock;	      /* context ID; 0: none */
 	const char *watchdog; /* NULL: none */

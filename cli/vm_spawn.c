@@ -179,6 +179,7 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->ram = r->ram;
 	config->pages = r->pages;
 	config->kaslr = r->kaslr;
+	config->irqchip = r->irqchip;
 	config->restart = r->restart;
 	config->rng = r->rng;
 	config->hotplug_ports = r->hotplug_ports;

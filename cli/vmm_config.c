@@ -84,6 +84,7 @@ static const struct field fields[] = {
 	FIELD("ram", BYTES, false, ram),
 	FIELD("pages", PAGES, false, pages),
 	FIELD("kaslr", BOOL, false, kaslr),
+	FIELD("irqchip", BOOL, true, irqchip),
 	FIELD("restart", BOOL, false, restart),
 	FIELD("watchdog", TEXT, true, watchdog),
 	FIELD("exit_port", FD, true, exit_port), /* as absent as a descriptor when it is -1 */

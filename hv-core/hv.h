@@ -66,6 +66,7 @@ struct hv_config {
 	/* Set for a machine that boots by firmware: a PIC pair and a PIT are there as in a PC,
 	 * driven by this loop, and memory below 4 GiB is laid out as such firmware expects it. */
 	struct loop *legacy;
+	bool irqchip; /* the engine has every interrupt controller, and the PIT if there is one */
 	const struct hv_ram_file *ram_file; /* NULL: RAM starts as zeroes */
 };
 
@@ -233,6 +234,12 @@ void hv_irq_set_pic(struct hv_vm *vm, unsigned input, bool level);
 int hv_irq_on_eoi(struct hv_vm *vm, unsigned gsi, void (*fn)(void *opaque), void *opaque);
 /* I/O APIC pins for devices without a fixed one: rotates over 16..23. */
 unsigned hv_irq_alloc_pin(struct hv_vm *vm);
+
+/* A level input led from eventfd to eventfd without us: `trigger` raises it, at the end of the
+ * interrupt it falls and `ended` is signalled. -ENOTSUP where the I/O APIC is ours: watch the
+ * trigger, hv_irq_set and hv_irq_on_eoi do the same. */
+int hv_irq_attach(struct hv_vm *vm, unsigned gsi, int trigger, int ended);
+void hv_irq_detach(struct hv_vm *vm, unsigned gsi, int trigger, int ended);
 
 int hv_msi_signal(struct hv_vm *vm, const struct hv_msi *msi);
 

@@ -50,7 +50,10 @@ int hv_vm_save(struct hv_vm *vm, struct state *s)
 				strerror(-rc));
 	hv_device_lock(vm);
 	state_put(s, "clock", hv_clock_now(vm));
-	hv_ioapic_save(&vm->ioapic, state_child(s, "ioapic"));
+	if (vm->irqchip)
+		hv_lines_save(vm, s);
+	else
+		hv_ioapic_save(&vm->ioapic, state_child(s, "ioapic"));
 	if (vm->legacy)
 		hv_legacy_save(vm->legacy, state_child(s, "legacy"));
 	hv_device_unlock(vm);
@@ -61,7 +64,10 @@ int hv_vm_save(struct hv_vm *vm, struct state *s)
 static void load_devices(struct hv_vm *vm, struct state *s)
 {
 	hv_clock_set(vm, state_has(s, "clock") ? state_take(s, "clock", INT64_MAX) : 0);
-	hv_ioapic_load(&vm->ioapic, state_open(s, "ioapic"));
+	if (vm->irqchip)
+		hv_lines_load(vm, s);
+	else
+		hv_ioapic_load(&vm->ioapic, state_open(s, "ioapic"));
 	if (vm->legacy)
 		hv_legacy_load(vm->legacy, state_open(s, "legacy"));
 	else if (state_has(s, "legacy"))

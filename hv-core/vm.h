@@ -58,7 +58,8 @@ struct hv_vm {
 	struct hv_ioapic ioapic;
 	struct hv_region *ioapic_region;
 	struct hv_routes routes;
-	struct hv_legacy *legacy; /* NULL: the machine has no PIC and no PIT */
+	struct hv_legacy *legacy; /* NULL: the machine has no PIC and no PIT, or the engine has */
+	bool irqchip;		  /* the engine has all; of `ioapic` only levels are used then */
 
 	struct hv_clock clock;
 

@@ -231,6 +231,7 @@ void vdev_host_write(struct vdev_host *host, uint64_t offset, const void *data, 
 #define VDEV_INTX_FIRST 16u /* I/O APIC inputs 16..23 serve INTx */
 /* Input for pin 0..3 of device 0 behind the root port in `slot`. */
 unsigned vdev_host_intx_gsi(unsigned slot, unsigned pin);
+unsigned vdev_host_function_gsi(const struct vdev_function *fn); /* which has a pin */
 /* Sets the function's line; lines are shared, so the input is the OR of all. */
 void vdev_host_intx_set(struct vdev_function *fn, bool asserted);
 

@@ -267,6 +267,19 @@ int hv_irq_set(struct hv_vm *vm, unsigned gsi, bool level)
 	return 0;
 }
 
+int hv_irq_attach(struct hv_vm *vm, unsigned gsi, int trigger, int ended)
+{
+	if (!vm->irqchip)
+		return -ENOTSUP;
+	fake_log_add(&vm->log, "line %u %s", gsi, trigger >= 0 && ended >= 0 ? "on" : "bad");
+	return 0;
+}
+
+void hv_irq_detach(struct hv_vm *vm, unsigned gsi, int trigger, int ended)
+{
+	fake_log_add(&vm->log, "line %u %s", gsi, trigger >= 0 && ended >= 0 ? "off" : "bad");
+}
+
 void hv_irq_set_pic(struct hv_vm *vm, unsigned input, bool level)
 {
 	vm->pic[input] = level;

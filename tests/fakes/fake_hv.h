@@ -46,6 +46,7 @@ struct hv_vm {
 	unsigned edges[HV_IOAPIC_PINS];
 	void (*eoi[HV_IOAPIC_PINS])(void *opaque);
 	void *eoi_opaque[HV_IOAPIC_PINS];
+	bool irqchip; /* the engine has the I/O APIC: hv_irq_attach works */
 	enum hv_end end;
 	const char *event; /* the last one */
 	int locked;
