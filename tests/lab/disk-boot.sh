@@ -9,7 +9,7 @@
 
 modprobe virtio_blk
 check "the disk is there" wait_for 10 test -b "$LAB_DISK"
-cpus=2
+cpus=4
 
 says() { # NAME TEXT: somewhere on the guest's console
 	[[ $(said "$1") == *"$2"* ]]
