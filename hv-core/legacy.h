@@ -8,10 +8,8 @@
  * interrupt could be taken now, and only then acknowledges it at the PIC. Where it could not, it is
  * asked again at the CPU's next exit, for which it is kicked within a millisecond.
  *
- * (KVM could tell the moment, by an interrupt window. Without windows a guest that is content with
- * an 8259 waits a millisecond at most, and one cause less is open: UEFI firmware brings down QEMU's
- * emulation of SVM, on which this is tested, by an assertion about pending interrupts. Why is not
- * known.)
+ * (KVM could tell the moment, by an interrupt window. Only a guest that is content with an 8259
+ * waits here, for a millisecond at most; who minds has them in the kernel, hv_config.irqchip.)
  */
 #ifndef HV_CORE_LEGACY_H
 #define HV_CORE_LEGACY_H

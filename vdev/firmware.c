@@ -90,6 +90,10 @@ static int place_image(struct vdev_firmware *fw, const struct vdev_firmware_conf
 	if (fw->image.kind == VDEV_FW_UEFI && config->vars_fd < 0)
 		return log_fail(-EINVAL, config->code_name,
 				"UEFI firmware needs a store for its variables");
+	if (fw->image.kind == VDEV_FW_BIOS && config->kernel_fd >= 0)
+		return log_fail(-ENOTSUP, config->code_name,
+				"a BIOS starts disks, no kernel that it is given; boot the disk "
+				"(--boot disk), or the kernel without firmware");
 	if (fw->image.kind == VDEV_FW_BIOS) {
 		uint64_t n = MIN(fw->image.size, SHADOW_SIZE);
 
