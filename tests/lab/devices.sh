@@ -50,6 +50,8 @@ back intx
 whole intx 1 pci=nomsi --irqchip kernel
 check_text "intx, KVM's I/O APIC: so has the guest" "SLUICE-GUEST: irq eth0 [1-9]" "$work/out"
 check "intx, KVM's I/O APIC: no end of interrupt reaches us" test "$(jq '.exits.eoi' "$work/stat")" = 0
+check "intx, KVM's I/O APIC: nor does a level" test "$(jq '.devices[0].intx' "$work/stat")" = 0
+check "intx, KVM's I/O APIC: vm stat says so" test "$(jq -r '.devices[0].path' "$work/stat")" = remapped
 back intx
 
 whole msi-x 2 ""
