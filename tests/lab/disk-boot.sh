@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# lab: --topology none --disk --timeout 400
+# lab: --topology none --disk --timeout 600
 #
 # A disk with an installed Debian, as people have them, boots unattended to its login prompt: by SeaBIOS
 # and GRUB from its boot sector, by OVMF and GRUB from its EFI partition. What UEFI has written
@@ -9,7 +9,7 @@
 
 modprobe virtio_blk
 check "the disk is there" wait_for 10 test -b "$LAB_DISK"
-cpus=4
+cpus=2
 
 says() { # NAME TEXT: somewhere on the guest's console
 	[[ $(said "$1") == *"$2"* ]]
