@@ -138,6 +138,28 @@ static const struct cli_option vm_run_options[] = {
 	 .value = "VCPU:CPU,...",
 	 .kind = CLI_TEXT,
 	 .help = "keep virtual CPUs on CPUs of the host, such as 0:2,1:3"},
+	{.name = "--isolate",
+	 .help = "keep the cores that --pin names for this VM: no other VM gets them, and those that "
+		 "run there without being pinned are moved away"},
+	{.name = "--numa",
+	 .value = "NODE|any[,cpus=N-N:N][,memory=SIZE]",
+	 .kind = CLI_TEXT,
+	 .repeat = true,
+	 .help = "a NUMA node of the guest, on a node of the host: memory comes from there, virtual CPUs "
+		 "run there unless pinned; without cpus and memory the nodes share them equally"},
+	{.name = "--ksm",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "let the host's kernel merge pages that are equal in this VM and others (off); another VM "
+		 "can find out by timing which pages it shares"},
+	{.name = "--phys-bits",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 32,
+	 .max = 52,
+	 .help = "width of the guest's physical addresses (the CPU's, or the IOMMU's where devices are "
+		 "given and it is less)"},
 	{.name = "--vf",
 	 .value = "PF[/N][:KEY=VALUE,...]",
 	 .kind = CLI_VF,

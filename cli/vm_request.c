@@ -142,6 +142,49 @@ static int parse_machine(const struct cli_args *args, struct vm_request *r, char
 	return err;
 }
 
+static int parse_numa(const struct cli_args *args, struct vm_request *r, char *why)
+{
+	const struct cli_given *given = NULL;
+	int err = 0;
+
+	while (!err && (given = cli_next(args, "--numa", given))) {
+		if (r->numa_count == HV_MAX_NODES)
+			return log_fail(-EINVAL, r->subject, "more than %d NUMA nodes for one VM",
+					HV_MAX_NODES);
+		err = numa_spec_parse(given->text, &r->numa[r->numa_count++], why);
+	}
+	if (!err && r->numa_count)
+		err = numa_spec_complete(r->numa, r->numa_count, MAX(r->cpus, r->max_cpus), r->ram,
+					 page_size(r->pages), why);
+	return err ? log_fail(err, r->subject, "numa: %s", why) : 0;
+}
+
+/* Where it runs, and whether that is for itself. */
+static int parse_place(const struct cli_args *args, struct vm_request *r)
+{
+	char why[NUMA_SPEC_WHY];
+	int err = parse_numa(args, r, why);
+
+	r->isolate = cli_has(args, "--isolate");
+	r->merge = !strcmp(cli_text(args, "--ksm", "off"), "on");
+	r->phys_bits = (unsigned)cli_number(args, "--phys-bits", 0);
+	for (unsigned i = 0; !err && r->isolate && i < MAX(r->cpus, r->max_cpus); i++)
+		if (r->pin[i] < 0)
+			err = log_fail(-EINVAL, r->subject,
+				       "--isolate keeps the cores that --pin names, and virtual "
+				       "CPU %u is pinned to none",
+				       i);
+	if (!err && r->merge && r->pick_count)
+		err = log_fail(-EINVAL, r->subject,
+			       "--ksm on: the devices that it is given may reach all of its "
+			       "memory at any time, so no page can be merged");
+	if (!err && r->merge && page_size(r->pages) > 4 * KIB)
+		err = log_fail(-EINVAL, r->subject,
+			       "--ksm on: pages of %s are not merged; use pages=thp",
+			       vmm_pages_name(r->pages));
+	return err;
+}
+
 static int parse_picks(const struct cli_args *args, struct vm_request *r, char *why)
 {
 	const struct cli_given *given = NULL;
@@ -297,7 +340,9 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	if (cli_has(args, "--vsock") && r->vsock < 3)
 		return log_fail(-EINVAL, r->subject,
 				"vsock %u: context IDs below 3 are not for guests", r->vsock);
-	err = check_balloon(r);
+	err = parse_place(args, r);
+	if (!err)
+		err = check_balloon(r);
 	if (!err)
 		err = parse_nets(args, r);
 	return err ? err : parse_disks(args, r);

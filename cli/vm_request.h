@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/disk_spec.h"
 #include "cli/net_spec.h"
+#include "cli/numa_spec.h"
 #include "cli/vf_spec.h"
 #include "cli/vm_firmware.h"
 #include "cli/vmm_config.h"
@@ -31,6 +32,11 @@ struct vm_request {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
+	struct numa_spec numa[HV_MAX_NODES];
+	size_t numa_count;
+	bool isolate;	    /* the cores of `pin` are the VM's alone */
+	bool merge;	    /* equal pages may become one (KSM) */
+	unsigned phys_bits; /* 0: as many as can be */
 	bool virtio_console, balloon;
 	uint32_t vsock;	      /* context ID; 0: none */
 	const char *watchdog; /* NULL: none */

@@ -178,6 +178,10 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	memcpy(config->pin, r->pin, sizeof(config->pin));
 	config->ram = r->ram;
 	config->pages = r->pages;
+	config->merge = r->merge;
+	config->phys_bits = r->phys_bits;
+	for (size_t i = 0; i < r->numa_count; i++)
+		config->nodes[config->node_count++] = r->numa[i].node;
 	config->kaslr = r->kaslr;
 	config->restart = r->restart;
 	config->rng = r->rng;

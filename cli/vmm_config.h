@@ -72,6 +72,10 @@ struct vmm_config {
 	int pin[HV_MAX_CPUS]; /* host CPU, or -1 */
 	uint64_t ram;
 	enum hv_pages pages;
+	bool merge;	    /* equal pages may become one (KSM) */
+	unsigned phys_bits; /* of guest physical addresses; 0: as many as can be */
+	struct hv_node nodes[HV_MAX_NODES];
+	size_t node_count;
 	bool kaslr;
 	bool restart;	/* on a guest's reset: run again; else end */
 	int exit_port;	/* where a test kernel ends the VM with a status; -1: nowhere */

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/sysfs.h"
 #include "base/util.h"
 #include "cli/vm_file.h"
 #include "cli/vmm_hotplug.h"
@@ -49,6 +50,10 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.pin = config->pin,
 		.ram = config->ram,
 		.pages = config->pages,
+		.merge = config->merge,
+		.nodes = config->nodes,
+		.node_count = config->node_count,
+		.phys_bits = config->phys_bits,
 		.iova = info->usable,
 		.iova_count = info->usable_count,
 		.legacy = config->firmware.fd >= 0 ? m->loop : NULL,
@@ -81,6 +86,18 @@ static int touch_memory(const struct vmm_machine *m)
 	return hv_mem_prefault(m->vm, 0);
 }
 
+/* Where the device is plugged in; -1 on a host with one node, or that does not tell. */
+static int node_of(const char *bdf)
+{
+	struct sysfs sys = {.root = -1};
+	char text[16] = "";
+
+	if (sysfs_open(&sys, "/sys") == 0)
+		sysfs_read(&sys, text, sizeof(text), "bus/pci/devices/%s/numa_node", bdf);
+	sysfs_close(&sys);
+	return *text ? atoi(text) : -1; /* NOLINT: the kernel writes numbers */
+}
+
 static int group_fd(const struct vmm_config *config, int id)
 {
 	for (size_t i = 0; i < config->group_count; i++)
@@ -95,7 +112,12 @@ int vmm_machine_add_device(struct vmm_machine *m, struct vmm_device *device)
 	int fd = iommu_device_open(m->domain, group_fd(m->config, device->group),
 				   bdf_format(device->bdf, bdf));
 	struct vdev_vfio_config config = {
-		.name = device->name, .host = device->bdf, .device_fd = fd, .slot = device->slot};
+		.name = device->name,
+		.host = device->bdf,
+		.device_fd = fd,
+		.slot = device->slot,
+		.node = node_of(bdf),
+	};
 	struct vdev_vfio *added;
 	int err = fd < 0 ? fd : vdev_vfio_add(m->devices, &config, &added);
 

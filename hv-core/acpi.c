@@ -10,11 +10,14 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "hv-core/acpi_numa.h"
 #include "hv-core/dsdt.h"
+#include "hv-core/numa.h"
 
 #define OEM_ID	     "SLUICE"
 #define OEM_TABLE_ID "SLUICEVM"
 #define TABLE_ALIGN  ((size_t)64)
+#define TABLES_MAX   5 /* that the XSDT may point at */
 
 /* ACPI 6.5, 5.2.6 */
 struct table_header {
@@ -410,11 +413,33 @@ static int append_mcfg(struct image *image, const struct hv_acpi_input *input, u
 	return append(image, &mcfg, sizeof(mcfg), at);
 }
 
+static int append_srat(struct image *image, const struct hv_acpi_input *input, uint64_t *at)
+{
+	struct table_header header;
+	uint8_t table[sizeof(header) + HV_ACPI_SRAT_MAX];
+	size_t len = sizeof(header) + hv_acpi_srat(input, table + sizeof(header));
+
+	start_header(&header, "SRAT", 3, len);
+	memcpy(table, &header, sizeof(header));
+	return append(image, table, len, at);
+}
+
+static int append_slit(struct image *image, const struct hv_acpi_input *input, uint64_t *at)
+{
+	struct table_header header;
+	uint8_t table[sizeof(header) + HV_ACPI_SLIT_MAX];
+	size_t len = sizeof(header) + hv_acpi_slit(input, table + sizeof(header));
+
+	start_header(&header, "SLIT", 1, len);
+	memcpy(table, &header, sizeof(header));
+	return append(image, table, len, at);
+}
+
 static int append_xsdt(struct image *image, const uint64_t *tables, size_t count, uint64_t *at)
 {
 	struct {
 		struct table_header header;
-		uint64_t entry[4];
+		uint64_t entry[TABLES_MAX];
 	} __attribute__((packed)) xsdt;
 	size_t len = sizeof(xsdt.header) + count * sizeof(xsdt.entry[0]);
 
@@ -444,7 +469,8 @@ static void fill_rsdp(uint8_t *to, uint64_t xsdt)
 /* All tables but the RSDP, which needs no more than the XSDT's address. */
 static int append_all(struct image *image, const struct hv_acpi_input *input, uint64_t *xsdt)
 {
-	uint64_t dsdt = 0, facs = 0, table[3] = {0};
+	uint64_t dsdt = 0, facs = 0, table[TABLES_MAX] = {0};
+	size_t count = 3;
 	int err = append_dsdt(image, input, &dsdt);
 
 	if (err == 0 && input->config->pm_port) {
@@ -458,7 +484,12 @@ static int append_all(struct image *image, const struct hv_acpi_input *input, ui
 		err = append_madt(image, input, &table[1]);
 	if (err == 0)
 		err = append_mcfg(image, input, &table[2]);
-	return err ? err : append_xsdt(image, table, ARRAY_SIZE(table), xsdt);
+	if (err == 0 && input->numa && input->numa->count) {
+		err = append_srat(image, input, &table[count++]);
+		if (err == 0)
+			err = append_slit(image, input, &table[count++]);
+	}
+	return err ? err : append_xsdt(image, table, count, xsdt);
 }
 
 int hv_acpi_build(const struct hv_acpi_input *input, uint64_t base, uint8_t **out, size_t *size)

@@ -10,7 +10,7 @@ $(foreach t,$(2),$(eval $(t)_test_LIBS := $(3)))
 endef
 UNIT_TESTS :=
 
-$(eval $(call unit_tests,base,parse bdf range loop bitmap io sysfs rpc state util,base))
+$(eval $(call unit_tests,base,cpuset parse bdf range loop bitmap io sysfs rpc state util,base))
 rpc_test_EXTRA := -ljansson -lpthread
 loop_test_EXTRA := -lpthread
 state_test_EXTRA := -ljansson
@@ -20,12 +20,13 @@ HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layou
 HV_TESTS += cpuid_check mem_file pause
 HV_TESTS += multiboot
 HV_TESTS += pic pit boot_firmware
-HV_TESTS += caps exit_names timing
+HV_TESTS += caps exit_names numa timing
 $(eval $(call unit_tests,hv-core,$(HV_TESTS),hv-core base))
 $(foreach t,$(HV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
 boot_test_EXTRA += -lz
 unpack_test_EXTRA += -lzstd -llzma -llz4 -lz
 $(foreach t,boot boot_firmware irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
+numa_test_OBJS := $(O)/tests/fakes/fake_engine.o $(O)/tests/fakes/fake_sysfs.o
 
 # The engine itself, on this machine's /dev/kvm: a ring of its own.
 $(eval $(call unit_tests,kvm,tiny,hv-core base))

@@ -50,6 +50,10 @@ struct vdev_machine {
 	size_t mapped; /* RAM blocks in the domain */
 	struct hv_acpi_config acpi;
 	struct hv_acpi_intx intx[VDEV_SLOTS];
+	struct {
+		bool placed;
+		uint8_t node;
+	} near[VDEV_SLOTS]; /* the guest node that what is in a slot is near to */
 };
 
 static int add_platform(struct vdev_machine *m, const struct vdev_machine_config *config)
@@ -366,9 +370,13 @@ int vdev_vfio_add(struct vdev_machine *m, const struct vdev_vfio_config *config,
 
 	if (!err)
 		err = add_function(m, &dev->fn, config->slot);
-	if (!err)
-		*out = dev;
-	return err;
+	if (err)
+		return err;
+	*out = dev;
+	int node = hv_numa_guest_node(m->vm, config->node);
+	m->near[vdev_vfio_slot(dev) - 1].placed = node >= 0;
+	m->near[vdev_vfio_slot(dev) - 1].node = node >= 0 ? (uint8_t)node : 0;
+	return 0;
 }
 
 unsigned vdev_vfio_slot(const struct vdev_vfio *dev)
@@ -520,7 +528,10 @@ static void describe(struct vdev_machine *m)
 	for (unsigned slot = 1; slot <= ports; slot++) {
 		struct hv_acpi_intx *intx = &m->intx[slot - 1];
 
-		*intx = (struct hv_acpi_intx){.bridge = (int)slot, .dev = 0};
+		*intx = (struct hv_acpi_intx){.bridge = (int)slot,
+					      .dev = 0,
+					      .placed = m->near[slot - 1].placed,
+					      .node = m->near[slot - 1].node};
 		for (unsigned pin = 0; pin < 4; pin++)
 			intx->gsi[pin] = (uint8_t)vdev_host_intx_gsi(slot, pin);
 	}

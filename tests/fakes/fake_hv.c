@@ -239,6 +239,13 @@ void fake_hv_eoi(struct hv_vm *vm, unsigned gsi)
 	hv_device_unlock(vm);
 }
 
+int hv_numa_guest_node(const struct hv_vm *vm, int host)
+{
+	(void)vm;
+	(void)host;
+	return -1;
+}
+
 int hv_msi_signal(struct hv_vm *vm, const struct hv_msi *msi)
 {
 	vm->msi_count++;
