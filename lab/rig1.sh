@@ -53,10 +53,31 @@ rig1_machine() {
 		-device virtio-rng-pci)
 }
 
+# The distance between two nodes is three times that inside one: 10, as every node's own.
+rig1_nodes() {
+	local node cpu size=${TOPO_MEMORY%[MG]} mib
+	[ "$TOPO_NUMA" -gt 0 ] || return 0
+	case $TOPO_MEMORY in
+	*G) size=$((size * 1024)) ;;
+	esac
+	for ((node = 0; node < TOPO_NUMA; node++)); do
+		mib=$((size / TOPO_NUMA))
+		ARGS+=(-object "memory-backend-ram,id=node$node,size=${mib}M"
+			-numa "node,nodeid=$node,memdev=node$node")
+	done
+	for ((cpu = 0; cpu < TOPO_CPUS; cpu++)); do
+		ARGS+=(-numa "cpu,node-id=$((cpu * TOPO_NUMA / TOPO_CPUS)),socket-id=0,die-id=0,module-id=0,core-id=$cpu,thread-id=0")
+	done
+	for ((node = 1; node < TOPO_NUMA; node++)); do
+		ARGS+=(-numa "dist,src=0,dst=$node,val=30")
+	done
+}
+
 rig1_run() {
 	rig1_initrd
 	rig1_command
 	rig1_machine
+	rig1_nodes
 	stream_output
 	supervise "${QEMU[@]}" "${ARGS[@]}" \
 		-chardev "file,id=output,path=$RUN/output" \
@@ -67,6 +88,7 @@ rig1_shell() {
 	rig1_initrd
 	rig1_command
 	rig1_machine
+	rig1_nodes
 	supervise "${QEMU[@]}" "${ARGS[@]}" \
 		-chardev stdio,id=terminal,signal=off -device virtconsole,chardev=terminal
 }
