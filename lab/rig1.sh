@@ -55,18 +55,16 @@ rig1_machine() {
 
 # The distance between two nodes is three times that inside one: 10, as every node's own.
 rig1_nodes() {
-	local node cpu size=${TOPO_MEMORY%[MG]} mib
+	local node first last size=${TOPO_MEMORY%[MG]} cpus
 	[ "$TOPO_NUMA" -gt 0 ] || return 0
 	case $TOPO_MEMORY in
 	*G) size=$((size * 1024)) ;;
 	esac
 	for ((node = 0; node < TOPO_NUMA; node++)); do
-		mib=$((size / TOPO_NUMA))
-		ARGS+=(-object "memory-backend-ram,id=node$node,size=${mib}M"
-			-numa "node,nodeid=$node,memdev=node$node")
-	done
-	for ((cpu = 0; cpu < TOPO_CPUS; cpu++)); do
-		ARGS+=(-numa "cpu,node-id=$((cpu * TOPO_NUMA / TOPO_CPUS)),socket-id=0,die-id=0,module-id=0,core-id=$cpu,thread-id=0")
+		first=$((node * TOPO_CPUS / TOPO_NUMA)) last=$(((node + 1) * TOPO_CPUS / TOPO_NUMA - 1)) cpus=
+		[ $last -lt $first ] || cpus=,cpus=$first-$last
+		ARGS+=(-object "memory-backend-ram,id=node$node,size=$((size / TOPO_NUMA))M"
+			-numa "node,nodeid=$node,memdev=node$node$cpus")
 	done
 	for ((node = 1; node < TOPO_NUMA; node++)); do
 		ARGS+=(-numa "dist,src=0,dst=$node,val=30")
