@@ -301,6 +301,12 @@ static const struct cli_option vm_trace_options[] = {
 	 .min = 1,
 	 .max = 3600,
 	 .help = "how long (5)"},
+	{.name = "--format",
+	 .value = "json|trace-cmd",
+	 .kind = CLI_WORD,
+	 .words = "json|trace-cmd",
+	 .help = "json for Perfetto and chrome://tracing, or a trace.dat for trace-cmd and KernelShark "
+		 "(json)"},
 	{.name = "--output",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
@@ -640,7 +646,10 @@ const struct cli_command cli_commands[] = {
 		 "Writes the exits that came to the VM's process, each with its CPU, its duration and the device "
 		 "that it met, as JSON that Perfetto (ui.perfetto.dev) and chrome://tracing show. Times "
 		 "are those of the host's monotonic clock, as trace-cmd record -C mono has them.",
-	 .examples = EXAMPLES("sluice vm trace web --seconds 10 --output web.json")},
+	 .examples = EXAMPLES(
+		 "sluice vm trace web --seconds 10 --output web.json",
+		 "sluice vm trace web --format trace-cmd --output web.dat && trace-cmd report "
+		 "web.dat")},
 	{.noun = "vm",
 	 .verb = "irqs",
 	 .run = cmd_vm_irqs,

@@ -80,14 +80,15 @@ static int choose_phys_bits(struct hv_vm *vm, const struct hv_config *config, un
 
 	if (config->iova_count)
 		most = MIN(most, 64u - (unsigned)__builtin_clzll(
-						config->iova[config->iova_count - 1].last | 1));
+					       config->iova[config->iova_count - 1].last | 1));
 	if (config->phys_bits > most || (config->phys_bits && config->phys_bits < 32))
 		return log_fail(-EINVAL, vm->subject,
-				"not created: physical addresses of %u bits; at least 32 are "
-				"needed, and %s",
+				"not created: physical addresses cannot have %u bits: at least 32 "
+				"are needed, and %s %u",
 				config->phys_bits,
-				most < host ? "the IOMMU of its devices translates fewer"
-					    : "this CPU has fewer");
+				most < host ? "the IOMMU of its devices translates"
+					    : "this CPU gives guests",
+				most);
 	if (config->phys_bits || most < host)
 		vm->topology.phys_bits = (uint8_t)(config->phys_bits ? config->phys_bits : most);
 	*out = config->phys_bits ? config->phys_bits : most;

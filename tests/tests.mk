@@ -95,7 +95,7 @@ CLI_TESTS += net_spec numa_spec vm_place
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_spec
-CLI_TESTS += exit_trace vm_costs vm_sample trace_json patience
+CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
