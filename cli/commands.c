@@ -57,7 +57,10 @@ static const struct cli_option iommu_offline_options[] = {
 	"For every vector of a passed-through device: the host's interrupt, its chip (IR-: remapped), " \
 	"the CPU it goes to, how often it came, and whether the IOMMU posts it into the virtual CPU "   \
 	"without the host, or why not. The entry of the remapping table is shown where registers and "  \
-	"tables can be read (see iommu audit)."
+	"tables can be read (see iommu audit). Where the way is known from is said too: table, the "     \
+	"entry itself; count, the host's handler took the interrupt between two looks (vm irqs "         \
+	"--seconds), so it was not posted; capabilities, a conclusion from what processor, IOMMU and "   \
+	"guest could do."
 
 static const struct cli_option vf_create_options[] = {
 	{.name = "--count",
@@ -291,6 +294,18 @@ static const struct cli_option vm_top_options[] = {
 	 .max = 3600,
 	 .help = "how long each look lasts (2)"},
 	{.name = "--once", .help = "one look, then end; so does --json"},
+	{0},
+};
+
+static const struct cli_option vm_irqs_options[] = {
+	{.name = "--seconds",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "look twice, so far apart, and tell what came in between: by the host's handlers, and how "
+		 "many notifications of posted interrupts the host had to take (PIN and PIW in "
+		 "/proc/interrupts)"},
 	{0},
 };
 
@@ -655,9 +670,11 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_vm_irqs,
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
+	 .options = vm_irqs_options,
 	 .summary = "how the interrupts of a VM's devices reach it",
 	 .about = IRQS_ABOUT,
-	 .examples = EXAMPLES("sluice vm irqs web", "sluice vm irqs web --json")},
+	 .examples = EXAMPLES("sluice vm irqs web", "sluice vm irqs web --json",
+			      "sluice vm irqs web --seconds 5")},
 	{.noun = "vm",
 	 .verb = "maps",
 	 .run = cmd_vm_maps,
