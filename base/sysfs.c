@@ -50,7 +50,8 @@ bool sysfs_exists(const struct sysfs *fs, const char *fmt, ...)
 	return !err && !faccessat(fs->root, path, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
-/* How much of the file there is, up to `size`: one read, since sysfs gives all of a file at once. */
+/* How much of the file there is, up to `size`: one read, since sysfs gives all of a file at once.
+ */
 static ssize_t read_some(const struct sysfs *fs, const char *path, char *buf, size_t size)
 {
 	int fd = openat(fs->root, path, O_RDONLY | O_CLOEXEC);

@@ -57,9 +57,9 @@ static const struct cli_option iommu_offline_options[] = {
 	"For every vector of a passed-through device: the host's interrupt, its chip (IR-: remapped), " \
 	"the CPU it goes to, how often it came, and whether the IOMMU posts it into the virtual CPU "   \
 	"without the host, or why not. The entry of the remapping table is shown where registers and "  \
-	"tables can be read (see iommu audit). Where the way is known from is said too: table, the "     \
-	"entry itself; count, the host's handler took the interrupt between two looks (vm irqs "         \
-	"--seconds), so it was not posted; capabilities, a conclusion from what processor, IOMMU and "   \
+	"tables can be read (see iommu audit). Where the way is known from is said too: table, the "    \
+	"entry itself; count, the host's handler took the interrupt between two looks (vm irqs "        \
+	"--seconds), so it was not posted; capabilities, a conclusion from what processor, IOMMU and "  \
 	"guest could do."
 
 static const struct cli_option vf_create_options[] = {
@@ -661,10 +661,9 @@ const struct cli_command cli_commands[] = {
 		 "Writes the exits that came to the VM's process, each with its CPU, its duration and the device "
 		 "that it met, as JSON that Perfetto (ui.perfetto.dev) and chrome://tracing show. Times "
 		 "are those of the host's monotonic clock, as trace-cmd record -C mono has them.",
-	 .examples = EXAMPLES(
-		 "sluice vm trace web --seconds 10 --output web.json",
-		 "sluice vm trace web --format trace-cmd --output web.dat && trace-cmd report "
-		 "web.dat")},
+	 .examples = EXAMPLES("sluice vm trace web --seconds 10 --output web.json",
+			      "sluice vm trace web --format trace-cmd --output web.dat",
+			      "trace-cmd report -i web.dat")},
 	{.noun = "vm",
 	 .verb = "irqs",
 	 .run = cmd_vm_irqs,

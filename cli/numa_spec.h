@@ -23,8 +23,8 @@ struct numa_spec {
 int numa_spec_parse(const char *text, struct numa_spec *spec, char why[NUMA_SPEC_WHY]);
 
 /* Fills in what was left out: CPUs and memory that nobody named are dealt out in equal shares, the
- * first CPUs and the first memory to the first node. For one of the two all nodes must say, or none.
- * `page`: a share's unit. -EINVAL: they do not make up the machine. */
+ * first CPUs and the first memory to the first node. For one of the two all nodes must say, or
+ * none. `page`: a share's unit. -EINVAL: they do not make up the machine. */
 int numa_spec_complete(struct numa_spec *specs, size_t count, unsigned cpus, uint64_t ram,
 		       uint64_t page, char why[NUMA_SPEC_WHY]);
 

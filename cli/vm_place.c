@@ -206,11 +206,10 @@ static bool place_read(const struct cli *cli, const char *name, struct place *ou
 static int place_write(const struct cli *cli, const char *name, const struct place *place)
 {
 	char pins[LIST_TEXT], threads[LIST_TEXT], reserved[LIST_TEXT];
-	json_t *json = json_pack("{s:s,s:s,s:s}", "pins",
-				 cpuset_format(&place->pins, pins, sizeof(pins)), "threads",
-				 cpuset_format(&place->threads, threads, sizeof(threads)),
-				 "reserved",
-				 cpuset_format(&place->reserved, reserved, sizeof(reserved)));
+	json_t *json =
+		json_pack("{s:s,s:s,s:s}", "pins", cpuset_format(&place->pins, pins, sizeof(pins)),
+			  "threads", cpuset_format(&place->threads, threads, sizeof(threads)),
+			  "reserved", cpuset_format(&place->reserved, reserved, sizeof(reserved)));
 	int err = json ? vm_write_json(cli, name, VM_CPUS, json) : -ENOMEM;
 
 	json_decref(json);
@@ -219,7 +218,8 @@ static int place_write(const struct cli *cli, const char *name, const struct pla
 
 /* ---- moving what runs already ---- */
 
-/* One thread: off `cpus`. True: it had to be moved, and was. -EBUSY in *err: it runs nowhere else. */
+/* One thread: off `cpus`. True: it had to be moved, and was. -EBUSY in *err: it runs nowhere else.
+ */
 static bool move_thread(pid_t tid, const cpu_set_t *cpus, int *err)
 {
 	cpu_set_t now;

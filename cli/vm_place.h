@@ -4,9 +4,9 @@
  *
  * Each VM notes in its folder (VM_CPUS) where its threads run: `pins`, where virtual CPUs were
  * pinned to; `threads`, where everything else of it may run; `reserved`, the cores that it keeps to
- * itself (--isolate). A VM that comes later stays off what is reserved; the threads of one that runs
- * already are moved away. Those notes, read and written under one lock of the run directory, are all
- * there is: what a dead VM reserved is free.
+ * itself (--isolate). A VM that comes later stays off what is reserved; the threads of one that
+ * runs already are moved away. Those notes, read and written under one lock of the run directory,
+ * are all there is: what a dead VM reserved is free.
  *
  * Cores are reserved among VMs of sluice only. Whether the host's kernel leaves them alone too is
  * its own affair (isolcpus, nohz_full), and said when it does not.

@@ -70,7 +70,7 @@ struct hv_config {
 	const int *pin;			    /* cpus entries: host CPU, or -1; NULL pins none */
 	uint64_t ram; /* bytes, a multiple of the page size chosen; at least 16 MiB */
 	enum hv_pages pages;
-	bool share_ram;		  /* other processes must be able to map it (vhost-user) */
+	bool share_ram; /* other processes must be able to map it (vhost-user) */
 	bool merge; /* the host's kernel may merge equal pages (KSM): private memory, 4K or THP */
 	const struct hv_node *nodes; /* all of RAM and CPUs between them; count 0: no nodes */
 	size_t node_count;
@@ -289,7 +289,7 @@ struct hv_acpi_intx {
 	int bridge;
 	uint8_t dev;
 	uint8_t gsi[4];
-	bool placed;	/* what is behind that port is near a guest node … */
+	bool placed;  /* what is behind that port is near a guest node … */
 	uint8_t node; /* … this one */
 };
 

@@ -233,8 +233,8 @@ static uint64_t wanted_of(const struct hv_config *config, int host)
 	return sum;
 }
 
-static int check_small(const char *subject, const struct hv_config *config,
-		       const struct sysfs *sys, int host)
+static int check_small(const char *subject, const struct hv_config *config, const struct sysfs *sys,
+		       int host)
 {
 	char wanted[PARSE_SIZE_TEXT], there[PARSE_SIZE_TEXT];
 	uint64_t needed = wanted_of(config, host), available = node_available(sys, host);
@@ -257,13 +257,13 @@ static int check_huge(const char *subject, const struct hv_config *config, const
 
 	if (sysfs_read_u64(sys, &unused, dir, host, kib) == 0 && unused >= needed)
 		return 0;
-	sysfs_read_u64(sys, &total, NODE_DIR "/node%d/hugepages/hugepages-%lukB/nr_hugepages",
-		       host, kib);
+	sysfs_read_u64(sys, &total, NODE_DIR "/node%d/hugepages/hugepages-%lukB/nr_hugepages", host,
+		       kib);
 	return log_fail(-ENOMEM, subject,
 			"not created: it wants %" PRIu64 " huge pages of %lu MiB of the host's "
 			"NUMA node %d, and %" PRIu64 " are free there; reserve them with: echo "
-			"%" PRIu64
-			" > /sys/" NODE_DIR "/node%d/hugepages/hugepages-%lukB/nr_hugepages",
+			"%" PRIu64 " > /sys/" NODE_DIR
+			"/node%d/hugepages/hugepages-%lukB/nr_hugepages",
 			needed, kib / 1024, host, unused, total + needed - unused, host, kib);
 }
 

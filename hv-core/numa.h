@@ -39,6 +39,9 @@ int hv_numa_check(const char *subject, const struct hv_config *config, const str
 /* The RAM at `hva`, not yet touched, will come from the nodes that it was planned for. */
 int hv_numa_bind(const char *subject, const struct hv_config *config, void *hva);
 
+/* Of a VM (vm.c). */
+const struct hv_numa *hv_vm_numa(const struct hv_vm *vm);
+
 /* The guest node of a CPU; -1: there are no nodes. */
 int hv_numa_of_cpu(const struct hv_numa *numa, unsigned cpu);
 

@@ -234,6 +234,11 @@ unsigned hv_vm_cpus(const struct hv_vm *vm)
 	return vm->cpus;
 }
 
+const struct hv_numa *hv_vm_numa(const struct hv_vm *vm)
+{
+	return &vm->numa;
+}
+
 struct hv_engine *hv_vm_engine(struct hv_vm *vm)
 {
 	return vm->engine;

@@ -32,7 +32,7 @@ struct hv_vcpu {
 	struct hv_vm *vm;
 	unsigned index;
 	unsigned apic_id;
-	int pin; /* host CPU, or -1 */
+	int pin;	    /* host CPU, or -1 */
 	cpu_set_t affinity; /* where its thread may run; empty: anywhere */
 	struct hv_engine_vcpu *engine;
 	pthread_t thread;

@@ -168,7 +168,7 @@ struct vdev_vfio_config {
 	struct bdf host;
 	int device_fd; /* from iommu_device_open; taken over */
 	unsigned slot; /* where it has to go; 0: the first that is free */
-	int node; /* of the host's, where it is plugged in; -1: the host does not tell */
+	int node;      /* of the host's, where it is plugged in; -1: the host does not tell */
 };
 
 /* -EINVAL, -ENOTSUP (what about the device cannot be passed), -ENOSPC (no slot for it), or the

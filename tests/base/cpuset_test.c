@@ -37,7 +37,7 @@ static void test_text(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const bad[] = {"a",	 "1,",	"1-", "-1",  "3-2",  ",1",
+	static const char *const bad[] = {"a",	  "1,",	 "1-",	"-1",	"3-2", ",1",
 					  "1,,2", "1 2", "1;2", "1\n2", "1,\n"};
 	cpu_set_t set;
 

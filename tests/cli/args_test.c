@@ -175,7 +175,9 @@ static const char *good_value(const struct cli_option *o)
 		[CLI_VF] = "p/0",    [CLI_VM] = "v",   [CLI_BDF] = "0000:01:00.0",
 	};
 
-	return o->kind == CLI_NUMBER ? "1" : o->kind == CLI_WORD ? "on" : good[o->kind];
+	if (o->kind == CLI_NUMBER)
+		return o->min > 1 ? "40" : "1"; /* the one range that starts higher: 32 to 52 */
+	return o->kind == CLI_WORD ? "on" : good[o->kind];
 }
 
 /* "noun verb OPERAND --required VALUE", as words. */

@@ -31,9 +31,9 @@ static void test_good(void **state)
 
 static void test_bad(void **state)
 {
-	static const char *const bad[] = {"",	     "node0",	  "1024",   "-1",	 "0,",
-					  "0,cpus=", "0,cpus=64", "0,cpu=1", "0,cpus=0,1", "0,memory=1M",
-					  "0,memory=x"};
+	static const char *const bad[] = {"",		"node0",       "1024",	    "-1",
+					  "0,",		"0,cpus=",     "0,cpus=64", "0,cpu=1",
+					  "0,cpus=0,1", "0,memory=1M", "0,memory=x"};
 	char why[NUMA_SPEC_WHY];
 	struct numa_spec spec;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vm_place: who may run where, on a made-up host and with the notes of made-up VMs. The CPUs that this
- * process may use are the machine's own, so the host has as many, and one of them at least.
+ * vm_place: who may run where, on a made-up host and with the notes of made-up VMs. The CPUs that
+ * this process may use are the machine's own, so the host has as many, and one of them at least.
  */
 #include "cli/vm_place.h"
 
@@ -49,10 +49,8 @@ static int setup(void **state)
 	snprintf(h->state, sizeof(h->state), "%s/state", h->fake.dir);
 	fake_put(&h->fake.fs, "", "run/vm/none");
 	fake_put(&h->fake.fs, "", "state/none");
-	h->cli = (struct cli){.run_dir = h->run,
-			      .state_dir = h->state,
-			      .sysfs = h->fake.dir,
-			      .fs = {.root = -1}};
+	h->cli = (struct cli){
+		.run_dir = h->run, .state_dir = h->state, .sysfs = h->fake.dir, .fs = {.root = -1}};
 	assert_int_equal(sched_getaffinity(0, sizeof(h->ours), &h->ours), 0);
 	fake_put(&h->fake.fs, "0-903\n", CPUS "online");
 	fake_put(&h->fake.fs, "\n", CPUS "isolated");
@@ -88,8 +86,8 @@ static int teardown(void **state)
 static void other(struct host *h, const char *name, const char *pins, const char *threads,
 		  const char *reserved)
 {
-	json_t *json = json_pack("{s:s,s:s,s:s}", "pins", pins, "threads", threads, "reserved",
-				 reserved);
+	json_t *json =
+		json_pack("{s:s,s:s,s:s}", "pins", pins, "threads", threads, "reserved", reserved);
 
 	h->lives[h->alive] = sriov_owner_lock(cli_sriov(&h->cli), name);
 	assert_true(h->lives[h->alive] >= 0);

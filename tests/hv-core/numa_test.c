@@ -26,7 +26,7 @@
 #include "tests/fakes/fake_engine.h"
 #include "tests/fakes/fake_sysfs.h"
 
-#define NODE	"devices/system/node/"
+#define NODE "devices/system/node/"
 
 struct host {
 	struct fake_sysfs fake;
@@ -184,8 +184,8 @@ static void test_bind(void **state)
 {
 	struct host *h = *state;
 	unsigned long mask;
-	uint8_t *ram = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			    0);
+	uint8_t *ram =
+		mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_ptr_not_equal(ram, MAP_FAILED);
 	h->nodes[0].ram = h->nodes[1].ram = 2 * MIB;
