@@ -242,9 +242,10 @@ void hv_ioeventfd_detach(struct hv_vm *vm, enum hv_space space, uint64_t addr, u
 
 /* What the ACPI tables tell the guest about devices; gathered by vdev. Hardware-reduced ACPI
  * (ACPI 6.5, 4.1): no PM timer, no SCI; events come through a generic event device (5.6.9). With a
- * pm_port it is the other kind: the fixed hardware of 4.8.3 at pm_port (event block), +4 (control)
- * and +8 (timer), a power button among it, and the devices of a PC; sleep_port and event_port are
- * then not used. */
+ * pm_port it is the other kind: the fixed hardware of 4.8.3 at pm_port (event block), +4 (control),
+ * +8 (timer) and +12 (general-purpose events: a byte of status, a byte of enables; HV_ACPI_GPE is
+ * the one), a power button among it, and the devices of a PC; sleep_port is then not used. */
+#define HV_ACPI_GPE 2u
 struct hv_acpi_config {
 	uint16_t pm_port; /* 0: hardware-reduced */
 	uint8_t sci_gsi;
@@ -253,18 +254,21 @@ struct hv_acpi_config {
 	uint16_t reset_port;
 	uint8_t reset_value;
 	uint16_t event_port;  /* 32-bit read: pending events, cleared by reading */
-	uint8_t event_gsi;    /* edge */
+	uint8_t event_gsi;    /* level */
 	uint16_t serial_port; /* 16550; 0: none */
 	uint8_t serial_gsi;
 	uint16_t cpu_port;		 /* vdev/cpus.c: CPUs that come and go; 0: none do */
 	unsigned cpus_present;		 /* with cpu_port: at the start; the others may come */
 	uint16_t panic_port;		 /* pvpanic (QEMU0001); 0: none */
+	uint16_t slot_port;		 /* vdev/acpi_slots.c; 0: hot plug is native */
+	uint32_t slots;			 /* with slot_port: bit n, something may come to slot n */
 	const struct hv_acpi_intx *intx; /* _PRT of bus 0 and of each root port */
 	size_t intx_count;
 };
 
 #define HV_ACPI_EVENT_POWER_BUTTON 1u
 #define HV_ACPI_EVENT_CPU	   2u
+#define HV_ACPI_EVENT_SLOT	   4u
 
 /* Device `dev` of root bus (bridge < 0), or device 0 behind the root port in slot `bridge` of the
  * root bus: pin 0..3 (INTA..INTD) is wired to I/O APIC input gsi[pin]. */

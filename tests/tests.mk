@@ -37,6 +37,7 @@ conformance_test_EXTRA := -ljansson
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
 VDEV_TESTS += watchdog net_ctrl
 VDEV_TESTS += pci_slot cpus
+VDEV_TESTS += acpi_slots
 VDEV_TESTS += exit_port test_device
 VDEV_TESTS += flash fw_cfg fw_image pm q35 rtc smbios
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))

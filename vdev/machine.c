@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "vdev/acpi_slots.h"
 #include "vdev/cpus.h"
 #include "vdev/exit_port.h"
 #include "vdev/firmware.h"
@@ -52,6 +53,17 @@ struct vdev_machine {
 	struct hv_acpi_intx intx[VDEV_SLOTS];
 };
 
+/* Makes the guest's ACPI look. */
+static int raise_event(void *opaque, uint32_t events)
+{
+	struct vdev_machine *m = opaque;
+
+	if (!m->firmware)
+		return vdev_power_raise(m->power, events);
+	vdev_firmware_raise(m->firmware, events);
+	return 0;
+}
+
 static int add_platform(struct vdev_machine *m, const struct vdev_machine_config *config)
 {
 	struct vdev_serial_config serial = {.vm = config->vm,
@@ -73,6 +85,8 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 		err = vdev_test_device_create(m->vm, &m->test_device);
 	if (!err)
 		err = vdev_host_create(m->vm, &m->host);
+	if (!err)
+		err = vdev_acpi_slots_create(m->host, raise_event, m);
 	if (!err && config->firmware)
 		err = vdev_firmware_create(config->firmware, m->host, m->loop, &m->firmware);
 	if (!err)
@@ -125,6 +139,7 @@ void vdev_machine_destroy(struct vdev_machine *m)
 	hv_device_lock(m->vm);
 	vdev_hotplug_destroy(m->hotplug);
 	vdev_firmware_destroy(m->firmware);
+	vdev_acpi_slots_destroy(m->host);
 	vdev_host_destroy(m->host); /* with the devices, so that none reaches RAM any more */
 	unmap_ram(m);
 	vdev_test_device_destroy(m->test_device);
@@ -536,6 +551,8 @@ static void describe(struct vdev_machine *m)
 		.cpu_port = m->cpus ? VDEV_CPUS_PORT : 0,
 		.cpus_present = m->cpus ? vdev_cpus_present(m->cpus) : 0,
 		.panic_port = VDEV_PVPANIC_PORT,
+		.slot_port = m->host->acpi ? VDEV_ACPI_SLOTS_PORT : 0,
+		.slots = (UINT32_C(2) << ports) - 2,
 		.intx = m->intx,
 		.intx_count = ports,
 	};
@@ -571,6 +588,8 @@ int vdev_machine_reset(struct vdev_machine *m)
 	if (m->power)
 		vdev_power_reset(m->power);
 	vdev_host_reset(m->host);
+	if (m->host->acpi)
+		vdev_acpi_slots_reset(m->host->acpi);
 	hv_device_unlock(m->vm);
 	return 0;
 }
@@ -615,6 +634,7 @@ int vdev_machine_save(struct vdev_machine *m, struct state *s)
 	vdev_power_save(m->power, state_child(s, "power"));
 	if (m->cpus)
 		vdev_cpus_save(m->cpus, state_child(s, "cpus"));
+	vdev_acpi_slots_save(m->host->acpi, state_child(s, "slots"));
 	vdev_host_save(m->host, state_child(s, "pci"));
 	hv_device_unlock(m->vm);
 	return state_error(s);
@@ -630,6 +650,7 @@ int vdev_machine_load(struct vdev_machine *m, struct state *s)
 		vdev_cpus_load(m->cpus, state_open(s, "cpus"));
 	if (!err)
 		err = vdev_host_load(m->host, state_open(s, "pci"));
+	vdev_acpi_slots_load(m->host->acpi, state_open(s, "slots"));
 	hv_device_unlock(m->vm);
 	return err ? err : state_error(s);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 vdev_SRCS := vdev/machine.c
+vdev_SRCS += vdev/acpi_slots.c
 vdev_SRCS += vdev/pci_bar.c vdev/pci_bridge.c vdev/pci_config.c vdev/pci_host.c vdev/pci_state.c
 vdev_SRCS += vdev/pci_slot.c vdev/hotplug.c vdev/cpus.c
 vdev_SRCS += vdev/msi.c vdev/msix.c vdev/vector.c
