@@ -10,6 +10,7 @@ cli_SRCS += cli/cmd_vm_plug.c cli/vm_claim.c cli/vm_plug.c
 cli_SRCS += cli/cmd_vm_life.c cli/cmd_vm_events.c cli/cmd_vm_restore.c cli/vm_record.c cli/vm_file.c
 vmm_SRCS := cli/vmm_main.c cli/vmm_config.c cli/vmm_machine.c cli/vmm_ctl.c cli/vmm_console.c
 vmm_SRCS += cli/vmm_hotplug.c
+vmm_SRCS += cli/vmm_touch.c
 vmm_SRCS += cli/vmm_events.c cli/vmm_life.c cli/vm_file.c
 cli_SRCS += cli/vm_firmware.c
 cli_SRCS += cli/iommu_facts.c cli/cmd_iommu_audit.c cli/cmd_irqs.c

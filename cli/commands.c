@@ -190,6 +190,9 @@ static const struct cli_option vm_run_options[] = {
 	{.name = "--balloon",
 	 .help = "let vm balloon take memory from the guest, and idle pages go back to the host; not "
 		 "together with devices of the host or huge pages"},
+	{.name = "--prefault",
+	 .help = "take all memory from the host, in the background while the guest runs, so that the first "
+		 "attach need not wait for it; not together with --balloon"},
 	{.name = "--watchdog",
 	 .value = "reset|poweroff|none",
 	 .kind = CLI_WORD,
@@ -234,11 +237,11 @@ static const struct cli_option detach_options[] = {
 	{0},
 };
 
-#define DETACH_ABOUT                                                                                \
-	"Presses the attention button of the device's slot. The guest blinks the slot's indicator " \
-	"for five seconds, stops its driver and turns the slot off; then the device is taken out, " \
-	"and goes back to its former driver and settings. A guest that does not do so in time "     \
-	"keeps the device, and may be asked again."
+#define DETACH_ABOUT                                                                                   \
+	"Asks the guest through ACPI, or, where its own driver has the slot, by the slot's attention " \
+	"button, after which it waits five seconds. The guest stops its driver and lets go; then the " \
+	"device is taken out, and goes back to its former driver and settings. A guest that does not " \
+	"do so in time keeps the device, and may be asked again."
 
 static const struct cli_option vm_stat_options[] = {
 	{.name = "--exits",

@@ -237,6 +237,10 @@ static int check_balloon(const struct vm_request *r)
 			-EINVAL, r->subject,
 			"--balloon: the devices that it is given may reach all of its memory "
 			"at any time, so none can be taken away");
+	if (r->balloon && r->prefault)
+		return log_fail(-EINVAL, r->subject,
+				"--balloon and --prefault: one gives memory back to the host that "
+				"the other takes in advance");
 	if (r->balloon && page_size(r->pages) > 4 * KIB)
 		return log_fail(
 			-EINVAL, r->subject,
@@ -276,6 +280,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	r->watchdog = cli_text(args, "--watchdog", NULL);
 	r->virtio_console = strcmp(cli_text(args, "--console", "serial"), "virtio") == 0;
 	r->balloon = cli_has(args, "--balloon");
+	r->prefault = cli_has(args, "--prefault");
 	r->vsock = (uint32_t)cli_number(args, "--vsock", 0);
 	r->rng = cli_has(args, "--rng");
 	r->hotplug_ports = (unsigned)cli_number(args, "--hotplug-ports", HOTPLUG_PORTS);

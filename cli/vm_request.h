@@ -31,7 +31,7 @@ struct vm_request {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
-	bool virtio_console, balloon;
+	bool virtio_console, balloon, prefault;
 	uint32_t vsock;	      /* context ID; 0: none */
 	const char *watchdog; /* NULL: none */
 	struct vm_firmware firmware;

@@ -172,6 +172,7 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->cmdline = strdup(r->cmdline);
 	config->virtio_console = r->virtio_console;
 	config->balloon = r->balloon;
+	config->prefault = r->prefault;
 	config->watchdog = r->watchdog ? strdup(r->watchdog) : NULL;
 	config->cpus = r->cpus;
 	config->max_cpus = r->max_cpus;

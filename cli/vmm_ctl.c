@@ -372,6 +372,21 @@ static int method_attach(void *opaque, const json_t *params, json_t **result, ch
 	return err;
 }
 
+/* Called again and again, it tells how far it is. */
+static int method_touch(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+	struct vmm_machine *m = ctl->machine;
+
+	(void)params;
+	int err = refuse_while_saving(ctl, error);
+	if (!err)
+		err = vmm_touch_start(m->touch, false);
+	if (!err)
+		*result = vmm_touch_status(m->touch);
+	return err;
+}
+
 static int method_detach(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
@@ -510,6 +525,7 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"stat", method_stat, ""},
 	{"maps", method_maps, ""},
 	{"attach", method_attach, "name? bdf? group? files? disk?"},
+	{"touch", method_touch, ""},
 	{"detach", method_detach, "bdf? disk? timeout"},
 	{"cpus", method_cpus, "count?"},
 	{"power-button", method_power_button, ""},

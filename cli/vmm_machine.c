@@ -78,7 +78,7 @@ static int touch_memory(const struct vmm_machine *m)
 	/* The supervisor shows it when it takes long; whether it listens does not matter. */
 	dprintf(m->config->report_fd, VMM_REPORT_MEMORY " %llu\n",
 		(unsigned long long)m->config->ram);
-	return hv_mem_prefault(m->vm, 0);
+	return hv_mem_prefault(m->vm, 0, NULL);
 }
 
 static int group_fd(const struct vmm_config *config, int id)
@@ -308,6 +308,9 @@ static int build(struct vmm_machine *m)
 		err = create_devices(m);
 	if (err)
 		return err;
+	err = vmm_touch_create(m->vm, &m->touch);
+	if (err)
+		return err;
 	return m->restored ? take_state(m) : load(m);
 }
 
@@ -337,6 +340,8 @@ int vmm_machine_start(struct vmm_machine *m)
 	if (m->restored)
 		vdev_machine_resume(m->devices);
 	int err = hv_vm_start(m->vm);
+	if (!err && m->config->prefault && !m->domain)
+		vmm_touch_start(m->touch, true); /* without it, the first attach does that */
 	if (!err)
 		vmm_console_connect(m->console, type, m->devices);
 	return err;
@@ -347,6 +352,7 @@ void vmm_machine_destroy(struct vmm_machine *m)
 	if (!m)
 		return;
 	vmm_console_connect(m->console, NULL, NULL);
+	vmm_touch_destroy(m->touch);
 	vdev_machine_destroy(m->devices);
 	while (m->announced)
 		hv_vm_engine_ops(m->vm)->vfio_group(hv_vm_engine(m->vm),

@@ -30,6 +30,7 @@
 #ifndef HV_CORE_HV_H
 #define HV_CORE_HV_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -168,8 +169,14 @@ const char *hv_mem_describe(const struct hv_vm *vm);
 
 /* Touches every page of RAM, in parallel with `threads` threads (0: one per host CPU), so that
  * pinning for DMA finds it present. -EFAULT when the host ran out on the way (SIGBUS is not raised:
- * MADV_POPULATE_WRITE). */
-int hv_mem_prefault(struct hv_vm *vm, unsigned threads);
+ * MADV_POPULATE_WRITE). Any thread, also while the guest runs; who watches sees how many bytes are
+ * done, and may cancel (-ECANCELED). NULL: nobody. */
+struct hv_mem_watch {
+	atomic_uint_fast64_t done;
+	atomic_bool cancel;
+};
+
+int hv_mem_prefault(struct hv_vm *vm, unsigned threads, struct hv_mem_watch *watch);
 
 /* [gpa, gpa+len) as a pointer; NULL unless it lies in one RAM block. */
 void *hv_mem_ptr(const struct hv_vm *vm, uint64_t gpa, uint64_t len);

@@ -362,7 +362,11 @@ static void test_guest_memory(void **state)
 	assert_int_equal(hv_mem_read(f->vm, UINT64_MAX - 1, back, 4), -EFAULT);
 	assert_null(hv_mem_ptr(f->vm, 0, UINT64_MAX));
 	assert_non_null(hv_mem_ptr(f->vm, 0, 16 * MIB));
-	assert_int_equal(hv_mem_prefault(f->vm, 2), 0);
+	struct hv_mem_watch watch = {0};
+	assert_int_equal(hv_mem_prefault(f->vm, 2, &watch), 0);
+	assert_int_equal(watch.done, 16 * MIB);
+	watch.cancel = true;
+	assert_int_equal(hv_mem_prefault(f->vm, 2, &watch), -ECANCELED);
 	assert_int_equal(hv_mem_map_device(f->vm, 0xd0000000, 0, NULL, false, &slot), -EINVAL);
 	assert_int_equal(hv_mem_map_device(f->vm, 0xd0000800, 4096, NULL, false, &slot), -EINVAL);
 	assert_int_equal(hv_mem_map_device(f->vm, UINT64_MAX - 4095, 8192, NULL, false, &slot),
