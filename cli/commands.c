@@ -322,6 +322,8 @@ static const struct cli_option vm_restore_options[] = {
 
 static const struct cli_option vm_clone_options[] = {
 	{.name = "--verify", .help = "compare all of the saved memory with its checksums first"},
+	{.name = "--keep-macs",
+	 .help = "let NICs whose address was given with mac= have that one, not one of their own"},
 	{0},
 };
 
@@ -777,7 +779,12 @@ const struct cli_command cli_commands[] = {
 		 "The VM runs at once; its memory is read from the file as it is needed, so the file "
 		 "must stay while it runs. Where the host lacks what the guest's CPU has shown it, "
 		 "the VM is refused and what is missing is named. The kernel is only needed when the "
-		 "guest reboots.",
+		 "guest reboots.\n\n"
+		 "The guest's clocks go on where they stood, so its date lags by the time that it was "
+		 "away. What it is told: its VM generation ID is another one, for which Linux makes its "
+		 "random numbers anew and sends an event (NEW_VMGENID) to user space; and its virtio NICs "
+		 "announce themselves to the network. The host's time it can read at any moment from "
+		 "/dev/ptp0 (ptp_kvm), where the host's clock is the TSC; chrony takes that as a source.",
 	 .examples = EXAMPLES("sluice vm restore /var/lib/sluice/web.vm --detach",
 			      "sluice vm restore base.vm --name test --verify")},
 	{.noun = "vm",
@@ -793,7 +800,9 @@ const struct cli_command cli_commands[] = {
 	 .about =
 		 "Each goes on where the saved VM was, under its own name and in the background. They "
 		 "share the memory that none of them has changed: vm stat shows each one's part "
-		 "of it.",
+		 "of it. Each has a generation ID of its own, and its NICs addresses made of its name; "
+		 "a guest goes on using the address that it knows until it binds the NIC's driver again, "
+		 "which it best does when it hears of the new ID (see vm restore).",
 	 .examples = EXAMPLES("sluice vm clone base.vm worker-1 worker-2 worker-3")},
 	{.noun = "vm",
 	 .verb = "events",

@@ -73,9 +73,10 @@ struct vmm_config {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr;
-	bool prefault; /* RAM is touched beside the guest, from its start on */
-	bool restart;	/* on a guest's reset: run again; else end */
-	int exit_port;	/* where a test kernel ends the VM with a status; -1: nowhere */
+	uint8_t generation[16]; /* of this process: chosen by it, and kept over resets */
+	bool prefault;		/* RAM is touched beside the guest, from its start on */
+	bool restart;		/* on a guest's reset: run again; else end */
+	int exit_port;		/* where a test kernel ends the VM with a status; -1: nowhere */
 	char *watchdog; /* "reset", "poweroff", "none": what it does; NULL: there is no watchdog */
 	char *cmdline;
 	struct vmm_file kernel, initrd; /* kernel.fd -1: the firmware looks for a disk */

@@ -191,6 +191,7 @@ static int create_devices(struct vmm_machine *m)
 		.opaque = m->console,
 		.ejected = vmm_hotplug_ejected,
 		.ejected_opaque = m,
+		.generation = m->config->generation,
 		.cpus = m->config->max_cpus ? m->config->cpus : 0,
 		.free_ports = m->config->ports ? 0 : m->config->hotplug_ports,
 		.ports = m->config->ports,

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -103,6 +104,8 @@ static int open_vmm(struct vmm *vmm)
 	struct loop_source *source;
 	int err = open_signals(&vmm->signals);
 
+	if (!err && getrandom(vmm->config.generation, sizeof(vmm->config.generation), 0) < 0)
+		err = -errno;
 	if (!err)
 		err = loop_create(&vmm->loop);
 	if (!err)

@@ -438,6 +438,27 @@ static void put_panic(struct aml *a, const struct hv_acpi_config *config)
 	aml_close(a, device);
 }
 
+/* "Virtual Machine Generation ID": what a driver goes by is the compatible ID and ADDR. */
+static void put_generation(struct aml *a, const struct hv_acpi_config *config)
+{
+	size_t device, package;
+
+	if (!config->generation)
+		return;
+	device = aml_device(a, "VGEN");
+	hid_string(a, "SLUC0001");
+	aml_name(a, "_CID");
+	aml_string(a, "VM_Gen_Counter");
+	aml_name(a, "_DDN");
+	aml_string(a, "VM_Gen_Counter");
+	aml_name(a, "ADDR");
+	package = aml_package(a, 2);
+	aml_int(a, config->generation & UINT32_MAX);
+	aml_int(a, config->generation >> 32);
+	aml_close(a, package);
+	aml_close(a, device);
+}
+
 static void put_pc_device(struct aml *a, const char *name, const char id[8], uint16_t port,
 			  uint8_t ports, uint8_t irq)
 {
@@ -506,6 +527,8 @@ static void put_events(struct aml *a, const struct hv_acpi_config *config)
 		put_notify(a, HV_ACPI_EVENT_POWER_BUTTON, "\\_SB.PWRB", 0x80);
 	if (config->cpu_port)
 		put_call(a, HV_ACPI_EVENT_CPU, "\\_SB.CPUS");
+	if (config->generation)
+		put_notify(a, HV_ACPI_EVENT_GENERATION, "\\_SB.VGEN", 0x80);
 	if (config->slot_port)
 		put_call(a, HV_ACPI_EVENT_SLOT, "\\_SB.SLTS");
 	aml_close(a, part);
@@ -566,6 +589,7 @@ int hv_dsdt_build(const struct hv_acpi_input *input, uint8_t **out, size_t *len)
 	put_board(&a, input->layout);
 	put_serial(&a, input->config);
 	put_panic(&a, input->config);
+	put_generation(&a, input->config);
 	put_events(&a, input->config);
 	if (input->config->pm_port) { /* the button is a fixed one, and there are PC devices */
 		put_pc_device(&a, "PIC", "PNP0000", 0x20, 2, 2);

@@ -268,6 +268,7 @@ struct hv_acpi_config {
 	unsigned cpus_present;		 /* with cpu_port: at the start; the others may come */
 	uint16_t panic_port;		 /* pvpanic (QEMU0001); 0: none */
 	uint16_t slot_port;		 /* vdev/acpi_slots.c; 0: hot plug is native */
+	uint64_t generation;		 /* where the VM's generation ID stands; 0: nowhere */
 	uint32_t slots;			 /* with slot_port: bit n, something may come to slot n */
 	const struct hv_acpi_intx *intx; /* _PRT of bus 0 and of each root port */
 	size_t intx_count;
@@ -276,6 +277,7 @@ struct hv_acpi_config {
 #define HV_ACPI_EVENT_POWER_BUTTON 1u
 #define HV_ACPI_EVENT_CPU	   2u
 #define HV_ACPI_EVENT_SLOT	   4u
+#define HV_ACPI_EVENT_GENERATION   8u
 
 /* Device `dev` of root bus (bridge < 0), or device 0 behind the root port in slot `bridge` of the
  * root bus: pin 0..3 (INTA..INTD) is wired to I/O APIC input gsi[pin]. */

@@ -27,6 +27,7 @@
 #include "vdev/virtio_net.h"
 #include "vdev/virtio_rng.h"
 #include "vdev/virtio_vsock.h"
+#include "vdev/vmgenid.h"
 #include "vdev/watchdog.h"
 
 struct vdev_machine {
@@ -46,6 +47,7 @@ struct vdev_machine {
 	void (*console_out)(void *opaque, const uint8_t *bytes, size_t len);
 	void (*console_room)(void *opaque);
 	void *console_opaque;
+	struct vdev_vmgenid *vmgenid;
 	struct vdev_hotplug *hotplug;
 	unsigned free_ports, ports;
 	size_t mapped; /* RAM blocks in the domain */
@@ -77,6 +79,8 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 		err = vdev_power_create(m->vm, &m->power);
 	if (!err && config->cpus)
 		err = vdev_cpus_create(m->vm, m->power, config->cpus, &m->cpus);
+	if (!err && config->generation && !config->firmware)
+		err = vdev_vmgenid_create(m->vm, config->generation, &m->vmgenid);
 	if (!err)
 		err = vdev_pvpanic_create(m->vm, &m->pvpanic);
 	if (!err && config->exit_port)
@@ -145,6 +149,7 @@ void vdev_machine_destroy(struct vdev_machine *m)
 	vdev_test_device_destroy(m->test_device);
 	vdev_exit_port_destroy(m->exit_port);
 	vdev_pvpanic_destroy(m->vm, m->pvpanic);
+	vdev_vmgenid_destroy(m->vmgenid);
 	vdev_cpus_destroy(m->cpus);
 	vdev_power_destroy(m->power);
 	vdev_serial_destroy(m->serial);
@@ -551,6 +556,7 @@ static void describe(struct vdev_machine *m)
 		.cpu_port = m->cpus ? VDEV_CPUS_PORT : 0,
 		.cpus_present = m->cpus ? vdev_cpus_present(m->cpus) : 0,
 		.panic_port = VDEV_PVPANIC_PORT,
+		.generation = m->vmgenid ? VDEV_VMGENID_GPA : 0,
 		.slot_port = m->host->acpi ? VDEV_ACPI_SLOTS_PORT : 0,
 		.slots = (UINT32_C(2) << ports) - 2,
 		.intx = m->intx,
@@ -651,6 +657,8 @@ int vdev_machine_load(struct vdev_machine *m, struct state *s)
 	if (!err)
 		err = vdev_host_load(m->host, state_open(s, "pci"));
 	vdev_acpi_slots_load(m->host->acpi, state_open(s, "slots"));
+	if (m->vmgenid) /* it is not the one it was */
+		vdev_power_raise(m->power, HV_ACPI_EVENT_GENERATION);
 	hv_device_unlock(m->vm);
 	return err ? err : state_error(s);
 }

@@ -67,7 +67,10 @@ struct vdev_machine_config {
 	void (*ejected)(void *opaque, unsigned slot);
 	void *opaque;
 	void *ejected_opaque;
-	unsigned cpus;	     /* of the VM's, present at first; 0: all, and none come or go */
+	unsigned cpus; /* of the VM's, present at first; 0: all, and none come or go */
+	/* 16 bytes; another number for each process that the guest goes on in. NULL: none is told.
+	 */
+	const uint8_t *generation;
 	unsigned free_ports; /* empty root ports to make, beyond the devices added before finish */
 	unsigned ports; /* root ports to have at least, as the guest knew them before a reset */
 	uint32_t empty; /* bit n: port n is not filled before finish unless it is named: what a

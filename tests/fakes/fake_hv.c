@@ -158,7 +158,6 @@ static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 int hv_mem_map_device(struct hv_vm *vm, uint64_t gpa, uint64_t size, void *hva, bool read_only,
 		      unsigned *slot)
 {
-	(void)read_only;
 	if (((gpa | size | (uintptr_t)hva) & 4095) || !size)
 		return -EINVAL;
 	if (vm->refuse_gpa && gpa == vm->refuse_gpa)
@@ -171,6 +170,7 @@ int hv_mem_map_device(struct hv_vm *vm, uint64_t gpa, uint64_t size, void *hva, 
 			continue;
 		vm->slot[i].used = true;
 		vm->slot[i].gpa = gpa;
+		vm->slot[i].read_only = read_only;
 		vm->slot[i].size = size;
 		vm->slot[i].hva = hva;
 		*slot = i;

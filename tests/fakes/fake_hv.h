@@ -35,6 +35,7 @@ struct hv_vm {
 		bool used;
 		uint64_t gpa, size;
 		uint8_t *hva;
+		bool read_only;
 	} slot[FAKE_SLOTS];
 	struct {
 		bool used, set;

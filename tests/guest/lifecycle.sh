@@ -3,6 +3,12 @@
 #
 # In the guest of tests/lab/lifecycle.sh: says, a few times a second, a number that it keeps in a file in its
 # memory, what its clocks show, and that number as it has gone through its disk.
+if [ -e /sys/class/net/eth0 ]; then # one connection, for as long as the host holds it
+	ip link set eth0 up
+	ip addr add 192.168.78.2/24 dev eth0
+	(i=0 && while usleep 100000; do i=$((i + 1)) && echo $i; done) | nc 192.168.78.1 7003 >/heard &
+	yes | head -c 80000000 >/filler # so that saving takes its time
+fi
 n=0
 while [ $n -lt 100000 ]; do
 	n=$((n + 1))
