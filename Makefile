@@ -229,6 +229,7 @@ uninstall:
 	rm -rf $(libexecdir)
 
 TINY_GUESTS := tiny counter
+TINY_GUESTS += fault
 TINY_GUESTS += mb-environment mb-cpu mb-long mb-apic
 
 # An installed tree inside build/, for the lab: what is tested there is what a user would have.

@@ -174,7 +174,8 @@ static const struct cli_option vm_run_options[] = {
 	 .value = "restart|exit",
 	 .kind = CLI_WORD,
 	 .words = "restart|exit",
-	 .help = "what a reboot of the guest does (restart)"},
+	 .help = "what a reboot of the guest does (restart); a triple fault is one, as in a PC, but with "
+		 "exit, or three times in a row within ten seconds of the start, it is a crash"},
 	{.name = "--console",
 	 .value = "serial|virtio",
 	 .kind = CLI_WORD,

@@ -91,14 +91,15 @@ const struct hv_engine_ops *hv_vm_engine_ops(const struct hv_vm *vm);
 /* How a run ends. Order of severity: the first one wins. */
 enum hv_end {
 	HV_END_NONE,
-	HV_END_POWEROFF, /* the guest turned itself off (ACPI S5) */
-	HV_END_RESET,	 /* the guest asked for a reset, or triple-faulted where it means that */
-	HV_END_PANIC,	 /* the guest's kernel reported a panic (pvpanic) */
-	HV_END_CRASH,	 /* triple fault, or a state the hardware refused to run */
-	HV_END_KILLED,	 /* ended from outside */
-	HV_END_SAVED,	 /* ended from outside, with its state in a file */
-	HV_END_DEVICE,	 /* a device failed in a way that the guest must not survive */
-	HV_END_STATUS,	 /* a test kernel wrote its exit status */
+	HV_END_POWEROFF,     /* the guest turned itself off (ACPI S5) */
+	HV_END_RESET,	     /* the guest asked for a reset */
+	HV_END_PANIC,	     /* the guest's kernel reported a panic (pvpanic) */
+	HV_END_CRASH,	     /* a state that the hardware refused to run, an engine that failed */
+	HV_END_KILLED,	     /* ended from outside */
+	HV_END_SAVED,	     /* ended from outside, with its state in a file */
+	HV_END_DEVICE,	     /* a device failed in a way that the guest must not survive */
+	HV_END_STATUS,	     /* a test kernel wrote its exit status */
+	HV_END_TRIPLE_FAULT, /* a PC resets then; whether it was meant cannot be told */
 };
 
 const char *hv_end_name(enum hv_end end); /* "poweroff", "reset", … */

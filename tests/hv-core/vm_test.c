@@ -226,24 +226,24 @@ static void test_guest_turns_itself_off(void **state)
 	hv_bus_remove(f->vm, region);
 }
 
-static void crash_with(struct fixture *f, enum hv_exit_reason reason)
+static void end_with(struct fixture *f, enum hv_exit_reason reason, enum hv_end end)
 {
 	f->engine.script[0] = (struct hv_exit){.reason = reason};
 	f->engine.scripted = 1;
 	make(f);
 	assert_int_equal(hv_vm_start(f->vm), 0);
-	assert_int_equal(hv_vm_wait(f->vm), HV_END_CRASH);
+	assert_int_equal(hv_vm_wait(f->vm), end);
 	assert_int_equal(f->told, 1);
 }
 
 static void test_triple_fault(void **state)
 {
-	crash_with(*state, HV_EXIT_SHUTDOWN);
+	end_with(*state, HV_EXIT_SHUTDOWN, HV_END_TRIPLE_FAULT);
 }
 
 static void test_hardware_refuses(void **state)
 {
-	crash_with(*state, HV_EXIT_FAIL_ENTRY);
+	end_with(*state, HV_EXIT_FAIL_ENTRY, HV_END_CRASH);
 }
 
 static void test_engine_fails(void **state)

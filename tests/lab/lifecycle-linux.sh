@@ -38,7 +38,7 @@ received() { # NUMBER: the connection has carried more than that, in order, with
 }
 
 truncate -s 1M "$work/disk.img"
-check "Linux is up" guest linux "" --memory 256M --cpus 2 --disk "$work/disk.img" --rng --net tap=wire0 --detach
+check "Linux is up" guest linux loglevel=6 --memory 256M --cpus 2 --disk "$work/disk.img" --rng --net tap=wire0 --detach
 check "its clock is told" wait_for 90 last_line linux "$clock"
 check "its connection carries" wait_for 30 received 3
 echo "what was here before" >"$store/linux.vm"
@@ -108,6 +108,7 @@ check "its disk is whole" test "$((10#$disk))" = "$count"
 echo "# $before at $before_up s before, $count at $up s after; $(gone "$start" "$now") s since the restore"
 check "its clock goes on where it was" near "$(gone "$before_up" "$up")" "$(gone "$start" "$now")" 3
 heard linux >"$work/linux"
+check_text "it knows that it is not the one it was" "crng reseeded due to virtual machine fork" "$work/linux"
 check "no stall, no lockup, no unstable clock" sh -c "! grep -iE 'stall|lockup|unstable|BUG:|Oops' $work/linux"
 
 # ---- the monitor is killed while it saves ----
