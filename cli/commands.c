@@ -131,9 +131,10 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_TEXT,
 	 .help = "virtual CPUs (1), and how many it may get while it runs"},
 	{.name = "--memory",
-	 .value = "SIZE[,pages=4k|thp|2m|1g]",
+	 .value = "SIZE[,pages=4k|thp|2m|1g][,max=SIZE]",
 	 .kind = CLI_TEXT,
-	 .help = "guest RAM, and the pages that hold it (512M,pages=thp)"},
+	 .help = "guest RAM, the pages that hold it (512M,pages=thp), and how much it may become by vm "
+		 "memory; best in steps of 128M, which Linux takes as a piece"},
 	{.name = "--pin",
 	 .value = "VCPU:CPU,...",
 	 .kind = CLI_TEXT,
@@ -697,6 +698,23 @@ const struct cli_command cli_commands[] = {
 		  "/sys/devices/system/cpu/cpuN/online). CPUs that shall go are asked for, and the "
 		  "guest lets go of them or not.",
 	 .examples = EXAMPLES("sluice vm cpus web 4", "sluice vm cpus web 1 --timeout 60")},
+	{.noun = "vm",
+	 .verb = "memory",
+	 .run = cmd_vm_memory,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "SIZE",
+	 .more_kind = CLI_TEXT,
+	 .options = detach_options,
+	 .summary = "how much memory a running VM has",
+	 .about =
+		 "From what it was started with up to its maximum (vm run --memory SIZE,max=SIZE). "
+		 "The guest takes what comes block by block, and gives back what it can free; what is "
+		 "given back is the host's again at once. Devices of the host reach what the guest has "
+		 "taken, and nothing else.",
+	 .examples =
+		 EXAMPLES("sluice vm memory web 2G", "sluice vm memory web 512M --timeout 120")},
 	{.noun = "vm",
 	 .verb = "pause",
 	 .run = cmd_vm_pause,

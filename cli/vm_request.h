@@ -28,7 +28,7 @@ struct vm_request {
 	char subject[VMM_NAME_MAX + 4];
 	unsigned cpus, max_cpus; /* max_cpus 0: none come or go */
 	int pin[HV_MAX_CPUS];
-	uint64_t ram;
+	uint64_t ram, ram_max; /* ram_max 0: it does not grow */
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
 	bool virtio_console, balloon, prefault;
@@ -77,7 +77,8 @@ int vm_request_find(struct cli *cli, struct vm_request *request);
 int vm_start(struct cli *cli, struct vm_request *request);
 
 /* "1G,pages=2m" */
-int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, char why[VF_SPEC_WHY]);
+int vm_request_memory(const char *text, uint64_t *ram, uint64_t *max, enum hv_pages *pages,
+		      char why[VF_SPEC_WHY]);
 /* "2" or "2,max=8" */
 int vm_request_cpus(const char *text, unsigned *cpus, unsigned *max, char why[VF_SPEC_WHY]);
 /* "0xf4", "none" */

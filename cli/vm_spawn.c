@@ -178,6 +178,7 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->max_cpus = r->max_cpus;
 	memcpy(config->pin, r->pin, sizeof(config->pin));
 	config->ram = r->ram;
+	config->ram_max = r->ram_max;
 	config->pages = r->pages;
 	config->kaslr = r->kaslr;
 	config->restart = r->restart;

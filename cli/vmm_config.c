@@ -83,6 +83,7 @@ static const struct field fields[] = {
 	FIELD("pin", PINS, true, pin),
 	FIELD("ram", BYTES, false, ram),
 	FIELD("pages", PAGES, false, pages),
+	FIELD("ram_max", BYTES, true, ram_max),
 	FIELD("prefault", BOOL, true, prefault),
 	FIELD("kaslr", BOOL, false, kaslr),
 	FIELD("restart", BOOL, false, restart),

@@ -73,6 +73,8 @@ struct vmm_config {
 	uint64_t ram;
 	enum hv_pages pages;
 	bool kaslr;
+	uint64_t ram_max;	/* 0: memory does not grow */
+	uint64_t ram_wanted;	/* beyond ram, what the guest shall have; 0 at first */
 	uint8_t generation[16]; /* of this process: chosen by it, and kept over resets */
 	bool prefault;		/* RAM is touched beside the guest, from its start on */
 	bool restart;		/* on a guest's reset: run again; else end */

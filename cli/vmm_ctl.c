@@ -59,6 +59,17 @@ static json_t *disks_of(const struct vmm_ctl *ctl)
 	return array;
 }
 
+static void status_memory(const struct vmm_ctl *ctl, json_t *result)
+{
+	const uint64_t ram = ctl->config->ram;
+	struct vdev_mem_stat mem = {0};
+
+	vdev_mem_stat(ctl->machine->devices, &mem);
+	json_object_set_new(result, "ram_max", number(ram + mem.max));
+	json_object_set_new(result, "ram_wanted", number(ram + mem.requested));
+	json_object_set_new(result, "ram_now", number(ram + mem.plugged));
+}
+
 static int method_status(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
@@ -76,6 +87,7 @@ static int method_status(void *opaque, const json_t *params, json_t **result, ch
 		disks_of(ctl), "events_missed",
 		(json_int_t)vmm_events_lost(ctl->events) +
 			(json_int_t)rpc_server_missed(ctl->server));
+	status_memory(ctl, *result);
 	return *result ? 0 : -ENOMEM;
 }
 
@@ -433,6 +445,31 @@ static int method_cpus(void *opaque, const json_t *params, json_t **result, char
 	return err;
 }
 
+/* Kept over a reset of the guest. */
+static int method_memory(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+	struct vmm_config *config = ctl->machine->config;
+	json_int_t size = json_integer_value(json_object_get(params, "size"));
+
+	(void)result;
+	if (refuse_while_saving(ctl, error))
+		return -EBUSY;
+	int err = size < 0 || (uint64_t)size < config->ram
+			  ? -EINVAL
+			  : vdev_mem_set(ctl->machine->devices, (uint64_t)size - config->ram);
+	if (err == -ENOTSUP)
+		snprintf(error, RPC_ERROR_TEXT,
+			 "its memory is fixed; start it with --memory SIZE,max=SIZE");
+	else if (err)
+		snprintf(error, RPC_ERROR_TEXT, "it can have %llu to %llu MiB",
+			 (unsigned long long)(config->ram / MIB),
+			 (unsigned long long)(MAX(config->ram, config->ram_max) / MIB));
+	else
+		config->ram_wanted = (uint64_t)size - config->ram;
+	return err;
+}
+
 /* ---- the end ---- */
 
 static int method_power_button(void *opaque, const json_t *params, json_t **result, char *error)
@@ -528,6 +565,7 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"touch", method_touch, ""},
 	{"detach", method_detach, "bdf? disk? timeout"},
 	{"cpus", method_cpus, "count?"},
+	{"memory", method_memory, "size"},
 	{"power-button", method_power_button, ""},
 	{"quit", method_quit, "saved?"},
 	{"pause", method_pause, ""},

@@ -48,6 +48,7 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.cpus = MAX(config->cpus, config->max_cpus),
 		.pin = config->pin,
 		.ram = config->ram,
+		.ram_max = config->ram_max,
 		.pages = config->pages,
 		.iova = info->usable,
 		.iova_count = info->usable_count,
@@ -215,6 +216,8 @@ static int create_devices(struct vmm_machine *m)
 								 .vhost = m->config->vsock_fd});
 	if (!err && m->config->balloon)
 		err = vdev_balloon_add(m->devices);
+	if (!err && m->config->ram_max)
+		err = vdev_mem_add(m->devices, m->config->ram_wanted);
 	if (!err && m->config->watchdog)
 		err = add_watchdog(m, m->config->watchdog);
 	return err ? err : finish_devices(m);
@@ -272,12 +275,12 @@ static int read_saved(struct vmm_machine *m)
 		err = vm_file_state(file, &m->saved);
 	if (!err)
 		err = read_ports(m);
-	if (!err && file->header.ram_size != m->config->ram)
+	uint64_t ram = m->config->ram + hv_mem_growth_size(m->config->ram, m->config->ram_max);
+	if (!err && file->header.ram_size != ram)
 		err = log_fail(-EINVAL, file->subject,
 			       "not restored: %llu bytes of memory were "
 			       "saved, and the VM is given %llu",
-			       (unsigned long long)file->header.ram_size,
-			       (unsigned long long)m->config->ram);
+			       (unsigned long long)file->header.ram_size, (unsigned long long)ram);
 	return err;
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 hv-core_SRCS := hv-core/bus.c hv-core/engine_kvm.c hv-core/engine_kvm_stats.c \
 	hv-core/engine_kvm_vcpu.c hv-core/exit.c hv-core/ioapic.c hv-core/irq.c hv-core/mem.c hv-core/mem_discard.c \
-	hv-core/mem_back.c hv-core/mem_layout.c hv-core/stat.c hv-core/vcpu.c hv-core/vm.c
+	hv-core/mem_back.c hv-core/mem_grow.c hv-core/mem_layout.c hv-core/stat.c hv-core/vcpu.c hv-core/vm.c
 hv-core_SRCS += hv-core/pause.c hv-core/save.c hv-core/mem_file.c hv-core/cpuid_check.c \
 	hv-core/engine_kvm_clock.c hv-core/engine_kvm_state.c
 hv-core_SRCS += hv-core/acpi.c hv-core/aml.c hv-core/boot.c hv-core/bootmem.c hv-core/bzimage.c \

@@ -59,7 +59,8 @@ struct hv_config {
 	unsigned sockets;		    /* 0 or 1: one; must divide cpus */
 	unsigned threads;		    /* threads per core; 0 or 1: one */
 	const int *pin;			    /* cpus entries: host CPU, or -1; NULL pins none */
-	uint64_t ram; /* bytes, a multiple of the page size chosen; at least 16 MiB */
+	uint64_t ram;	  /* bytes, a multiple of the page size chosen; at least 16 MiB */
+	uint64_t ram_max; /* what it may grow to while the guest runs; 0: it does not */
 	enum hv_pages pages;
 	bool share_ram;		  /* other processes must be able to map it (vhost-user) */
 	const struct range *iova; /* where DMA may go, sorted; count 0: everywhere */
@@ -154,10 +155,12 @@ struct hv_ram_block {
 	void *hva;
 	int fd;		 /* memfd, or -1 where RAM is private */
 	uint64_t offset; /* in fd */
+	bool grows;	 /* of this one only what hv_mem_grow has put in is there */
 };
 
 struct hv_mem_layout {
 	struct range low_ram, high_ram; /* high_ram.last < start when there is none */
+	struct range grow;		/* where more RAM may come, likewise */
 	struct range pci32;		/* 32-bit PCI window */
 	struct range ecam;
 	struct range pci64; /* 64-bit PCI window, above RAM, inside CPU and I/O width */
@@ -188,6 +191,29 @@ int hv_mem_read(const struct hv_vm *vm, uint64_t gpa, void *buf, uint64_t len);
  * come back when they are touched. Any thread. -EFAULT unless it lies in one RAM block; -EINVAL for
  * huge pages, which go as wholes only. */
 int hv_mem_discard(const struct hv_vm *vm, const void *hva, uint64_t len);
+
+/*
+ * RAM that comes and goes while the guest runs, in blocks, as hv_config.ram_max allows. The last of
+ * hv_mem_blocks is the whole of it; nothing of it is there at first. Device lock held, but for
+ * reading. Saved memory is there again once its blocks are put in.
+ */
+struct hv_mem_growth {
+	uint64_t gpa, size, block;
+	void *hva;
+};
+
+/* How much it is for a VM of so much RAM: what is beyond the last whole block is left out. */
+uint64_t hv_mem_growth_size(uint64_t ram, uint64_t ram_max);
+/* false: there is no such. */
+bool hv_mem_growth(const struct hv_vm *vm, struct hv_mem_growth *out);
+/* Whole blocks, all of them or none. -EINVAL: outside; -EEXIST: one is in already; -ENOENT: one is
+ * not. What goes out is given back to the host, its contents are lost. */
+int hv_mem_grow(struct hv_vm *vm, uint64_t gpa, uint64_t len);
+int hv_mem_shrink(struct hv_vm *vm, uint64_t gpa, uint64_t len);
+/* Bytes of these whole blocks that are in. */
+uint64_t hv_mem_grown(const struct hv_vm *vm, uint64_t gpa, uint64_t len);
+/* All of [gpa, gpa+len) of it, any bytes. Any thread. */
+bool hv_mem_there(const struct hv_vm *vm, uint64_t gpa, uint64_t len);
 
 /* Device memory (a BAR mapped from VFIO) that the guest reaches without an exit. */
 int hv_mem_map_device(struct hv_vm *vm, uint64_t gpa, uint64_t size, void *hva, bool read_only,

@@ -79,12 +79,13 @@ int hv_mem_create(struct hv_vm *vm, const struct hv_config *config, const struct
 
 		rc = map_slot(vm, block->gpa, block->size, block->hva, false, &slot);
 	}
-	return rc;
+	return rc ? rc : hv_mem_grow_create(vm, config, sys);
 }
 
 /* After the engine: its slots point into what is unmapped here. */
 void hv_mem_destroy(struct hv_vm *vm)
 {
+	hv_mem_grow_destroy(vm);
 	hv_mem_unback(&vm->mem.back);
 	bitmap_finish(&vm->mem.slots);
 }
@@ -113,7 +114,8 @@ void *hv_mem_ptr(const struct hv_vm *vm, uint64_t gpa, uint64_t len)
 		const struct hv_ram_block *block = &vm->mem.block[i];
 
 		if (gpa >= block->gpa && len <= block->size &&
-		    gpa - block->gpa <= block->size - len)
+		    gpa - block->gpa <= block->size - len &&
+		    (!block->grows || hv_mem_there(vm, gpa, len)))
 			return (uint8_t *)block->hva + (gpa - block->gpa);
 	}
 	return NULL;

@@ -24,6 +24,7 @@
 #include "vdev/virtio_balloon.h"
 #include "vdev/virtio_blk.h"
 #include "vdev/virtio_console.h"
+#include "vdev/virtio_mem.h"
 #include "vdev/virtio_net.h"
 #include "vdev/virtio_rng.h"
 #include "vdev/virtio_vsock.h"
@@ -132,7 +133,8 @@ static void unmap_ram(struct vdev_machine *m)
 	hv_mem_blocks(m->vm, &blocks);
 	while (m->mapped) {
 		m->mapped--;
-		iommu_unmap(m->domain, blocks[m->mapped].gpa, blocks[m->mapped].size);
+		if (!blocks[m->mapped].grows)
+			iommu_unmap(m->domain, blocks[m->mapped].gpa, blocks[m->mapped].size);
 	}
 }
 
@@ -145,6 +147,7 @@ void vdev_machine_destroy(struct vdev_machine *m)
 	vdev_firmware_destroy(m->firmware);
 	vdev_acpi_slots_destroy(m->host);
 	vdev_host_destroy(m->host); /* with the devices, so that none reaches RAM any more */
+	vdev_mem_unmap(m->vm, m->domain);
 	unmap_ram(m);
 	vdev_test_device_destroy(m->test_device);
 	vdev_exit_port_destroy(m->exit_port);
@@ -294,6 +297,54 @@ int vdev_balloon_stat(struct vdev_machine *m, struct vdev_balloon_stat *out)
 	return balloon ? 0 : -ENODEV;
 }
 
+static struct vdev_mem *find_mem(const struct vdev_machine *m)
+{
+	struct vdev_mem *mem = NULL;
+
+	for (unsigned slot = 1; slot <= m->host->bridges && !mem; slot++)
+		mem = vdev_mem_of(m->host->bridge[slot]->child);
+	return mem;
+}
+
+int vdev_mem_add(struct vdev_machine *m, uint64_t bytes)
+{
+	struct vdev_mem *mem;
+	int err = start_slow(m);
+
+	if (!err)
+		err = vdev_mem_create(m->vm, m->loop, m->slow, &mem);
+	if (err)
+		return err;
+	hv_device_lock(m->vm);
+	err = vdev_mem_set_domain(mem, m->domain);
+	if (!err)
+		err = vdev_mem_aim(mem, bytes);
+	hv_device_unlock(m->vm);
+	if (!err)
+		return add_function(m, vdev_mem_function(mem), 0);
+	vdev_mem_destroy(mem);
+	return err;
+}
+
+int vdev_mem_set(struct vdev_machine *m, uint64_t bytes)
+{
+	hv_device_lock(m->vm);
+	struct vdev_mem *mem = find_mem(m);
+	int err = mem ? vdev_mem_aim(mem, bytes) : -ENOTSUP;
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+int vdev_mem_stat(struct vdev_machine *m, struct vdev_mem_stat *out)
+{
+	hv_device_lock(m->vm);
+	struct vdev_mem *mem = find_mem(m);
+	if (mem)
+		vdev_mem_fill_stat(mem, out);
+	hv_device_unlock(m->vm);
+	return mem ? 0 : -ENOTSUP;
+}
+
 int vdev_vsock_add(struct vdev_machine *m, const struct vdev_vsock_config *config)
 {
 	struct vdev_function *fn;
@@ -441,7 +492,9 @@ static int map_ram(struct vdev_machine *m)
 
 	while (m->domain && m->mapped < count) {
 		const struct hv_ram_block *b = &blocks[m->mapped];
-		int err = iommu_map(m->domain, b->gpa, b->size, b->hva, IOMMU_READ | IOMMU_WRITE);
+		int err = b->grows ? 0
+				   : iommu_map(m->domain, b->gpa, b->size, b->hva,
+					       IOMMU_READ | IOMMU_WRITE);
 
 		if (err < 0)
 			return err;
@@ -457,16 +510,21 @@ int vdev_machine_set_domain(struct vdev_machine *m, struct iommu_domain *domain)
 			-EBUSY, hv_vm_name(m->vm),
 			"has a balloon: memory that it gave away cannot be reached by a device "
 			"of the host");
+	struct vdev_mem *mem = find_mem(m);
 	int err = 0;
 
 	if (domain) {
 		m->domain = domain;
 		err = map_ram(m);
 	}
+	hv_device_lock(m->vm);
+	if (mem && (!domain || !err))
+		err = vdev_mem_set_domain(mem, domain);
 	if (!domain || err) {
 		unmap_ram(m);
 		m->domain = NULL;
 	}
+	hv_device_unlock(m->vm);
 	return err;
 }
 

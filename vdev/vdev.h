@@ -250,6 +250,20 @@ void vdev_disk_retry(struct vdev_machine *machine);
 /* A virtio source of entropy. */
 int vdev_rng_add(struct vdev_machine *machine);
 
+/* ---- memory that comes and goes: vdev_mem_add needs a VM with hv_config.ram_max ---- */
+
+struct vdev_mem_stat {
+	bool driver;				 /* the guest has one */
+	uint64_t max, block, requested, plugged; /* bytes beyond the RAM that it has always */
+	uint64_t refused;
+};
+
+/* The guest shall have so many bytes more than at the start; vdev_mem_stat tells how many it has
+ * taken, or kept. -EINVAL: it cannot have as many; -ENOTSUP: its memory does not grow. */
+int vdev_mem_add(struct vdev_machine *machine, uint64_t bytes);
+int vdev_mem_set(struct vdev_machine *machine, uint64_t bytes);
+int vdev_mem_stat(struct vdev_machine *machine, struct vdev_mem_stat *out);
+
 /* ---- slots ---- */
 
 enum vdev_slot_state {
