@@ -16,6 +16,7 @@
 #: make coverage     lines of iommu/ that its unit tests run (gcov)
 #: make bench-boot   start to first user-space line, beside QEMU, in one run
 #: make bench-blk    random reads from a virtio disk, beside QEMU, in one run
+#: make bench-hotplug  a VF comes and goes, beside QEMU, in one run
 #: make lint         include direction, headers, format, shellcheck, cppcheck, clang-tidy, man pages
 #: make install | uninstall  [DESTDIR=] [prefix=/usr/local]
 #: make clean        everything but the lab's cache
@@ -191,8 +192,8 @@ coverage:
 		$(patsubst %,build/coverage/tests/%,$(filter iommu/%,$(UNIT_TESTS)))
 	@tests/coverage build/coverage iommu
 
-.PHONY: bench-boot bench-blk
-bench-boot bench-blk:
+.PHONY: bench-boot bench-blk bench-hotplug
+bench-boot bench-blk bench-hotplug:
 	@packaging/deps.sh build lab
 	@$(MAKE) --no-print-directory staged
 	@lab/lab fetch --rig 1
@@ -228,6 +229,7 @@ uninstall:
 	rm -rf $(libexecdir)
 
 TINY_GUESTS := tiny counter
+TINY_GUESTS += fault
 TINY_GUESTS += mb-environment mb-cpu mb-long mb-apic
 
 # An installed tree inside build/, for the lab: what is tested there is what a user would have.

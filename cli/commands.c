@@ -134,9 +134,10 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_TEXT,
 	 .help = "virtual CPUs (1), and how many it may get while it runs"},
 	{.name = "--memory",
-	 .value = "SIZE[,pages=4k|thp|2m|1g]",
+	 .value = "SIZE[,pages=4k|thp|2m|1g][,max=SIZE]",
 	 .kind = CLI_TEXT,
-	 .help = "guest RAM, and the pages that hold it (512M,pages=thp)"},
+	 .help = "guest RAM, the pages that hold it (512M,pages=thp), and how much it may become by vm "
+		 "memory; best in steps of 128M, which Linux takes as a piece"},
 	{.name = "--pin",
 	 .value = "VCPU:CPU,...",
 	 .kind = CLI_TEXT,
@@ -199,7 +200,8 @@ static const struct cli_option vm_run_options[] = {
 	 .value = "restart|exit",
 	 .kind = CLI_WORD,
 	 .words = "restart|exit",
-	 .help = "what a reboot of the guest does (restart)"},
+	 .help = "what a reboot of the guest does (restart); a triple fault is one, as in a PC, but with "
+		 "exit, or three times in a row within ten seconds of the start, it is a crash"},
 	{.name = "--console",
 	 .value = "serial|virtio",
 	 .kind = CLI_WORD,
@@ -215,6 +217,9 @@ static const struct cli_option vm_run_options[] = {
 	{.name = "--balloon",
 	 .help = "let vm balloon take memory from the guest, and idle pages go back to the host; not "
 		 "together with devices of the host or huge pages"},
+	{.name = "--prefault",
+	 .help = "take all memory from the host, in the background while the guest runs, so that the first "
+		 "attach need not wait for it; not together with --balloon"},
 	{.name = "--watchdog",
 	 .value = "reset|poweroff|none",
 	 .kind = CLI_WORD,
@@ -259,11 +264,11 @@ static const struct cli_option detach_options[] = {
 	{0},
 };
 
-#define DETACH_ABOUT                                                                                \
-	"Presses the attention button of the device's slot. The guest blinks the slot's indicator " \
-	"for five seconds, stops its driver and turns the slot off; then the device is taken out, " \
-	"and goes back to its former driver and settings. A guest that does not do so in time "     \
-	"keeps the device, and may be asked again."
+#define DETACH_ABOUT                                                                                   \
+	"Asks the guest through ACPI, or, where its own driver has the slot, by the slot's attention " \
+	"button, after which it waits five seconds. The guest stops its driver and lets go; then the " \
+	"device is taken out, and goes back to its former driver and settings. A guest that does not " \
+	"do so in time keeps the device, and may be asked again."
 
 static const struct cli_option vm_stat_options[] = {
 	{.name = "--exits",
@@ -362,6 +367,8 @@ static const struct cli_option vm_restore_options[] = {
 
 static const struct cli_option vm_clone_options[] = {
 	{.name = "--verify", .help = "compare all of the saved memory with its checksums first"},
+	{.name = "--keep-macs",
+	 .help = "let NICs whose address was given with mac= have that one, not one of their own"},
 	{0},
 };
 
@@ -739,6 +746,23 @@ const struct cli_command cli_commands[] = {
 		  "guest lets go of them or not.",
 	 .examples = EXAMPLES("sluice vm cpus web 4", "sluice vm cpus web 1 --timeout 60")},
 	{.noun = "vm",
+	 .verb = "memory",
+	 .run = cmd_vm_memory,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "SIZE",
+	 .more_kind = CLI_TEXT,
+	 .options = detach_options,
+	 .summary = "how much memory a running VM has",
+	 .about =
+		 "From what it was started with up to its maximum (vm run --memory SIZE,max=SIZE). "
+		 "The guest takes what comes block by block, and gives back what it can free; what is "
+		 "given back is the host's again at once. Devices of the host reach what the guest has "
+		 "taken, and nothing else.",
+	 .examples =
+		 EXAMPLES("sluice vm memory web 2G", "sluice vm memory web 512M --timeout 120")},
+	{.noun = "vm",
 	 .verb = "pause",
 	 .run = cmd_vm_pause,
 	 .changes = true,
@@ -821,7 +845,12 @@ const struct cli_command cli_commands[] = {
 		 "The VM runs at once; its memory is read from the file as it is needed, so the file "
 		 "must stay while it runs. Where the host lacks what the guest's CPU has shown it, "
 		 "the VM is refused and what is missing is named. The kernel is only needed when the "
-		 "guest reboots.",
+		 "guest reboots.\n\n"
+		 "The guest's clocks go on where they stood, so its date lags by the time that it was "
+		 "away. What it is told: its VM generation ID is another one, for which Linux makes its "
+		 "random numbers anew and sends an event (NEW_VMGENID) to user space; and its virtio NICs "
+		 "announce themselves to the network. The host's time it can read at any moment from "
+		 "/dev/ptp0 (ptp_kvm), where the host's clock is the TSC; chrony takes that as a source.",
 	 .examples = EXAMPLES("sluice vm restore /var/lib/sluice/web.vm --detach",
 			      "sluice vm restore base.vm --name test --verify")},
 	{.noun = "vm",
@@ -837,7 +866,9 @@ const struct cli_command cli_commands[] = {
 	 .about =
 		 "Each goes on where the saved VM was, under its own name and in the background. They "
 		 "share the memory that none of them has changed: vm stat shows each one's part "
-		 "of it.",
+		 "of it. Each has a generation ID of its own, and its NICs addresses made of its name; "
+		 "a guest goes on using the address that it knows until it binds the NIC's driver again, "
+		 "which it best does when it hears of the new ID (see vm restore).",
 	 .examples = EXAMPLES("sluice vm clone base.vm worker-1 worker-2 worker-3")},
 	{.noun = "vm",
 	 .verb = "events",

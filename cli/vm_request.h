@@ -29,7 +29,7 @@ struct vm_request {
 	char subject[VMM_NAME_MAX + 4];
 	unsigned cpus, max_cpus; /* max_cpus 0: none come or go */
 	int pin[HV_MAX_CPUS];
-	uint64_t ram;
+	uint64_t ram, ram_max; /* ram_max 0: it does not grow */
 	enum hv_pages pages;
 	bool kaslr, restart, detach;
 	struct numa_spec numa[HV_MAX_NODES];
@@ -37,7 +37,7 @@ struct vm_request {
 	bool isolate;	    /* the cores of `pin` are the VM's alone */
 	bool merge;	    /* equal pages may become one (KSM) */
 	unsigned phys_bits; /* 0: as many as can be */
-	bool virtio_console, balloon;
+	bool virtio_console, balloon, prefault;
 	uint32_t vsock;	      /* context ID; 0: none */
 	const char *watchdog; /* NULL: none */
 	struct vm_firmware firmware;
@@ -83,7 +83,8 @@ int vm_request_find(struct cli *cli, struct vm_request *request);
 int vm_start(struct cli *cli, struct vm_request *request);
 
 /* "1G,pages=2m" */
-int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, char why[VF_SPEC_WHY]);
+int vm_request_memory(const char *text, uint64_t *ram, uint64_t *max, enum hv_pages *pages,
+		      char why[VF_SPEC_WHY]);
 /* "2" or "2,max=8" */
 int vm_request_cpus(const char *text, unsigned *cpus, unsigned *max, char why[VF_SPEC_WHY]);
 /* "0xf4", "none" */

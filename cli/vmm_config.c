@@ -87,6 +87,8 @@ static const struct field fields[] = {
 	FIELD("merge", BOOL, true, merge),
 	FIELD("phys_bits", UNSIGNED, true, phys_bits),
 	FIELD("numa", NODES, true, nodes),
+	FIELD("ram_max", BYTES, true, ram_max),
+	FIELD("prefault", BOOL, true, prefault),
 	FIELD("kaslr", BOOL, false, kaslr),
 	FIELD("restart", BOOL, false, restart),
 	FIELD("watchdog", TEXT, true, watchdog),

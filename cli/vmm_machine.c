@@ -49,6 +49,7 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.cpus = MAX(config->cpus, config->max_cpus),
 		.pin = config->pin,
 		.ram = config->ram,
+		.ram_max = config->ram_max,
 		.pages = config->pages,
 		.merge = config->merge,
 		.nodes = config->nodes,
@@ -83,7 +84,7 @@ static int touch_memory(const struct vmm_machine *m)
 	/* The supervisor shows it when it takes long; whether it listens does not matter. */
 	dprintf(m->config->report_fd, VMM_REPORT_MEMORY " %llu\n",
 		(unsigned long long)m->config->ram);
-	return hv_mem_prefault(m->vm, 0);
+	return hv_mem_prefault(m->vm, 0, NULL);
 }
 
 /* Where the device is plugged in; -1 on a host with one node, or that does not tell. */
@@ -213,6 +214,7 @@ static int create_devices(struct vmm_machine *m)
 		.opaque = m->console,
 		.ejected = vmm_hotplug_ejected,
 		.ejected_opaque = m,
+		.generation = m->config->generation,
 		.cpus = m->config->max_cpus ? m->config->cpus : 0,
 		.free_ports = m->config->ports ? 0 : m->config->hotplug_ports,
 		.ports = m->config->ports,
@@ -236,6 +238,8 @@ static int create_devices(struct vmm_machine *m)
 								 .vhost = m->config->vsock_fd});
 	if (!err && m->config->balloon)
 		err = vdev_balloon_add(m->devices);
+	if (!err && m->config->ram_max)
+		err = vdev_mem_add(m->devices, m->config->ram_wanted);
 	if (!err && m->config->watchdog)
 		err = add_watchdog(m, m->config->watchdog);
 	return err ? err : finish_devices(m);
@@ -293,12 +297,12 @@ static int read_saved(struct vmm_machine *m)
 		err = vm_file_state(file, &m->saved);
 	if (!err)
 		err = read_ports(m);
-	if (!err && file->header.ram_size != m->config->ram)
+	uint64_t ram = m->config->ram + hv_mem_growth_size(m->config->ram, m->config->ram_max);
+	if (!err && file->header.ram_size != ram)
 		err = log_fail(-EINVAL, file->subject,
 			       "not restored: %llu bytes of memory were "
 			       "saved, and the VM is given %llu",
-			       (unsigned long long)file->header.ram_size,
-			       (unsigned long long)m->config->ram);
+			       (unsigned long long)file->header.ram_size, (unsigned long long)ram);
 	return err;
 }
 
@@ -330,6 +334,9 @@ static int build(struct vmm_machine *m)
 		err = create_devices(m);
 	if (err)
 		return err;
+	err = vmm_touch_create(m->vm, &m->touch);
+	if (err)
+		return err;
 	return m->restored ? take_state(m) : load(m);
 }
 
@@ -359,6 +366,8 @@ int vmm_machine_start(struct vmm_machine *m)
 	if (m->restored)
 		vdev_machine_resume(m->devices);
 	int err = hv_vm_start(m->vm);
+	if (!err && m->config->prefault && !m->domain)
+		vmm_touch_start(m->touch, true); /* without it, the first attach does that */
 	if (!err)
 		vmm_console_connect(m->console, type, m->devices);
 	return err;
@@ -369,6 +378,7 @@ void vmm_machine_destroy(struct vmm_machine *m)
 	if (!m)
 		return;
 	vmm_console_connect(m->console, NULL, NULL);
+	vmm_touch_destroy(m->touch);
 	vdev_machine_destroy(m->devices);
 	while (m->announced)
 		hv_vm_engine_ops(m->vm)->vfio_group(hv_vm_engine(m->vm),

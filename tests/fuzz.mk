@@ -35,6 +35,10 @@ $(eval $(call fuzzer,balloon,vdev base))
 balloon_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o
 balloon_fuzz_EXTRA := -ljansson -luring -lpthread
 
+$(eval $(call fuzzer,mem,vdev base))
+mem_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o
+mem_fuzz_EXTRA := -ljansson -luring -lpthread
+
 $(eval $(call fuzzer,pagetable,iommu base))
 
 # virtio: the rings, and the registers in front of a disk.

@@ -18,6 +18,7 @@ state_test_EXTRA := -ljansson
 # hv-core: on an engine without hardware where one is needed at all.
 HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
 HV_TESTS += cpuid_check mem_file pause
+HV_TESTS += mem_grow
 HV_TESTS += multiboot
 HV_TESTS += pic pit boot_firmware
 HV_TESTS += caps exit_names numa timing
@@ -25,7 +26,7 @@ $(eval $(call unit_tests,hv-core,$(HV_TESTS),hv-core base))
 $(foreach t,$(HV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
 boot_test_EXTRA += -lz
 unpack_test_EXTRA += -lzstd -llzma -llz4 -lz
-$(foreach t,boot boot_firmware irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
+$(foreach t,boot boot_firmware irq mem_grow pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
 numa_test_OBJS := $(O)/tests/fakes/fake_engine.o $(O)/tests/fakes/fake_sysfs.o
 
 # The engine itself, on this machine's /dev/kvm: a ring of its own.
@@ -38,6 +39,7 @@ conformance_test_EXTRA := -ljansson
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
 VDEV_TESTS += watchdog net_ctrl
 VDEV_TESTS += pci_slot cpus
+VDEV_TESTS += acpi_slots
 VDEV_TESTS += exit_port test_device
 VDEV_TESTS += flash fw_cfg fw_image pm q35 rtc smbios
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
@@ -48,6 +50,7 @@ $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread)
 
 # virtio: a guest driver in the same process.
 VIRTIO_TESTS := iothread virtq virtio_pci virtio_blk blk_limit
+VIRTIO_TESTS += virtio_mem
 $(eval $(call unit_tests,vdev,$(VIRTIO_TESTS),vdev base))
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES) $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))

@@ -8,6 +8,12 @@ while read -r word; do
 	read -r up _ </proc/uptime
 	echo "TIME $word $up $(date +%s)"
 done </dev/console &
+if [ -e /sys/class/net/eth0 ]; then # one connection, for as long as the host holds it
+	ip link set eth0 up
+	ip addr add 192.168.78.2/24 dev eth0
+	(i=0 && while usleep 100000; do i=$((i + 1)) && echo $i; done) | nc 192.168.78.1 7003 >/heard &
+	yes | head -c 30000000 >/filler # so that saving takes its time
+fi
 n=0
 while [ $n -lt 100000 ]; do
 	n=$((n + 1))

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # lab: --topology none --timeout 420
 #
-# The life cycle of a Linux guest with two CPUs and a disk: its clocks after a pause, its memory and disk after a
-# save and a restore in another process, and a save that is killed on the way.
+# The life cycle of a Linux guest with two CPUs, a disk and a NIC: its clocks after a pause; its memory, its disk
+# and an open connection after a save and a restore in another process; and saves that are killed on the way.
 . tests/lab/lib.sh
 
 store=$work/store
@@ -12,6 +12,7 @@ count='^COUNT [0-9]+ [a-z-]+ [0-9]{8}$'
 
 check "a guest is made" env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" lab/guest-initrd \
 	--bare --module button --module evdev --module virtio_pci --module virtio_blk --module virtio_rng \
+	--module virtio_net --module af_packet \
 	--init tests/guest/lifecycle.sh "$work/guest.cpio"
 LAB_INITRD=$work/guest.cpio
 
@@ -25,9 +26,21 @@ last_line() { # NAME PATTERN: the last whole line of the guest that matches
 	heard "$1" | grep -E "$2" | tail -n 1
 }
 
+# The other end of the guest's connection, on this host: it lives through all that the guest goes through.
+modprobe tun
+ip tuntap add wire0 mode tap
+ip addr add 192.168.78.1/24 dev wire0
+ip link set wire0 up
+for i in $(seq 100000); do echo "$i" && sleep 0.2; done 2>/dev/null | busybox nc -l -p 7003 >"$work/tcp" 2>/dev/null &
+peer=$!
+received() { # NUMBER: the connection has carried more than that, in order, without a gap
+	awk -v least="$1" '$1 != ++n { exit 1 } END { exit !(n > least) }' "$work/tcp"
+}
+
 truncate -s 1M "$work/disk.img"
-check "Linux is up" guest linux "" --memory 256M --cpus 2 --disk "$work/disk.img" --rng --detach
+check "Linux is up" guest linux loglevel=6 --memory 256M --cpus 2 --disk "$work/disk.img" --rng --net tap=wire0 --detach
 check "it counts" wait_for 90 last_line linux "$count"
+check "its connection carries" wait_for 30 received 3
 echo "what was here before" >"$store/linux.vm"
 sluice vm save linux "$store/linux.vm" >/dev/null 2>&1 &
 job=$!
@@ -107,6 +120,7 @@ before=$number
 ask
 asked0=$asked answered0=$answered up0=$up
 saving=$(host_now)
+carried=$(wc -l <"$work/tcp")
 check "Linux is saved" sluice vm save linux "$store/linux.vm"
 saved=$(host_now)
 du -k "$store/linux.vm" | sed 's/^/#   /'
@@ -116,6 +130,9 @@ check "Linux is restored" sluice vm restore "$store/linux.vm" --detach --verify
 restored=$(host_now)
 check "its number in memory goes on" wait_for 30 goes_on
 sample # a check runs in a shell of its own
+check "the same connection goes on" wait_for 60 received $((carried + 20))
+check "its other end has seen nothing of it" kill -0 $peer
+echo "# $carried lines before the save, $(wc -l <"$work/tcp") now"
 check "its disk is whole" test "$((10#$disk))" = "$number"
 ask
 low=$(calc "$asked - $answered0 - ($restored - $saving)") high=$(calc "$answered - $asked0 - ($restoring - $saved)")
@@ -123,7 +140,27 @@ saw=$(calc "$up - $up0")
 echo "# $before before, $number after; of $low to $high s that it ran the guest saw $saw"
 check "its clock goes on where it was" between "$low" "$saw" "$high" 0.2
 heard linux >"$work/linux"
+check_text "it knows that it is not the one it was" "crng reseeded due to virtual machine fork" "$work/linux"
 check "no stall, no lockup, no unstable clock" sh -c "! grep -iE 'stall|lockup|unstable|BUG:|Oops' $work/linux"
+
+# ---- the monitor is killed while it saves ----
+state_of() { # NAME
+	sluice vm list --json | jq -r ".[] | select(.name == \"$1\") | .state"
+}
+saving() {
+	[ "$(state_of linux)" = saving ]
+}
+sluice vm save linux "$store/second.vm" >"$work/out" 2>&1 &
+job=$!
+check "it is being saved" wait_for 20 saving
+kill -KILL "$(pgrep -x sluice-vmm)"
+wait $job
+check "monitor killed: the save says so" test $? = 1
+sed 's/^/#   /' "$work/out"
+check "monitor killed: no file" test "$(ls -A "$store")" = linux.vm
+check "monitor killed: the VM has crashed" wait_for 10 sh -c "sluice vm list --json | jq -e '.[] | .state | startswith(\"crashed\")'"
+check "what was saved before is there" sluice vm restore "$store/linux.vm" --detach
+check "it counts" wait_for 30 last_line linux "$count"
 check "powerdown" sluice vm powerdown linux
 check "it powers off" wait_for 30 sh -c "! sluice vm list | grep -q linux"
 finish
