@@ -56,6 +56,9 @@ $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthrea
 HOST_TESTS := virtio_net virtio_balloon virtio_console
 $(eval $(call unit_tests,vdev,$(HOST_TESTS),vdev base))
 $(foreach t,$(HOST_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
+$(eval $(call unit_tests,vdev,vhost_user,vdev base))
+vhost_user_test_OBJS := $(virtio_console_test_OBJS) $(O)/tests/fakes/fake_vhost_user.o
+vhost_user_test_EXTRA := -ljansson -luring -lpthread
 virtio_net_test_LDFLAGS := -Wl,--wrap=ioctl
 $(foreach t,$(HOST_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
