@@ -28,7 +28,24 @@ static uint64_t page_size(enum hv_pages pages)
 	return pages == HV_PAGES_2M ? 2 * MIB : pages == HV_PAGES_1G ? GIB : 4 * KIB;
 }
 
-int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, char why[VF_SPEC_WHY])
+/* ",pages=2m,share", any of it; -EINVAL. */
+static int memory_settings(const char *text, enum hv_pages *pages, bool *share)
+{
+	char word[32];
+
+	for (size_t len; *text == ','; text += len) {
+		len = strcspn(++text, ",");
+		snprintf(word, sizeof(word), "%.*s", (int)MIN(len, sizeof(word)), text);
+		if (!strcmp(word, "share"))
+			*share = true;
+		else if (strncmp(word, "pages=", 6) != 0 || vmm_pages_parse(word + 6, pages))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, bool *share,
+		      char why[VF_SPEC_WHY])
 {
 	size_t len = strcspn(text, ",");
 	char size[32];
@@ -39,10 +56,10 @@ int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, cha
 			 "memory '%.40s': not a size such as 512M, from 16M to 16T", text);
 		return -EINVAL;
 	}
-	if (text[len] &&
-	    (strncmp(text + len, ",pages=", 7) != 0 || vmm_pages_parse(text + len + 7, pages))) {
+	if (memory_settings(text + len, pages, share)) {
 		snprintf(why, VF_SPEC_WHY,
-			 "memory '%.40s': only ,pages=4k|thp|2m|1g may follow the size", text);
+			 "memory '%.40s': only ,pages=4k|thp|2m|1g and ,share may follow the size",
+			 text);
 		return -EINVAL;
 	}
 	if (!IS_ALIGNED(*ram, page_size(*pages))) {
@@ -127,7 +144,8 @@ int vm_failed(const struct vm_request *r)
 
 static int parse_machine(const struct cli_args *args, struct vm_request *r, char *why)
 {
-	int err = vm_request_memory(cli_text(args, "--memory", "512M"), &r->ram, &r->pages, why);
+	int err = vm_request_memory(cli_text(args, "--memory", "512M"), &r->ram, &r->pages,
+				    &r->share, why);
 
 	if (!err)
 		err = vm_request_cpus(cli_text(args, "--cpus", "1"), &r->cpus, &r->max_cpus, why);

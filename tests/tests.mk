@@ -96,7 +96,7 @@ CLI_TESTS := args output proc vf_spec vmm_config vmm_console
 CLI_TESTS += net_spec
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
-CLI_TESTS += disk_spec
+CLI_TESTS += disk_engine disk_spec
 CLI_TESTS += exit_trace vm_costs vm_sample trace_json patience
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
@@ -106,7 +106,10 @@ $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 # What scenarios on the emulated host run beside the product.
-TEST_TOOLS := edu extra_map
+TEST_TOOLS := edu extra_map vu_net
+$(O)/tests/tools/vu_net: $(O)/tests/tools/vu_net.o $(O)/tests/fakes/fake_vhost_user.o $(O)/tests/fakes/fake_hv.o $(O)/vdev.a $(O)/base.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -luring -lpthread
 $(O)/tests/tools/extra_map: $(O)/tests/tools/extra_map.o
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^

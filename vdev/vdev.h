@@ -243,8 +243,8 @@ struct vdev_disk_stat {
 	unsigned held;	    /* wait because the host has no space left: the disk is stopped */
 	uint64_t kicks, interrupts;
 	uint8_t guest_bus;
-	bool elsewhere; /* another process serves it: no requests are counted */
-	bool away;	/* and is not there now */
+	bool elsewhere;	      /* another process serves it: no requests are counted */
+	bool away;	      /* and is not there now */
 	unsigned connections; /* to it, so far */
 };
 

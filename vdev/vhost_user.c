@@ -61,6 +61,12 @@ struct vdev_vhost_user {
 	int inflight; /* memory that the back-end keeps notes in; -1: none */
 	struct vdev_vu_inflight notes;
 
+	struct {
+		bool set;
+		size_t offset;
+		uint8_t byte;
+	} written; /* into the configuration */
+
 	atomic_bool up;
 	atomic_uint connections;
 	pthread_mutex_t lock; /* of what follows */
@@ -266,6 +272,20 @@ static int read_config(struct vdev_vhost_user *vu, const struct vdev_vu_wire *wi
 	return 0;
 }
 
+static int send_written(struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
+{
+	struct vdev_vu_config msg = {
+		.offset = (uint32_t)vu->written.offset, .size = 1, .bytes = {vu->written.byte}};
+
+	if (!vu->written.set || !agreed(vu, VU_PROTOCOL_CONFIG))
+		return 0;
+	pthread_mutex_lock(&vu->lock);
+	vu->bytes[vu->written.offset] = vu->written.byte;
+	pthread_mutex_unlock(&vu->lock);
+	return vdev_vu_confirmed(wire, VU_SET_CONFIG, agreed(vu, VU_PROTOCOL_REPLY_ACK), &msg,
+				 offsetof(struct vdev_vu_config, bytes) + 1, NULL, 0);
+}
+
 static int agree(struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
 {
 	uint64_t theirs = 0, queues = 0;
@@ -296,7 +316,9 @@ static int introduce(struct vdev_vhost_user *vu)
 		err = agree(vu, &wire);
 	if (!err)
 		err = vdev_vu_send(&wire, VU_SET_OWNER, 0, NULL, 0, NULL, 0);
-	return err ? err : read_config(vu, &wire);
+	if (!err)
+		err = read_config(vu, &wire);
+	return err ? err : send_written(vu, &wire);
 }
 
 static int reach(struct vdev_vhost_user *vu)
@@ -618,8 +640,8 @@ struct errand {
 	struct vdev_vhost_user *vu;
 	struct vdev_virtio *dev;
 	unsigned queues, enabled, queue;
-	size_t offset, len;
-	const void *data;
+	size_t offset;
+	uint8_t byte;
 	int err;
 };
 
@@ -722,23 +744,19 @@ static void write_here(void *opaque)
 {
 	const struct errand *e = opaque;
 	struct vdev_vhost_user *vu = e->vu;
-	struct vdev_vu_config msg = {.offset = (uint32_t)e->offset, .size = (uint32_t)e->len};
 
 	arrive(vu);
-	if (vu->sock < 0 || !agreed(vu, VU_PROTOCOL_CONFIG))
+	vu->written.set = true;
+	vu->written.offset = e->offset;
+	vu->written.byte = e->byte;
+	if (vu->sock < 0)
 		return;
 	struct vdev_vu_wire wire = wire_of(vu);
-	memcpy(msg.bytes, e->data, e->len);
-	int err = vdev_vu_confirmed(&wire, VU_SET_CONFIG, agreed(vu, VU_PROTOCOL_REPLY_ACK), &msg,
-				    offsetof(struct vdev_vu_config, bytes) + e->len, NULL, 0);
+	int err = send_written(vu, &wire);
 	if (err) {
 		drop(vu, err);
 		schedule(vu, vu->backoff);
-		return;
 	}
-	pthread_mutex_lock(&vu->lock);
-	memcpy(vu->bytes + e->offset, e->data, e->len);
-	pthread_mutex_unlock(&vu->lock);
 }
 
 static void forget_here(void *opaque)
@@ -815,11 +833,9 @@ void vdev_vhost_user_config_read(struct vdev_vhost_user *vu, size_t offset, void
 	pthread_mutex_unlock(&vu->lock);
 }
 
-void vdev_vhost_user_config_write(struct vdev_vhost_user *vu, size_t offset, const void *data,
-				  size_t len)
+void vdev_vhost_user_config_write(struct vdev_vhost_user *vu, size_t offset, uint8_t byte)
 {
-	run_errand(&(struct errand){.vu = vu, .offset = offset, .data = data, .len = len},
-		   write_here);
+	run_errand(&(struct errand){.vu = vu, .offset = offset, .byte = byte}, write_here);
 }
 
 struct vdev_iothread *vdev_vhost_user_thread(struct vdev_vhost_user *vu)

@@ -57,10 +57,11 @@ uint64_t vdev_vhost_user_features(const struct vdev_vhost_user *vu);
 unsigned vdev_vhost_user_queues(const struct vdev_vhost_user *vu);
 /* Whether the connection is there now, and how many there were. */
 bool vdev_vhost_user_up(const struct vdev_vhost_user *vu, unsigned *connections);
-/* The device's configuration, as the back-end last told; and what the driver writes into it. */
+/* The device's configuration, as the back-end last told. */
 void vdev_vhost_user_config_read(struct vdev_vhost_user *vu, size_t offset, void *data, size_t len);
-void vdev_vhost_user_config_write(struct vdev_vhost_user *vu, size_t offset, const void *data,
-				  size_t len);
+/* One byte of it becomes another, here and there, and with each later back-end: there is one such
+ * byte (5.2.5: writeback). */
+void vdev_vhost_user_config_write(struct vdev_vhost_user *vu, size_t offset, uint8_t byte);
 
 /* The first `queues` queues of `dev` are the back-end's, and `enabled` of them used (all but a
  * network device's spare ones). Device lock held. */

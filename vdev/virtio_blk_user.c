@@ -45,6 +45,7 @@ struct blk_user {
 	struct vdev_vhost_user *back;
 	char *name, *serial;
 	uint64_t size;	   /* as it was when the driver began */
+	uint8_t wce;	   /* as the driver wants it: 1, until it says otherwise */
 	atomic_bool ready; /* `virtio` may be told of changes */
 };
 
@@ -59,6 +60,7 @@ static struct virtio_blk_config read_config(struct blk_user *blk)
 
 	vdev_vhost_user_config_read(blk->back, 0, &config, CONFIG_SIZE);
 	config.num_queues = (uint16_t)blk->virtio.queues;
+	config.wce = blk->wce;
 	return config;
 }
 
@@ -73,8 +75,22 @@ static void changed(void *opaque)
 
 /* ---- the device, as virtio.c sees it ---- */
 
+/* Engines begin in any mode. 5.2.5.2, 5.2.6.2: a driver without flushes gets writes that last. */
+static void tell_cache_mode(struct blk_user *blk)
+{
+	const struct vdev_virtio *dev = &blk->virtio;
+	bool writeback = vdev_virtio_has(dev, VIRTIO_BLK_F_CONFIG_WCE)
+				 ? blk->wce
+				 : vdev_virtio_has(dev, VIRTIO_BLK_F_FLUSH);
+
+	if (dev->offered & VDEV_FEATURE(VIRTIO_BLK_F_CONFIG_WCE))
+		vdev_vhost_user_config_write(blk->back, offsetof(struct virtio_blk_config, wce),
+					     writeback);
+}
+
 static int start(struct vdev_virtio *dev)
 {
+	tell_cache_mode(blk_of(dev));
 	vdev_vhost_user_start(blk_of(dev)->back, dev, dev->queues, dev->queues);
 	return 0;
 }
@@ -87,6 +103,7 @@ static void stop(struct vdev_virtio *dev)
 static void reset(struct vdev_virtio *dev)
 {
 	vdev_vhost_user_forget(blk_of(dev)->back);
+	blk_of(dev)->wce = 1;
 }
 
 static void call_changed(struct vdev_virtio *dev, unsigned queue)
@@ -103,11 +120,11 @@ static void config_read(struct vdev_virtio *dev, unsigned offset, void *data, un
 
 static void config_write(struct vdev_virtio *dev, unsigned offset, const void *data, unsigned len)
 {
-	const uint8_t wce = *(const uint8_t *)data & 1;
-
-	if (offset == offsetof(struct virtio_blk_config, wce) && len == 1 &&
-	    vdev_virtio_has(dev, VIRTIO_BLK_F_CONFIG_WCE))
-		vdev_vhost_user_config_write(blk_of(dev)->back, offset, &wce, 1);
+	if (offset != offsetof(struct virtio_blk_config, wce) || len != 1 ||
+	    !vdev_virtio_has(dev, VIRTIO_BLK_F_CONFIG_WCE))
+		return;
+	blk_of(dev)->wce = *(const uint8_t *)data & 1;
+	tell_cache_mode(blk_of(dev));
 }
 
 static const char *unsavable(const struct vdev_virtio *dev)
@@ -127,15 +144,10 @@ static void load(struct vdev_virtio *dev, struct state *s)
 {
 	struct blk_user *blk = blk_of(dev);
 	uint64_t sectors = state_take(s, "sectors", UINT64_MAX);
-	const uint8_t wce = (uint8_t)state_take(s, "wce", 1);
 
-	if (state_error(s))
-		return;
-	if (sectors != read_config(blk).capacity)
+	blk->wce = (uint8_t)state_take(s, "wce", 1);
+	if (!state_error(s) && sectors != read_config(blk).capacity)
 		state_refuse(s, -EINVAL, "the disk has another size than the saved one");
-	else if (vdev_virtio_has(dev, VIRTIO_BLK_F_CONFIG_WCE))
-		vdev_vhost_user_config_write(blk->back, offsetof(struct virtio_blk_config, wce),
-					     &wce, 1);
 }
 
 static void destroy(struct vdev_virtio *dev)
@@ -226,6 +238,7 @@ int vdev_blk_user_create(struct hv_vm *vm, struct loop *loop, const struct vdev_
 	struct blk_user *blk = calloc(1, sizeof(*blk));
 
 	if (blk) {
+		blk->wce = 1;
 		blk->name = strdup(config->name);
 		blk->serial = strdup(config->serial ? config->serial : "");
 	}

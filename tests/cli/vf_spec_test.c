@@ -117,17 +117,22 @@ static void test_memory(void **state)
 					  "1G,huge"};
 	enum hv_pages pages = HV_PAGES_THP;
 	char why[VF_SPEC_WHY];
+	bool share = false;
 	uint64_t ram;
 
 	(void)state;
-	assert_int_equal(vm_request_memory("512M", &ram, &pages, why), 0);
+	assert_int_equal(vm_request_memory("512M", &ram, &pages, &share, why), 0);
 	assert_int_equal(ram, 512 * MIB);
 	assert_int_equal(pages, HV_PAGES_THP);
-	assert_int_equal(vm_request_memory("2G,pages=1g", &ram, &pages, why), 0);
+	assert_int_equal(vm_request_memory("2G,pages=1g", &ram, &pages, &share, why), 0);
 	assert_int_equal(pages, HV_PAGES_1G);
+	assert_false(share);
+	assert_int_equal(vm_request_memory("2G,share,pages=2m", &ram, &pages, &share, why), 0);
+	assert_int_equal(pages, HV_PAGES_2M);
+	assert_true(share);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		why[0] = '\0';
-		assert_int_equal(vm_request_memory(bad[i], &ram, &pages, why), -EINVAL);
+		assert_int_equal(vm_request_memory(bad[i], &ram, &pages, &share, why), -EINVAL);
 		assert_non_null(strstr(why, "memory"));
 	}
 }

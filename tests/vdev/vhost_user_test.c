@@ -217,10 +217,26 @@ static void test_disk_settings(void **state)
 	(void)state;
 
 	assert_int_equal(disk_stat(rig).queues, 4); /* the engine has no more */
+	rig->vu.wce = 0;			    /* which nobody asked for */
 	guest_bring_up(&rig->g, V1 | VDEV_FEATURE(VIRTIO_BLK_F_CONFIG_WCE), 1);
+	assert_int_equal(rig->vu.wce, 1);
+	assert_int_equal(fake_hv_read(rig->g.vm, HV_MMIO, rig->g.device + 32, 1), 1);
 	fake_hv_write(rig->g.vm, HV_MMIO, rig->g.device + 32, 0, 1);
 	assert_int_equal(rig->vu.wce, 0);
 	assert_int_equal(fake_hv_read(rig->g.vm, HV_MMIO, rig->g.device + 32, 1), 0);
+	/* the next one is told the same */
+	fake_vu_stop(&rig->vu);
+	wait_away(rig);
+	rig->vu.wce = 1;
+	fake_vu_start(&rig->vu);
+	write_and_read(rig, 0, 1, 1);
+	assert_int_equal(rig->vu.wce, 0);
+	/* a driver that knows no flushes gets writes that last */
+	rig->vu.wce = 1;
+	guest_bring_up(&rig->g, V1, 1);
+	assert_int_equal(rig->vu.wce, 0);
+	guest_bring_up(&rig->g, V1 | VDEV_FEATURE(VIRTIO_BLK_F_FLUSH), 1);
+	assert_int_equal(rig->vu.wce, 1);
 	finish(rig);
 }
 
