@@ -170,7 +170,7 @@ static void become_engine(const struct keeper *k, int monitor, int words)
 	io_set_cloexec(monitor, 0);
 	execvp(program, argv);
 	dprintf(STDERR_FILENO, "%s not started: %s%s\n", program, strerror(errno),
-		errno == ENOENT ? "; install qemu-system-common" : "");
+		errno == ENOENT ? "; install qemu-system-common (Debian 12) or qemu-utils" : "");
 }
 
 /* ---- one life of it ---- */

@@ -91,6 +91,8 @@ static const char *words(int err)
 		return "what it says is no answer to what it was asked";
 	case -ETIMEDOUT:
 		return "it does not answer";
+	case -EAGAIN:
+		return "nobody has called there yet, or too many wait there";
 	case -EREMOTEIO:
 		return "it refused what it was told";
 	default:

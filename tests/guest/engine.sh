@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # engine: /run.sh of a guest whose disk (vda) and NIC other processes serve. It verifies the disk with fio from
-# vdb, and then does what the serial line says: "round N" writes and reads back a pattern, "ping ADDR" pings.
+# vdb, and then does what the serial line says: "round N" writes and reads back a pattern, "ping ADDR" pings, "fill N"
+# writes N MiB to vdc until there is an error.
 
 export PATH=/bin
 say() {
@@ -21,7 +22,7 @@ mount -t ext2 -o ro /dev/vdb /tools || say "vdb not mounted"
 if grep -q guest.fio /proc/cmdline; then
 	/tools/lib/ld-linux-x86-64.so.2 --library-path /tools/lib /tools/bin/fio --name=verify \
 		--filename=/dev/vda --direct=1 --thread --ioengine=libaio --iodepth=16 --rw=randwrite \
-		--bsrange=512-64k --size=8M --offset_increment=16M --numjobs=2 --verify=crc32c \
+		--bsrange=512-64k --size=6M --offset_increment=16M --numjobs=2 --verify=crc32c \
 		--verify_fatal=1 --fsync=32 --group_reporting --output-format=terse --terse-version=3 >/tmp/fio 2>&1
 	say "fio status $? $(awk -F';' '/^3;/ { print "error " $5 " read " $6 " written " $47 }' /tmp/fio)"
 	grep -v '^3;' /tmp/fio | head -n 5
@@ -40,10 +41,16 @@ while read -r what arg; do
 			say "round $arg failed"
 		fi
 		;;
-	ping) say "ping $(ping -q -A -c 20 -W 5 "$arg" | grep received)" ;;
+	ping) say "ping $(ping -q -A -c 5 -W 5 "$arg" | grep received)" ;;
 	fill)
-		dd if=/dev/urandom of=/dev/vda bs=1M seek=4 count="$arg" oflag=direct >/tmp/fill 2>&1
-		say "fill status $? $(grep -c 'error' /tmp/fill) errors"
+		head -c 1048576 /dev/urandom >/tmp/pattern
+		status=0 n=0
+		while [ $n -lt "$arg" ] && [ $status = 0 ]; do
+			dd if=/tmp/pattern of=/dev/vdc bs=256k seek=$((n * 4)) oflag=direct 2>/tmp/fill
+			status=$?
+			n=$((n + 1))
+		done
+		say "fill status $status after $n MiB: $(head -n 1 /tmp/fill)"
 		;;
 	esac
 done </dev/ttyS0
