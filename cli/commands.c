@@ -134,10 +134,11 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_TEXT,
 	 .help = "virtual CPUs (1), and how many it may get while it runs"},
 	{.name = "--memory",
-	 .value = "SIZE[,pages=4k|thp|2m|1g][,max=SIZE]",
+	 .value = "SIZE[,pages=4k|thp|2m|1g][,max=SIZE][,share]",
 	 .kind = CLI_TEXT,
 	 .help = "guest RAM, the pages that hold it (512M,pages=thp), and how much it may become by vm "
-		 "memory; best in steps of 128M, which Linux takes as a piece"},
+		 "memory; best in steps of 128M, which Linux takes as a piece; share lets other processes "
+		 "map it, for a disk of theirs that comes later"},
 	{.name = "--pin",
 	 .value = "VCPU:CPU,...",
 	 .kind = CLI_TEXT,
@@ -176,12 +177,13 @@ static const struct cli_option vm_run_options[] = {
 	 .repeat = true,
 	 .help = "give the VM a whole PCI function"},
 	{.name = "--net",
-	 .value = "tap[=INTERFACE][,KEY=VALUE,...]",
+	 .value = "tap[=INTERFACE]|vhost-user=PATH[,KEY=VALUE,...]",
 	 .kind = CLI_TEXT,
 	 .repeat = true,
-	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM; "
-		 "settings bridge, mac (else made of the VM's name, always the same), queues (1), mtu, "
-		 "backend=vhost|user"},
+	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM, or on "
+		 "a switch's port at a vhost-user socket; settings bridge, mac (else made of the VM's name, "
+		 "always the same), queues (1), mtu, backend=vhost|user; of a port also server (listen "
+		 "there, and the switch calls) and packed (rings)"},
 	{.name = "--hotplug-ports",
 	 .value = "N",
 	 .kind = CLI_NUMBER,
@@ -193,7 +195,8 @@ static const struct cli_option vm_run_options[] = {
 	 .repeat = true,
 	 .help = "a raw image or block device as a virtio disk; settings: ro, direct (past the host's "
 		 "cache), share (without a lock), serial=TEXT, queues=N, iops=N and bps=SIZE (limits "
-		 "per second)"},
+		 "per second); format=qcow2 (or vmdk, vdi, vhdx, ...): qemu-storage-daemon reads the "
+		 "image; vhost-user=SOCKET[,queues=N]: another process serves the disk"},
 	{.name = "--rng", .help = "give the guest entropy of the host's (virtio-rng)"},
 	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
@@ -250,7 +253,8 @@ static const struct cli_option vm_attach_options[] = {
 	 .value = "PATH[,KEY=VALUE,...]",
 	 .kind = CLI_FILE,
 	 .repeat = true,
-	 .help = "a raw image or block device, with settings as for vm run"},
+	 .help = "a raw image, block device, image of another format, or vhost-user=SOCKET, with settings "
+		 "as for vm run"},
 	{0},
 };
 
@@ -582,23 +586,28 @@ const struct cli_command cli_commands[] = {
 		 "typed twice it sends itself. The exit status is 0 when the guest powered itself "
 		 "off, and 1 otherwise.\n\n"
 		 "A disk is locked: two VMs that write to one image damage it. When the host runs out "
-		 "of space, writes wait instead of failing (vm stat says so) and go on by themselves.\n\n"
+		 "of space, writes wait instead of failing (vm stat says so) and go on by themselves. "
+		 "That is so for raw images; an image of another format is read by an engine of QEMU's, "
+		 "which tells the guest of an I/O error then. An engine or a switch that dies may come "
+		 "back; requests wait for it.\n\n"
 		 "VFs and devices are prepared for the VM, and given back with their former drivers "
 		 "and settings when it ends.\n\n"
 		 "With an exit port, a value that the guest writes there ends the VM, and the exit "
 		 "status is (value * 2 + 1) modulo 256, always odd; a VM that then ends in another bad "
 		 "way, or does not start, gives 4.",
-	 .examples =
-		 EXAMPLES("sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
-			  "console=ttyS0 --vf ens1f0",
-			  "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
-			  "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
-			  "sluice vm run db --kernel vmlinuz --cpus 2 --net "
-			  "tap,bridge=br0,queues=2 --watchdog reset --detach",
-			  "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
-			  "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
-			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
-			  "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
+	 .examples = EXAMPLES(
+		 "sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
+		 "console=ttyS0 --vf ens1f0",
+		 "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
+		 "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
+		 "sluice vm run db --kernel vmlinuz --cpus 2 --net "
+		 "tap,bridge=br0,queues=2 --watchdog reset --detach",
+		 "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
+		 "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
+		 "sluice vm run web --kernel vmlinuz --append root=/dev/vda1 "
+		 "--disk web.qcow2,format=qcow2 --net vhost-user=/run/switch/web.sock,queues=2",
+		 "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
+		 "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
 	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,

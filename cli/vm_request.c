@@ -28,9 +28,13 @@ static uint64_t page_size(enum hv_pages pages)
 	return pages == HV_PAGES_2M ? 2 * MIB : pages == HV_PAGES_1G ? GIB : 4 * KIB;
 }
 
-/* What may follow the size: ",pages=2m", ",max=4G". */
-static int memory_setting(const char *text, uint64_t *max, enum hv_pages *pages)
+/* What may follow the size: ",pages=2m", ",max=4G", ",share". */
+static int memory_setting(const char *text, uint64_t *max, enum hv_pages *pages, bool *share)
 {
+	if (!strcmp(text, "share")) {
+		*share = true;
+		return 0;
+	}
 	if (!strncmp(text, "pages=", 6))
 		return vmm_pages_parse(text + 6, pages);
 	return strncmp(text, "max=", 4) ? -EINVAL : parse_size(text + 4, RAM_MIN, RAM_MAX, max);
@@ -54,7 +58,7 @@ static int check_growth(const char *text, uint64_t ram, uint64_t max, enum hv_pa
 }
 
 int vm_request_memory(const char *text, uint64_t *ram, uint64_t *max, enum hv_pages *pages,
-		      char why[VF_SPEC_WHY])
+		      bool *share, char why[VF_SPEC_WHY])
 {
 	size_t len = strcspn(text, ",");
 	char part[32];
@@ -69,11 +73,11 @@ int vm_request_memory(const char *text, uint64_t *ram, uint64_t *max, enum hv_pa
 	for (const char *at = text + len; *at; at += len) {
 		len = strcspn(++at, ",");
 		snprintf(part, sizeof(part), "%.*s", (int)MIN(len, sizeof(part)), at);
-		if (memory_setting(part, max, pages)) {
+		if (memory_setting(part, max, pages, share)) {
 			snprintf(
 				why, VF_SPEC_WHY,
-				"memory '%.40s': only ,pages=4k|thp|2m|1g and ,max=SIZE may follow "
-				"the size",
+				"memory '%.40s': only ,pages=4k|thp|2m|1g, ,max=SIZE and ,share may "
+				"follow the size",
 				text);
 			return -EINVAL;
 		}
@@ -161,7 +165,7 @@ int vm_failed(const struct vm_request *r)
 static int parse_machine(const struct cli_args *args, struct vm_request *r, char *why)
 {
 	int err = vm_request_memory(cli_text(args, "--memory", "512M"), &r->ram, &r->ram_max,
-				    &r->pages, why);
+				    &r->pages, &r->share, why);
 
 	if (!err)
 		err = vm_request_cpus(cli_text(args, "--cpus", "1"), &r->cpus, &r->max_cpus, why);

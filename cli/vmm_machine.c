@@ -55,6 +55,7 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.nodes = config->nodes,
 		.node_count = config->node_count,
 		.phys_bits = config->phys_bits,
+		.share_ram = config->share_ram,
 		.iova = info->usable,
 		.iova_count = info->usable_count,
 		.legacy = config->firmware.fd >= 0 ? m->loop : NULL,
@@ -134,7 +135,8 @@ int vmm_machine_add_disk(struct vmm_machine *m, struct vmm_disk *disk)
 	const char *base = strrchr(disk->file.name, '/');
 	struct vdev_disk_config config = {
 		.name = name,
-		.fd = fcntl(disk->file.fd, F_DUPFD_CLOEXEC, 3),
+		.fd = disk->socket ? -1 : fcntl(disk->file.fd, F_DUPFD_CLOEXEC, 3),
+		.socket = disk->socket,
 		.read_only = disk->read_only,
 		.serial = disk->serial,
 		.queues = disk->queues,
@@ -144,7 +146,7 @@ int vmm_machine_add_disk(struct vmm_machine *m, struct vmm_disk *disk)
 	};
 
 	snprintf(name, sizeof(name), "disk %s", base ? base + 1 : disk->file.name);
-	if (config.fd < 0)
+	if (config.fd < 0 && !disk->socket)
 		return log_fail(-errno, name, "no descriptor: %s", strerror(errno));
 	return vdev_disk_add(m->devices, &config, &disk->slot);
 }
@@ -182,6 +184,9 @@ static int add_net(struct vmm_machine *m, const struct vmm_net *net)
 		.pairs = net->pairs,
 		.tap = net->tap,
 		.vhost = net->vhost[0] < 0 ? NULL : net->vhost,
+		.socket = net->socket,
+		.listener = net->listen_fd,
+		.packed = net->packed,
 	};
 
 	snprintf(name, sizeof(name), "net %s", net->tap_name);

@@ -53,3 +53,8 @@ legacy_fuzz_EXTRA := -ljansson
 $(eval $(call fuzzer,firmware,vdev base))
 firmware_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o
 firmware_fuzz_EXTRA := -ljansson -luring -lpthread
+
+# A back-end of vhost-user, which answers anything.
+$(eval $(call fuzzer,vhost_user,vdev base))
+vhost_user_fuzz_OBJS := $(balloon_fuzz_OBJS)
+vhost_user_fuzz_EXTRA := -ljansson -luring -lpthread

@@ -60,6 +60,9 @@ $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthrea
 HOST_TESTS := virtio_net virtio_balloon virtio_console
 $(eval $(call unit_tests,vdev,$(HOST_TESTS),vdev base))
 $(foreach t,$(HOST_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
+$(eval $(call unit_tests,vdev,vhost_user,vdev base))
+vhost_user_test_OBJS := $(virtio_console_test_OBJS) $(O)/tests/fakes/fake_vhost_user.o
+vhost_user_test_EXTRA := -ljansson -luring -lpthread
 virtio_net_test_LDFLAGS := -Wl,--wrap=ioctl
 $(foreach t,$(HOST_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
@@ -97,7 +100,7 @@ CLI_TESTS := args output proc vf_spec vmm_config vmm_console
 CLI_TESTS += net_spec numa_spec vm_place
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
-CLI_TESTS += disk_spec
+CLI_TESTS += disk_engine disk_spec
 CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
@@ -108,7 +111,10 @@ vm_place_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 # What scenarios on the emulated host run beside the product.
-TEST_TOOLS := edu extra_map
+TEST_TOOLS := edu extra_map vu_net
+$(O)/tests/tools/vu_net: $(O)/tests/tools/vu_net.o $(O)/tests/fakes/fake_vhost_user.o $(O)/tests/fakes/fake_hv.o $(O)/vdev.a $(O)/base.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -luring -lpthread
 $(O)/tests/tools/extra_map: $(O)/tests/tools/extra_map.o
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
