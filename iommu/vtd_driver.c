@@ -39,7 +39,8 @@ static int take_over(struct vtd_driver *driver, const char *run_dir, uint64_t ba
 	int err = vtd_journal_open(run_dir, base, &driver->journal);
 
 	if (!err)
-		err = vtd_window_open(base, window_size(size), &driver->window, &driver->io);
+		err = vtd_window_open(VTD_MEMORY, base, window_size(size), &driver->window,
+				      &driver->io);
 	if (err || !vtd_journal_left(driver->journal))
 		return err;
 	log_warn(driver->name, "was left on by a driver that was killed; switching it off");
@@ -76,7 +77,7 @@ static int get_memory(struct vtd_driver *driver, const struct vtd_driver_config 
 	vtd_ecap_decode(driver->io.read64(driver->io.opaque, VTD_ECAP), &ecap);
 	/* Page tables of scalable mode have a capability of their own. */
 	bool coherent = ecap.coherent && (!config->unit.scalable || ecap.scalable_coherent);
-	int err = vtd_hugefile_open(path, &driver->file, &source);
+	int err = vtd_hugefile_open(path, VTD_PAGEMAP, &driver->file, &source);
 	if (!err)
 		err = vtd_mem_create(&source, coherent, &driver->mem);
 	if (!err)

@@ -71,8 +71,14 @@ vtd_driver_test_OBJS := $(O)/tests/fakes/fake_vtd.o
 vtd_driver_test_LDFLAGS := $(foreach f,vtd_window_open vtd_window_close vtd_hugefile_open \
 	vtd_hugefile_close vtd_mem_create,-Wl,--wrap=$(f))
 
+$(eval $(call unit_tests,iommu,vtd_backend vtd_place vtd_window vtd_hugefile,iommu base))
+vtd_backend_test_OBJS := $(O)/tests/fakes/fake_vtd.o
+vtd_place_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
+vtd_hugefile_test_LDFLAGS := $(foreach f,fstatfs fallocate mmap mlock,-Wl,--wrap=$(f))
+
 # what the firmware tells, and what a live unit holds
-$(eval $(call unit_tests,iommu,dmar audit topology posting iommufd,iommu base))
+$(eval $(call unit_tests,iommu,dmar audit audit_live topology posting iommufd,iommu base))
+audit_live_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 topology_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 

@@ -23,16 +23,19 @@ static struct fake_vtd fake;
 static struct fake_chunks chunks;
 static int window_error, memory_error;
 
-int __wrap_vtd_window_open(uint64_t base, size_t size, struct vtd_window **out, struct vtd_io *io);
+int __wrap_vtd_window_open(const char *memory, uint64_t base, size_t size, struct vtd_window **out,
+			   struct vtd_io *io);
 void __wrap_vtd_window_close(struct vtd_window *window);
-int __wrap_vtd_hugefile_open(const char *path, struct vtd_hugefile **out,
+int __wrap_vtd_hugefile_open(const char *path, const char *pagemap, struct vtd_hugefile **out,
 			     struct vtd_mem_source *source);
 void __wrap_vtd_hugefile_close(struct vtd_hugefile *file);
 int __real_vtd_mem_create(const struct vtd_mem_source *source, bool coherent, struct vtd_mem **out);
 int __wrap_vtd_mem_create(const struct vtd_mem_source *source, bool coherent, struct vtd_mem **out);
 
-int __wrap_vtd_window_open(uint64_t base, size_t size, struct vtd_window **out, struct vtd_io *io)
+int __wrap_vtd_window_open(const char *memory, uint64_t base, size_t size, struct vtd_window **out,
+			   struct vtd_io *io)
 {
+	assert_string_equal(memory, "/dev/mem");
 	assert_int_equal(base, BASE);
 	assert_int_equal(size, 4096);
 	*out = (struct vtd_window *)&fake;
@@ -45,11 +48,12 @@ void __wrap_vtd_window_close(struct vtd_window *window)
 	(void)window;
 }
 
-int __wrap_vtd_hugefile_open(const char *path, struct vtd_hugefile **out,
+int __wrap_vtd_hugefile_open(const char *path, const char *pagemap, struct vtd_hugefile **out,
 			     struct vtd_mem_source *source)
 {
 	FILE *file = fopen(path, "wx");
 
+	assert_string_equal(pagemap, "/proc/self/pagemap");
 	assert_non_null(file);
 	fclose(file);
 	*out = (struct vtd_hugefile *)&chunks;
