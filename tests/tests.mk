@@ -67,7 +67,7 @@ iommufd_test_LDFLAGS := -Wl,--wrap=ioctl
 $(eval $(call unit_tests,iommu,pagetable vtd_format vtd vtd_driver,iommu base))
 pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 vtd_test_OBJS := $(O)/tests/fakes/fake_vtd.o
-vtd_driver_test_OBJS := $(O)/tests/fakes/fake_vtd.o
+vtd_driver_test_OBJS := $(O)/tests/fakes/fake_vtd.o $(O)/tests/fakes/fake_sysfs.o
 vtd_driver_test_LDFLAGS := $(foreach f,vtd_window_open vtd_window_close vtd_hugefile_open \
 	vtd_hugefile_close vtd_mem_create,-Wl,--wrap=$(f))
 
