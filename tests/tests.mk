@@ -110,10 +110,11 @@ $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 # What scenarios on the emulated host run beside the product.
 TEST_TOOLS := edu extra_map
+TEST_TOOLS += vfio_edu
 $(O)/tests/tools/extra_map: $(O)/tests/tools/extra_map.o
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
-$(O)/tests/tools/edu: $(O)/tests/tools/edu.o $(O)/iommu.a $(O)/base.a
+$(O)/tests/tools/edu $(O)/tests/tools/vfio_edu: %: %.o $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
