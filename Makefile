@@ -12,7 +12,7 @@
 #: make test         every ring of tests: unit, sanitizers, local KVM, the lab's two rigs
 #: make test-unit | test-asan | test-kvm | test-lab | test-lab-asan | test-rig2
 #: make test-fuzz    every fuzzer for SLUICE_FUZZ_SECONDS (15); make fuzz: for ten minutes each
-#: make bench-iommu  cost of map and unmap by page size
+#: make bench-iommu  cost of map and unmap by page size: our walker, and VFIO on the emulated host
 #: make coverage     lines of iommu/ that its unit tests run (gcov)
 #: make bench-boot   start to first user-space line, beside QEMU, in one run
 #: make bench-blk    random reads from a virtio disk, beside QEMU, in one run
@@ -176,14 +176,17 @@ demo:
 	@lab/lab fetch --rig 1
 	@lab/lab run --name demo /usr/bin/env SLUICE_BUILD=$(CURDIR)/build docs/demo.sh
 
-$(O)/bench/iommu_walker: $(O)/bench/iommu_walker.o $(O)/iommu.a $(O)/base.a
+IOMMU_BENCH := $(O)/bench/iommu_walker $(O)/bench/iommu_vfio
+$(IOMMU_BENCH): %: %.o $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 .PHONY: bench-iommu
 bench-iommu:
-	@$(MAKE) --no-print-directory $(O)/bench/iommu_walker
-	@$(O)/bench/iommu_walker
+	@packaging/deps.sh build lab
+	@$(MAKE) --no-print-directory $(IOMMU_BENCH)
+	@lab/lab fetch --rig 1
+	@bench/iommu.sh
 
 # Lines of iommu/ that its unit tests run; below COVERAGE_MIN percent is a failure.
 .PHONY: coverage

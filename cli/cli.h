@@ -55,6 +55,7 @@ int cmd_iommu_audit(struct cli *cli, const struct cli_args *args);
 int cmd_iommu_dump(struct cli *cli, const struct cli_args *args);
 int cmd_iommu_walk(struct cli *cli, const struct cli_args *args);
 int cmd_iommu_release(struct cli *cli, const struct cli_args *args);
+int cmd_iommu_guard(struct cli *cli, const struct cli_args *args);
 int cmd_vm_run(struct cli *cli, const struct cli_args *args);
 int cmd_vm_list(struct cli *cli, const struct cli_args *args);
 int cmd_vm_show(struct cli *cli, const struct cli_args *args);

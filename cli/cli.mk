@@ -3,6 +3,7 @@
 cli_SRCS := cli/main.c cli/context.c cli/args.c cli/commands.c cli/help.c cli/completion.c
 cli_SRCS += cli/output.c cli/proc.c cli/vf_spec.c cli/console.c cli/terminal.c
 cli_SRCS += cli/cmd_host.c cli/cmd_host_caps.c cli/cmd_pf.c cli/cmd_vf.c cli/cmd_iommu.c cli/cmd_iommu_release.c
+cli_SRCS += cli/cmd_iommu_guard.c
 cli_SRCS += cli/cmd_vm.c cli/cmd_vm_ctl.c cli/cmd_vm_stat.c
 cli_SRCS += cli/vm_dir.c cli/vm_request.c cli/vm_spawn.c cli/vm_supervise.c cli/vmm_config.c
 cli_SRCS += cli/disk_engine.c cli/disk_spec.c cli/vm_disk.c

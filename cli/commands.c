@@ -567,9 +567,27 @@ const struct cli_command cli_commands[] = {
 	 .summary = "switch off IOMMU units that a killed driver left on",
 	 .about =
 		 "Where Sluice drives a unit itself, a kill -9 leaves it on, with tables that are kept in "
-		 "hugepages until it is off. This switches such units off and gives the hugepages back; "
-		 "the next driver of a unit does the same by itself.",
+		 "hugepages until it is off. This keeps the devices that nobody drives any more from DMA, "
+		 "switches such units off and gives the hugepages back; the next driver of a unit does "
+		 "the same by itself, and iommu guard does it at once.",
 	 .examples = EXAMPLES("sluice iommu release --dry-run", "sluice iommu release")},
+	{.noun = "iommu",
+	 .verb = "guard",
+	 .run = cmd_iommu_guard,
+	 .changes = true,
+	 .operand = "ADDRESS",
+	 .operand_kind = CLI_BDF,
+	 .more = "PROGRAM...",
+	 .more_kind = CLI_FILE,
+	 .summary = "run a program that drives an IOMMU unit, and clean up when it dies",
+	 .about =
+		 "Runs PROGRAM with its arguments, which drives the VT-d unit in front of the device at "
+		 "ADDRESS with Sluice's own driver. When the program has ended and left the unit on, "
+		 "whatever killed it, the device is kept from DMA, the unit is switched off and its "
+		 "hugepages are given back. The status is the program's, or 1 when a signal ended it. A "
+		 "request to end (SIGTERM, SIGHUP) is passed on. Killed itself, the guard leaves the "
+		 "program alone; iommu release is then what remains.",
+	 .examples = EXAMPLES("sluice iommu guard 0000:00:03.0 -- ./driver --verbose")},
 	{.noun = "vm",
 	 .verb = "run",
 	 .run = cmd_vm_run,

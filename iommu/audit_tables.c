@@ -77,41 +77,47 @@ static void from_pasid(struct audit *audit, const struct vtd_scontext *context,
 		out->why = "nested translation, which is not audited";
 }
 
-static void from_scalable(struct audit *audit, uint64_t table, uint16_t rid,
-			  struct audit_context *out)
+static void decode_scalable(struct audit *audit, const uint64_t *entry, struct audit_context *out)
 {
-	const uint64_t *page = audit_page(audit, table);
 	struct vtd_scontext_raw raw;
 	struct vtd_scontext context;
 
-	if (!page)
-		return refuse(out, "its context table cannot be read");
-	out->entry = table + (rid & 127u) * sizeof(raw);
-	memcpy(&raw, page + (rid & 127u) * 4, sizeof(raw));
+	memcpy(&raw, entry, sizeof(raw));
 	out->why = vtd_scontext_decode(&raw, &context);
+	/* Otherwise its PASID entry says whether anything is there. */
+	out->present = context.present && out->why;
 	if (context.present && !out->why)
 		from_pasid(audit, &context, out);
-	else if (context.present)
-		out->present = true;
 }
 
-static void from_legacy(struct audit *audit, uint64_t table, uint16_t rid,
-			struct audit_context *out)
+static void decode_legacy(const uint64_t *entry, struct audit_context *out)
 {
-	const uint64_t *page = audit_page(audit, table);
 	struct vtd_context_raw raw;
 	struct vtd_context context;
 
-	if (!page)
-		return refuse(out, "its context table cannot be read");
-	out->entry = table + (rid & 255u) * sizeof(raw);
-	memcpy(&raw, page + (rid & 255u) * 2, sizeof(raw));
+	memcpy(&raw, entry, sizeof(raw));
 	out->why = vtd_context_decode(&raw, &context);
 	out->present = context.present;
 	out->pass_through = context.present && context.type == VTD_TT_PASS_THROUGH;
 	out->domain = context.domain;
 	out->table = context.table;
 	out->levels = context.levels;
+}
+
+/* A context table has one page in both modes: 256 entries, or 128 of twice the size (9.3, 9.4). */
+static void from_context(struct audit *audit, uint64_t table, uint16_t rid, bool scalable,
+			 struct audit_context *out)
+{
+	size_t words = scalable ? 4 : 2, at = (scalable ? rid & 127u : rid & 255u) * words;
+	const uint64_t *page = audit_page(audit, table);
+
+	if (!page)
+		return refuse(out, "its context table cannot be read");
+	out->entry = table + at * sizeof(*page);
+	if (scalable)
+		decode_scalable(audit, page + at, out);
+	else
+		decode_legacy(page + at, out);
 }
 
 int audit_context_of(struct audit *audit, const struct audit_unit *unit, uint16_t rid,
@@ -134,13 +140,10 @@ int audit_context_of(struct audit *audit, const struct audit_unit *unit, uint16_
 		out->present = true;
 		return 0;
 	}
-	bool upper = at.mode == VTD_MODE_SCALABLE && (rid & 128);
+	bool scalable = at.mode == VTD_MODE_SCALABLE, upper = scalable && (rid & 128);
 	if (!(upper ? root.upper_present : root.lower_present))
 		return 0;
-	if (at.mode == VTD_MODE_SCALABLE)
-		from_scalable(audit, upper ? root.upper : root.lower, rid, out);
-	else
-		from_legacy(audit, root.lower, rid, out);
+	from_context(audit, upper ? root.upper : root.lower, rid, scalable, out);
 	if (!out->present)
 		out->why = NULL;
 	return 0;

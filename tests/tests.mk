@@ -74,12 +74,18 @@ iommufd_test_LDFLAGS := -Wl,--wrap=ioctl
 $(eval $(call unit_tests,iommu,pagetable vtd_format vtd vtd_driver,iommu base))
 pagetable_test_OBJS := $(O)/tests/fakes/fake_pages.o
 vtd_test_OBJS := $(O)/tests/fakes/fake_vtd.o
-vtd_driver_test_OBJS := $(O)/tests/fakes/fake_vtd.o
+vtd_driver_test_OBJS := $(O)/tests/fakes/fake_vtd.o $(O)/tests/fakes/fake_sysfs.o
 vtd_driver_test_LDFLAGS := $(foreach f,vtd_window_open vtd_window_close vtd_hugefile_open \
 	vtd_hugefile_close vtd_mem_create,-Wl,--wrap=$(f))
 
+$(eval $(call unit_tests,iommu,vtd_backend vtd_place vtd_window vtd_hugefile,iommu base))
+vtd_backend_test_OBJS := $(O)/tests/fakes/fake_vtd.o
+vtd_place_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
+vtd_hugefile_test_LDFLAGS := $(foreach f,fstatfs fallocate mmap mlock,-Wl,--wrap=$(f))
+
 # what the firmware tells, and what a live unit holds
-$(eval $(call unit_tests,iommu,dmar audit topology posting iommufd,iommu base))
+$(eval $(call unit_tests,iommu,dmar audit audit_live topology posting iommufd,iommu base))
+audit_live_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 topology_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 
@@ -111,14 +117,14 @@ vm_place_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 # What scenarios on the emulated host run beside the product.
-TEST_TOOLS := edu extra_map vu_net
+TEST_TOOLS := edu extra_map vfio_edu vu_net
 $(O)/tests/tools/vu_net: $(O)/tests/tools/vu_net.o $(O)/tests/fakes/fake_vhost_user.o $(O)/tests/fakes/fake_hv.o $(O)/vdev.a $(O)/base.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -luring -lpthread
 $(O)/tests/tools/extra_map: $(O)/tests/tools/extra_map.o
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
-$(O)/tests/tools/edu: $(O)/tests/tools/edu.o $(O)/iommu.a $(O)/base.a
+$(O)/tests/tools/edu $(O)/tests/tools/vfio_edu: %: %.o $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
