@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "sriov/attr.h"
 
 #define BUSY_MS 10000
 
@@ -34,12 +35,14 @@ static const char *const migrations[] = {
 	" qos INTEGER NOT NULL, spoof_check INTEGER NOT NULL, trust INTEGER NOT NULL,"
 	" min_rate INTEGER NOT NULL, max_rate INTEGER NOT NULL, since INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE probes (pf TEXT PRIMARY KEY, autoprobe TEXT NOT NULL) STRICT;",
+	"ALTER TABLE claims ADD COLUMN more TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE aliases (alias TEXT PRIMARY KEY, identity TEXT NOT NULL UNIQUE) STRICT;",
 };
 
 #define COLUMNS                                                                  \
 	"bdf, pf, vf_index, owner, generation, boot, previous_driver, "          \
 	"previous_set, mac, vlan, qos, spoof_check, trust, min_rate, max_rate, " \
-	"since"
+	"since, more"
 
 static int to_errno(int rc)
 {
@@ -212,14 +215,49 @@ static int run_for(struct ledger *ledger, const char *sql, struct bdf bdf)
 
 /* ---- claims ---- */
 
+/* Settings that have a column of their own, apart from a VLAN's protocol. The others stand in the
+ * column `more`, as texts: "link-state=auto msix=8". */
+#define OWN_COLUMN (SRIOV_MAC | SRIOV_VLAN | SRIOV_SPOOF | SRIOV_TRUST | SRIOV_RATE)
+#define MORE	   1024
+
+static const char *format_more(const struct sriov_attrs *attrs, char more[MORE])
+{
+	size_t count, used = 0;
+	const struct attr_info *table = attr_table(&count);
+	unsigned bits = attrs->set & (attrs->vlan_proto ? ~0u : ~(unsigned)SRIOV_VLAN);
+
+	more[0] = '\0';
+	for (size_t i = 0; i < count && used < MORE; i++) {
+		char text[ATTR_TEXT];
+		if (bits & table[i].bit & ~(OWN_COLUMN & ~(unsigned)SRIOV_VLAN))
+			used += (size_t)snprintf(more + used, MORE - used, "%s%s=%s",
+						 used ? " " : "", table[i].name,
+						 attr_format(table[i].bit, attrs, text));
+	}
+	return more;
+}
+
+static int parse_more(const char *dev, char more[MORE], struct sriov_attrs *out)
+{
+	int err = 0;
+
+	for (char *rest = more, *pair; !err && (pair = strsep(&rest, " "));) {
+		char *name = strsep(&pair, "=");
+		if (*name)
+			err = pair ? attr_parse(dev, name, pair, out) : -EINVAL;
+	}
+	return err ? log_fail(-EUCLEAN, "ledger", "row '%s' is damaged", dev) : 0;
+}
+
 int ledger_put(struct ledger *ledger, const struct ledger_claim *claim)
 {
 	const struct sriov_attrs *was = &claim->previous;
 	sqlite3_stmt *stmt;
 	int at = 1, err = prepare(ledger,
 				  "INSERT INTO claims (" COLUMNS
-				  ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+				  ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 				  &stmt);
+	char more[MORE];
 
 	if (err)
 		return err;
@@ -239,6 +277,7 @@ int ledger_put(struct ledger *ledger, const struct ledger_claim *claim)
 	sqlite3_bind_int64(stmt, at++, was->min_rate);
 	sqlite3_bind_int64(stmt, at++, was->max_rate);
 	sqlite3_bind_int64(stmt, at++, claim->since);
+	sqlite3_bind_text(stmt, at++, format_more(was, more), -1, SQLITE_STATIC);
 	return run(ledger, stmt);
 }
 
@@ -256,7 +295,7 @@ static void take_text(sqlite3_stmt *stmt, int column, char *out, size_t size)
 
 static int take_claim(sqlite3_stmt *stmt, struct ledger_claim *out)
 {
-	char bdf[BDF_TEXT], pf[BDF_TEXT];
+	char bdf[BDF_TEXT], pf[BDF_TEXT], more[MORE];
 	struct sriov_attrs *was = &out->previous;
 
 	*out = (struct ledger_claim){0};
@@ -279,7 +318,8 @@ static int take_claim(sqlite3_stmt *stmt, struct ledger_claim *out)
 	was->min_rate = (uint32_t)sqlite3_column_int64(stmt, 13);
 	was->max_rate = (uint32_t)sqlite3_column_int64(stmt, 14);
 	out->since = sqlite3_column_int64(stmt, 15);
-	return 0;
+	take_text(stmt, 16, more, sizeof(more));
+	return parse_more(bdf, more, was);
 }
 
 int ledger_get(struct ledger *ledger, struct bdf bdf, struct ledger_claim *out)
