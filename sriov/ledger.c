@@ -374,6 +374,70 @@ int ledger_list(struct ledger *ledger, const char *owner, struct ledger_claim **
 	return 0;
 }
 
+/* ---- aliases ---- */
+
+static int drop_alias(struct ledger *ledger, const char *alias)
+{
+	sqlite3_stmt *stmt;
+	int err = prepare(ledger, "DELETE FROM aliases WHERE alias = ?", &stmt);
+
+	if (err)
+		return err;
+	sqlite3_bind_text(stmt, 1, alias, -1, SQLITE_STATIC);
+	return run(ledger, stmt);
+}
+
+int ledger_alias_put(struct ledger *ledger, const char *alias, const char *identity,
+		     const char *before)
+{
+	sqlite3_stmt *stmt;
+	int err = *before && strcmp(before, alias) ? drop_alias(ledger, before) : 0;
+
+	if (err || !*alias)
+		return err;
+	/* One statement: it has its old row or its new one. */
+	err = prepare(ledger, "INSERT OR REPLACE INTO aliases (alias, identity) VALUES (?, ?)",
+		      &stmt);
+	if (err)
+		return err;
+	sqlite3_bind_text(stmt, 1, alias, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 2, identity, -1, SQLITE_STATIC);
+	return run(ledger, stmt);
+}
+
+int ledger_alias_list(struct ledger *ledger, struct ledger_alias **out, size_t *count)
+{
+	struct ledger_alias *list = NULL;
+	sqlite3_stmt *stmt;
+	size_t n = 0;
+	int rc, err = prepare(ledger, "SELECT alias, identity FROM aliases ORDER BY alias", &stmt);
+
+	if (err)
+		return err;
+	while (!err && (rc = sqlite3_step(stmt)) != SQLITE_DONE) {
+		if (rc != SQLITE_ROW) {
+			err = fail(ledger, rc, "not read");
+			break;
+		}
+		struct ledger_alias *more = realloc(list, (n + 1) * sizeof(*list));
+		err = more ? 0 : -ENOMEM;
+		if (err)
+			break;
+		list = more;
+		take_text(stmt, 0, list[n].alias, sizeof(list[n].alias));
+		take_text(stmt, 1, list[n].identity, sizeof(list[n].identity));
+		n++;
+	}
+	sqlite3_finalize(stmt);
+	if (err) {
+		free(list);
+		return err;
+	}
+	*out = list;
+	*count = n;
+	return 0;
+}
+
 /* ---- probes ---- */
 
 int ledger_probe_put(struct ledger *ledger, struct bdf pf, const char *autoprobe)

@@ -2,9 +2,9 @@
 /*
  * ledger: the SQLite database STATE_DIR/state.db: who has which function, and what it was before.
  *
- * Two tables. `claims` has a row per function that was handed out, written before anything is
+ * `claims` has a row per function that was handed out, written before anything is
  * changed and removed after everything is back. `probes` has a row per PF whose
- * sriov_drivers_autoprobe was switched off for a moment.
+ * sriov_drivers_autoprobe was switched off for a moment; `aliases` the users' own names of PFs.
  */
 #ifndef SRIOV_LEDGER_H
 #define SRIOV_LEDGER_H
@@ -36,6 +36,15 @@ int ledger_drop(struct ledger *ledger, struct bdf bdf);
 int ledger_get(struct ledger *ledger, struct bdf bdf, struct ledger_claim *out);
 /* Rows sorted by address, allocated; of `owner` alone, or all for NULL. */
 int ledger_list(struct ledger *ledger, const char *owner, struct ledger_claim **out, size_t *count);
+
+struct ledger_alias {
+	char alias[SRIOV_NAME], identity[SRIOV_IDENTITY];
+};
+/* `alias` stands for `identity` from now on, in place of its alias `before`. Each "" for none. */
+int ledger_alias_put(struct ledger *ledger, const char *alias, const char *identity,
+		     const char *before);
+/* Allocated, by name. */
+int ledger_alias_list(struct ledger *ledger, struct ledger_alias **out, size_t *count);
 
 /* `autoprobe`: what sriov_drivers_autoprobe of `pf` was. */
 int ledger_probe_put(struct ledger *ledger, struct bdf pf, const char *autoprobe);

@@ -41,8 +41,24 @@ void sriov_close(struct sriov *ctx);
 
 /* ---- what there is ---- */
 
+/*
+ * What a PF is known by across reboots, kernels and firmware: where it is plugged in, what it is,
+ * and which one of its kind. Addresses and interface names are only ways to find it: a card more
+ * in another slot changes both.
+ */
+struct sriov_identity {
+	char path[96]; /* "0000:00/02.0/00.0": the root and the way from there, without bus numbers
+			*/
+	char ids[24];  /* "8086:10c9:8086:a03c": vendor, device and those of the subsystem */
+	char serial[64]; /* "dsn:…", "vpd:…", "nvme:…", "mac:…"; "" when it tells none (to us) */
+};
+#define SRIOV_IDENTITY 192 /* as text: "PATH,IDS,SERIAL" */
+const char *sriov_identity_format(const struct sriov_identity *id, char text[SRIOV_IDENTITY]);
+
 struct sriov_pf {
 	struct bdf bdf;
+	char alias[SRIOV_NAME]; /* given by the user; "" for none */
+	struct sriov_identity identity;
 	char ifname[SRIOV_NAME]; /* "" when no network driver holds it */
 	char driver[SRIOV_DRIVER];
 	char device[128]; /* vendor and device in words, from libpci's table */
@@ -110,6 +126,13 @@ struct sriov_attrs {
 	uint32_t nvme_queues, nvme_interrupts;
 };
 
+/* How the card's own switch is run. */
+enum sriov_eswitch {
+	SRIOV_ESWITCH_NONE,	 /* the card has none, or does not show it (devlink) */
+	SRIOV_ESWITCH_LEGACY,	 /* by MAC address and VLAN alone */
+	SRIOV_ESWITCH_SWITCHDEV, /* by the host, which sees a representor of each VF */
+};
+
 /* What a change does to who uses the VF. */
 enum sriov_effect {
 	SRIOV_SAFE,	   /* is not felt */
@@ -136,10 +159,35 @@ int sriov_pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count);
 int sriov_vf_list(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_vf **out,
 		  size_t *count);
 
-/* By interface name or address. -ENODEV names the PFs there are. */
+/* By alias, interface name, address, path or identity. -ENODEV names the PFs there are; -ESTALE:
+ * the alias stands for a card that is not in its place any more, and another one is. */
 int sriov_pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out);
 /* "PF/INDEX" or the VF's own address. -ENODEV for an unknown PF, -ERANGE past the end. */
 int sriov_vf_find(struct sriov *ctx, const char *name, struct sriov_vf *out);
+
+/* A name of the user's own for a PF, which it keeps wherever it is found again; "" takes it away.
+ * Letters, digits, '.', '_', '-', and no interface or address. -EEXIST: another PF has it. */
+int sriov_pf_alias(struct sriov *ctx, const struct sriov_pf *pf, const char *alias);
+
+/* What takes longer to find out than a list should. Numbers are 0 and texts "" where the kernel
+ * does not tell. */
+struct sriov_pf_facts {
+	unsigned link_mbps;
+	char pcie[64];		/* "8.0 GT/s x4 of 16.0 GT/s x8" */
+	char resets[96];	/* methods in the order in which the kernel tries them */
+	unsigned msix, vf_msix; /* vectors of the PF itself, and for all its VFs together */
+	bool ari;		/* VFs may have more than 8 functions on a bus */
+	char card[104];		/* in devlink: "pci/0000:01:00.0" */
+	enum sriov_eswitch eswitch;
+	unsigned can, cannot; /* settings of its VFs (enum sriov_attr); in neither: not known now */
+	unsigned nvme_queues, nvme_interrupts; /* for VFs, and of them free */
+	unsigned nvme_queues_free, nvme_interrupts_free;
+	char owner[64]; /* the VM that has the whole device */
+};
+int sriov_pf_facts(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_pf_facts *out);
+
+/* The representor of a VF in switchdev mode; "" for none. */
+void sriov_vf_representor(struct sriov *ctx, const struct sriov_vf *vf, char ifname[SRIOV_NAME]);
 
 /* ---- making and changing VFs ---- */
 
@@ -156,6 +204,14 @@ int sriov_vfs_destroy(struct sriov *ctx, const struct sriov_pf *pf);
  * own extended-ack words are shown. A held VF may be changed: it is its owner's administrator
  * who asks. */
 int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct sriov_attrs *attrs);
+
+/* How the card's own switch is run. Every VF loses its connection for a moment, so it is refused
+ * (-EBUSY, naming the holder) while one is held. -EOPNOTSUPP: the card has no such switch. */
+int sriov_pf_set_eswitch(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_eswitch mode);
+
+/* An NVMe controller keeps the queues and interrupts that VFs could have until it is told
+ * otherwise and reset. This does both; -EBUSY while it has VFs or one of its disks is used. */
+int sriov_nvme_release(struct sriov *ctx, const struct sriov_pf *pf);
 
 /* ---- drivers ---- */
 

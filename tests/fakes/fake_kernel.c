@@ -256,13 +256,15 @@ int netlink_vf_write(const char *ifname, unsigned index, enum sriov_attr attr,
 	struct fake_kernel *k = fake_kernel();
 
 	words[0] = '\0';
-	if (strcmp(ifname, FAKE_IF) || index >= FAKE_VFS)
+	if (strcmp(ifname, FAKE_IF))
 		return -ENODEV;
 	k->attr_writes++;
 	if (k->fails & attr) {
 		snprintf(words, NETLINK_WORDS, "%s", k->words);
 		return k->attr_error;
 	}
+	if (index >= FAKE_VFS)
+		return -EINVAL;
 	step();
 	if (!(k->ignores & attr))
 		store(&k->vf[index], attr, attrs);
