@@ -19,6 +19,7 @@
 #include "sriov/lock.h"
 #include "sriov/module.h"
 #include "sriov/pf.h"
+#include "sriov/profile.h"
 #include "sriov/slow.h"
 #include "sriov/vf.h"
 
@@ -194,6 +195,9 @@ static int check_count(struct sriov *ctx, const struct sriov_pf *pf, const char 
 		return explain(ctx, pf, name, count, -ERANGE);
 	if (!pf->driver[0])
 		return explain(ctx, pf, name, count, -ENOENT);
+	int err = profile_refuse(ctx, pf);
+	if (err)
+		return err;
 	snprintf(what, sizeof(what), count ? "%u VFs refused" : "VFs not removed", count);
 	return pf->num_vfs ? vf_all_free(ctx, pf, what) : 0;
 }

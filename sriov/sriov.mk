@@ -16,5 +16,6 @@ sriov_SRCS += sriov/identity.c
 sriov_SRCS += sriov/nltalk.c
 sriov_SRCS += sriov/nvme.c
 sriov_SRCS += sriov/nvme_pf.c
+sriov_SRCS += sriov/profile.c
 
 $(O)/sriov/%.o: ALL_CFLAGS += $(shell $(PKG_CONFIG) --cflags libnl-route-3.0 | sed s/-I/-isystem/)
