@@ -10,6 +10,7 @@
 #include "cli/vf_spec.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
+#include "sriov/attr.h"
 
 static int exit_code(int err)
 {
@@ -211,17 +212,14 @@ int cmd_vf_destroy(struct cli *cli, const struct cli_args *args)
 
 /* ---- set, release ---- */
 
+/* Every option of the command is the name of a setting, or of a part of one. */
 static int read_attrs(const struct cli_args *args, struct sriov_attrs *attrs)
 {
-	static const char *const names[] = {"--mac",   "--vlan",     "--spoof-check",
-					    "--trust", "--max-rate", "--min-rate"};
-	char why[VF_SPEC_WHY];
-
 	*attrs = (struct sriov_attrs){0};
-	for (size_t i = 0; i < 6; i++) {
-		const char *value = cli_text(args, names[i], NULL);
-		if (value && vf_spec_set(attrs, names[i] + 2, value, why))
-			return log_fail(-EINVAL, "vf set", "%s", why);
+	for (const struct cli_option *option = args->command->options; option->name; option++) {
+		const char *value = cli_text(args, option->name, NULL);
+		if (value && attr_parse("vf set", option->name + 2, value, attrs))
+			return -EINVAL;
 	}
 	if (!attrs->set)
 		return log_fail(-EINVAL, "vf set", "nothing to set; for example: %s",

@@ -142,14 +142,14 @@ static int parse_machine(const struct cli_args *args, struct vm_request *r, char
 	return err;
 }
 
-static int parse_picks(const struct cli_args *args, struct vm_request *r, char *why)
+static int parse_picks(const struct cli_args *args, struct vm_request *r)
 {
 	const struct cli_given *given = NULL;
 
 	while ((given = cli_next(args, "--vf", given)) && r->pick_count < VMM_DEVICES_MAX) {
 		struct vm_pick *pick = &r->picks[r->pick_count++];
 		pick->is_vf = true;
-		int err = vf_spec_parse(given->text, &pick->spec, why);
+		int err = vf_spec_parse(r->subject, given->text, &pick->spec);
 		if (err)
 			return err;
 	}
@@ -161,8 +161,7 @@ static int parse_picks(const struct cli_args *args, struct vm_request *r, char *
 	}
 	if (!given && !device)
 		return 0;
-	snprintf(why, VF_SPEC_WHY, "more than %d devices for one VM", VMM_DEVICES_MAX);
-	return -EINVAL;
+	return log_fail(-EINVAL, r->subject, "more than %d devices for one VM", VMM_DEVICES_MAX);
 }
 
 static int parse_nets(const struct cli_args *args, struct vm_request *r)
@@ -248,14 +247,11 @@ static int check_balloon(const struct vm_request *r)
 
 int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
 {
-	char why[VF_SPEC_WHY];
-
 	*r = (struct vm_request){.cpus = 1};
 	vm_request_set_name(r, args->operand);
-	int err = parse_picks(args, r, why);
-	if (err)
-		return log_fail(err, r->subject, "%s", why);
-	err = parse_disks(args, r);
+	int err = parse_picks(args, r);
+	if (!err)
+		err = parse_disks(args, r);
 	if (!err && !r->pick_count && !r->disk_count)
 		err = log_fail(-EINVAL, r->subject, "nothing to attach; for example: %s",
 			       args->command->examples[0]);
@@ -290,10 +286,11 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	int err = parse_machine(args, r, why);
 	if (!err)
 		err = parse_boot(args, r, why);
-	if (!err)
-		err = parse_picks(args, r, why);
 	if (err)
 		return log_fail(err, r->subject, "%s", why);
+	err = parse_picks(args, r);
+	if (err)
+		return err;
 	if (cli_has(args, "--vsock") && r->vsock < 3)
 		return log_fail(-EINVAL, r->subject,
 				"vsock %u: context IDs below 3 are not for guests", r->vsock);

@@ -19,11 +19,11 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "iommu/iommu.h"
+#include "sriov/attr.h"
 #include "sriov/attrs.h"
 #include "sriov/context.h"
 #include "sriov/holder.h"
 #include "sriov/lock.h"
-#include "sriov/netlink.h"
 #include "sriov/owner.h"
 #include "sriov/pf.h"
 #include "sriov/vf.h"
@@ -63,11 +63,11 @@ static void restore_attrs(const struct sriov *ctx, const struct ledger_claim *cl
 
 	if (!claim->previous.set)
 		return;
-	if (pf_read(ctx, claim->pf, &pf) || !pf.ifname[0]) {
-		log_warn(subject, "settings not put back: its PF has no network interface now");
+	if (pf_read(ctx, claim->pf, &pf) || attrs_check_pf(subject, &pf, &claim->previous)) {
+		log_warn(subject, "settings not put back");
 		return;
 	}
-	struct attrs_target target = {subject, pf.ifname, pf.driver, (unsigned)claim->vf_index};
+	struct attrs_target target = {subject, ctx, &pf, (unsigned)claim->vf_index};
 	attrs_restore(&target, &claim->previous);
 }
 
@@ -385,10 +385,10 @@ static int plan_attrs(const struct sriov *ctx, const struct attrs_target *target
 
 static int check_pf(const struct sriov_pf *pf, const char *subject, const struct sriov_attrs *attrs)
 {
-	if (!pf->ifname[0] && attrs->set)
-		return log_fail(-EOPNOTSUPP, subject,
-				"no settings: its PF has no network interface (driver %s)",
-				pf->driver[0] ? pf->driver : "none");
+	int err = attrs_check_pf(subject, pf, attrs);
+
+	if (err)
+		return err;
 	if (pf->ifname[0] && !pf->link_up)
 		log_warn(subject,
 			 "%s has no link, so the VF passes no traffic; `ip link set %s up`",
@@ -409,8 +409,8 @@ static int claim_vf_locked(struct sriov *ctx, struct ledger *ledger, const struc
 	if (pf_read(ctx, vf->pf_bdf, &pf) || pf_virtfn(ctx, vf->pf_bdf, vf->index, &now) ||
 	    !bdf_equal(now, vf->bdf))
 		return log_fail(-ENODEV, subject, "gone: its PF's VFs were removed meanwhile");
-	struct attrs_target target = {subject, pf.ifname, pf.driver, vf->index};
-	int err = attrs_check(subject, &wanted);
+	struct attrs_target target = {subject, ctx, &pf, vf->index};
+	int err = attr_check(subject, &wanted);
 	if (!err)
 		err = check_pf(&pf, subject, &wanted);
 	if (!err)
@@ -468,7 +468,7 @@ int sriov_claim_device(struct sriov *ctx, struct bdf bdf, const char *owner)
 	struct ledger_claim claim;
 	struct ledger *ledger;
 	const struct sriov_attrs nothing = {0};
-	struct attrs_target target = {bdf_format(bdf, dev), "", "", 0};
+	struct attrs_target target = {bdf_format(bdf, dev), ctx, NULL, 0};
 	int err = context_ledger(ctx, &ledger);
 
 	if (err)

@@ -10,17 +10,53 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "sriov/attr.h"
 #include "sriov/sql.h"
 
 #define COLUMNS                                                                  \
 	"bdf, pf, vf_index, owner, generation, boot, previous_driver, "          \
 	"previous_set, mac, vlan, qos, spoof_check, trust, min_rate, max_rate, " \
-	"since"
+	"since, more"
 
 /* ---- claims ---- */
 
+/* Settings that have a column of their own, apart from a VLAN's protocol. The others stand in the
+ * column `more`, as texts: "link-state=auto msix=8". */
+#define OWN_COLUMN (SRIOV_MAC | SRIOV_VLAN | SRIOV_SPOOF | SRIOV_TRUST | SRIOV_RATE)
+#define MORE	   1024
+
+static const char *format_more(const struct sriov_attrs *attrs, char more[MORE])
+{
+	size_t count, used = 0;
+	const struct attr_info *table = attr_table(&count);
+	unsigned bits = attrs->set & (attrs->vlan_proto ? ~0u : ~(unsigned)SRIOV_VLAN);
+
+	more[0] = '\0';
+	for (size_t i = 0; i < count && used < MORE; i++) {
+		char text[ATTR_TEXT];
+		if (bits & table[i].bit & ~(OWN_COLUMN & ~(unsigned)SRIOV_VLAN))
+			used += (size_t)snprintf(more + used, MORE - used, "%s%s=%s",
+						 used ? " " : "", table[i].name,
+						 attr_format(table[i].bit, attrs, text));
+	}
+	return more;
+}
+
+static int parse_more(const char *dev, char more[MORE], struct sriov_attrs *out)
+{
+	int err = 0;
+
+	for (char *rest = more, *pair; !err && (pair = strsep(&rest, " "));) {
+		char *name = strsep(&pair, "=");
+		if (*name)
+			err = pair ? attr_parse(dev, name, pair, out) : -EINVAL;
+	}
+	return err ? log_fail(-EUCLEAN, "ledger", "row '%s' is damaged", dev) : 0;
+}
+
 static int bind_previous(sqlite3_stmt *stmt, int at, const struct sriov_attrs *was)
 {
+	sqlite3_bind_int64(stmt, at++, was->set);
 	sqlite3_bind_blob(stmt, at++, was->mac, sizeof(was->mac), SQLITE_STATIC);
 	sqlite3_bind_int(stmt, at++, was->vlan);
 	sqlite3_bind_int(stmt, at++, was->qos);
@@ -37,8 +73,9 @@ int ledger_put(struct ledger *ledger, const struct ledger_claim *claim)
 	sqlite3_stmt *stmt;
 	int at = 1, err = sql_prepare(ledger,
 				  "INSERT INTO claims (" COLUMNS
-				  ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+				  ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 				  &stmt);
+	char more[MORE];
 
 	if (err)
 		return err;
@@ -49,9 +86,9 @@ int ledger_put(struct ledger *ledger, const struct ledger_claim *claim)
 	sqlite3_bind_text(stmt, at++, claim->generation, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, at++, claim->boot, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, at++, claim->previous_driver, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(stmt, at++, was->set);
 	at = bind_previous(stmt, at, was);
 	sqlite3_bind_int64(stmt, at++, claim->since);
+	sqlite3_bind_text(stmt, at++, format_more(was, more), -1, SQLITE_STATIC);
 	return sql_run(ledger, stmt);
 }
 
@@ -62,7 +99,7 @@ int ledger_drop(struct ledger *ledger, struct bdf bdf)
 
 static int take_claim(sqlite3_stmt *stmt, struct ledger_claim *out)
 {
-	char bdf[BDF_TEXT], pf[BDF_TEXT];
+	char bdf[BDF_TEXT], pf[BDF_TEXT], more[MORE];
 	struct sriov_attrs *was = &out->previous;
 
 	*out = (struct ledger_claim){0};
@@ -85,7 +122,8 @@ static int take_claim(sqlite3_stmt *stmt, struct ledger_claim *out)
 	was->min_rate = (uint32_t)sqlite3_column_int64(stmt, 13);
 	was->max_rate = (uint32_t)sqlite3_column_int64(stmt, 14);
 	out->since = sqlite3_column_int64(stmt, 15);
-	return 0;
+	sql_take_text(stmt, 16, more, sizeof(more));
+	return parse_more(bdf, more, was);
 }
 
 int ledger_get(struct ledger *ledger, struct bdf bdf, struct ledger_claim *out)
@@ -147,13 +185,14 @@ int ledger_update(struct ledger *ledger, const struct ledger_claim *claim)
 	int at = 1, err = sql_prepare(ledger,
 				      "UPDATE claims SET previous_set = ?, mac = ?, vlan = ?,"
 				      " qos = ?, spoof_check = ?, trust = ?, min_rate = ?,"
-				      " max_rate = ? WHERE bdf = ?",
+				      " max_rate = ?, more = ? WHERE bdf = ?",
 				      &stmt);
+	char more[MORE];
 
 	if (err)
 		return err;
-	sqlite3_bind_int64(stmt, at++, was->set);
 	at = bind_previous(stmt, at, was);
+	sqlite3_bind_text(stmt, at++, format_more(was, more), -1, SQLITE_STATIC);
 	sql_bind_bdf(stmt, at, claim->bdf);
 	return sql_run(ledger, stmt);
 }

@@ -15,8 +15,8 @@
  * gets the interface's own permanent address. Nothing is logged. */
 int netlink_vf_read(const char *ifname, struct sriov_attrs *out, size_t count,
 		    uint8_t permanent[6]);
-/* Writes one attribute (one bit of enum sriov_attr). `words` gets the kernel's extended ack, ""
- * without one. Nothing is logged. */
+/* Writes one attribute (one bit of enum sriov_attr that rtnetlink carries). `words` gets the
+ * kernel's extended ack, "" without one. Nothing is logged. */
 int netlink_vf_write(const char *ifname, unsigned index, enum sriov_attr attr,
 		     const struct sriov_attrs *attrs, char words[NETLINK_WORDS]);
 

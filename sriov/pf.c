@@ -75,6 +75,14 @@ const char *pf_name(const struct sriov_pf *pf, char text[SRIOV_NAME])
 	return text;
 }
 
+struct pf_text pf_text(const struct sriov_pf *pf)
+{
+	struct pf_text text;
+
+	pf_name(pf, text.text);
+	return text;
+}
+
 int pf_virtfn(const struct sriov *ctx, struct bdf pf, unsigned index, struct bdf *out)
 {
 	char dev[BDF_TEXT], vf[32];

@@ -371,19 +371,22 @@ static void plan_count(struct maker *m)
 		add_autoprobe(m, "0", "1");
 }
 
+/* Whether the number of VFs is to be looked at. */
+static bool meant(const struct plan_scope *scope)
+{
+	for (size_t i = 0; i < scope->only_count; i++)
+		if (scope->only[i].vf < 0)
+			return true;
+	return !scope->only;
+}
+
 int plan_make(const struct plan_want *want, const struct plan_have *have,
 	      const struct plan_scope *scope, struct sriov_plan *out)
 {
 	struct maker m = {.want = want, .have = have, .scope = scope, .out = out};
 
-	m.count = want->count < 0 ? have->pf.num_vfs : (unsigned)want->count;
+	m.count = want->count < 0 || !meant(scope) ? have->pf.num_vfs : (unsigned)want->count;
 	m.fresh = m.count != have->pf.num_vfs;
-	for (size_t i = 0; scope->only && i < scope->only_count; i++)
-		if (scope->only[i].vf < 0) /* of the PF, so its VFs are meant */
-			goto whole;
-	if (scope->only)
-		m.fresh = false, m.count = have->pf.num_vfs;
-whole:
 	m.by_hand = !have->autoprobe || want_by_hand(&m);
 	m.err = index_found(&m);
 	if (!m.err)

@@ -40,6 +40,9 @@ static const char *const migrations[] = {
 	" min_rate INTEGER NOT NULL, max_rate INTEGER NOT NULL, since INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE probes (pf TEXT PRIMARY KEY, autoprobe TEXT NOT NULL) STRICT;",
 
+	"ALTER TABLE claims ADD COLUMN more TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE aliases (alias TEXT PRIMARY KEY, identity TEXT NOT NULL UNIQUE) STRICT;",
+
 	/* What is wanted, pools, and the journal; the latter takes over what `probes` was for. */
 	"CREATE TABLE generation (value INTEGER NOT NULL) STRICT;"
 	"INSERT INTO generation VALUES (1);"

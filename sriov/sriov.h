@@ -61,22 +61,60 @@ enum sriov_vf_state {
 	SRIOV_VF_FOREIGN,  /* bound to vfio or opened by a process, but not by us */
 };
 
-/* Settings of a VF; `set` says which fields are meant (or, when read, known). */
+/* Settings of a VF; `set` says which fields are meant (or, when read, known). Names, values and
+ * order of writing: sriov/attr.h. */
 enum sriov_attr {
 	SRIOV_MAC = 1u << 0,
-	SRIOV_VLAN = 1u << 1, /* vlan with qos; vlan 0: none */
+	SRIOV_VLAN = 1u << 1, /* vlan with qos and protocol; vlan 0: none */
 	SRIOV_SPOOF = 1u << 2,
 	SRIOV_TRUST = 1u << 3,
 	SRIOV_RATE = 1u << 4, /* Mb/s; 0: no limit */
+	SRIOV_LINK_STATE = 1u << 5,
+	SRIOV_RSS_QUERY = 1u << 6, /* may the VF read the PF's RSS key and table? */
+	SRIOV_MSIX = 1u << 7,	   /* vectors of the VF */
+	/* devlink port functions */
+	SRIOV_PORT_ADDR = 1u << 8,
+	SRIOV_ROCE = 1u << 9,
+	SRIOV_MIGRATABLE = 1u << 10,
+	SRIOV_IO_EQS = 1u << 11,
+	/* devlink rate objects: Mb/s, 0: none */
+	SRIOV_TX_SHARE = 1u << 12,
+	SRIOV_TX_MAX = 1u << 13,
+	/* NVMe secondary controllers */
+	SRIOV_NVME_QUEUES = 1u << 14, /* the admin queue counts */
+	SRIOV_NVME_INTERRUPTS = 1u << 15,
+};
+
+/* As in linux/if_link.h. */
+enum sriov_link_state {
+	SRIOV_LINK_AUTO,    /* as the PF's */
+	SRIOV_LINK_ENABLE,  /* up, so that VFs reach each other without a cable */
+	SRIOV_LINK_DISABLE, /* down: the VF neither sends nor receives */
 };
 
 struct sriov_attrs {
 	unsigned set;
 	uint8_t mac[6];
-	uint16_t vlan; /* 0..4094 */
-	uint8_t qos;   /* 0..7 */
+	uint16_t vlan;	     /* 0..4094 */
+	uint8_t qos;	     /* 0..7 */
+	uint16_t vlan_proto; /* EtherType: 0x8100, or 0x88a8 (802.1ad); 0 is 0x8100 */
 	bool spoof_check, trust;
 	uint32_t min_rate, max_rate;
+	enum sriov_link_state link_state;
+	bool rss_query;
+	uint32_t msix;
+	uint8_t port_addr[6];
+	bool roce, migratable;
+	uint32_t io_eqs;
+	uint32_t tx_share, tx_max;
+	uint32_t nvme_queues, nvme_interrupts;
+};
+
+/* What a change does to who uses the VF. */
+enum sriov_effect {
+	SRIOV_SAFE,	   /* is not felt */
+	SRIOV_DISRUPTIVE,  /* interrupts */
+	SRIOV_DESTROYS_VF, /* takes it away */
 };
 
 struct sriov_vf {
@@ -119,12 +157,6 @@ enum sriov_op {
 	SRIOV_OP_COUNT,	    /* "4" */
 	SRIOV_OP_ATTR,	    /* a setting, in the words of attr.h */
 	SRIOV_OP_DRIVER,    /* "igbvf", "none", "default": whichever the kernel finds */
-};
-
-enum sriov_effect {
-	SRIOV_SAFE,
-	SRIOV_DISRUPTIVE,  /* whoever uses it notices */
-	SRIOV_DESTROYS_VF, /* VFs go, and come back without what was not wished */
 };
 
 #define SRIOV_STEP_NAME	 24

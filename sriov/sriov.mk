@@ -2,5 +2,8 @@
 sriov_SRCS := sriov/context.c sriov/pf.c sriov/vf.c sriov/numvfs.c sriov/netlink.c sriov/attrs.c
 sriov_SRCS += sriov/bind.c sriov/slow.c sriov/ledger.c sriov/claim.c sriov/holder.c sriov/lock.c
 sriov_SRCS += sriov/owner.c sriov/module.c
+sriov_SRCS += sriov/attr.c
+sriov_SRCS += sriov/chan_rtnl.c
+sriov_SRCS += sriov/channel.c
 
 $(O)/sriov/%.o: ALL_CFLAGS += $(shell $(PKG_CONFIG) --cflags libnl-route-3.0 | sed s/-I/-isystem/)

@@ -15,8 +15,8 @@
 
 #include "base/log.h"
 #include "base/parse.h"
+#include "sriov/attrs.h"
 #include "sriov/holder.h"
-#include "sriov/netlink.h"
 #include "sriov/owner.h"
 #include "sriov/pf.h"
 
@@ -42,16 +42,17 @@ static int read_vf(const struct sriov *ctx, const struct sriov_pf *pf, unsigned 
 	return context_driver(ctx, dev, out->driver);
 }
 
-static void read_attrs(const struct sriov_pf *pf, struct sriov_vf *list, size_t count)
+static void read_attrs(const struct sriov *ctx, const struct sriov_pf *pf, struct sriov_vf *list,
+		       size_t count)
 {
-	uint8_t permanent[6];
 	struct sriov_attrs *attrs = calloc(pf->num_vfs + 1u, sizeof(*attrs));
 
-	if (attrs && pf->ifname[0] && !netlink_vf_read(pf->ifname, attrs, pf->num_vfs, permanent))
-		for (size_t i = 0; i < count; i++)
-			if (list[i].index < pf->num_vfs)
-				list[i].attrs = attrs[list[i].index];
-	free(attrs); /* without an answer, `set` says that nothing is known */
+	if (attrs)
+		attrs_read_all(ctx, pf, attrs, pf->num_vfs);
+	for (size_t i = 0; attrs && i < count; i++)
+		if (list[i].index < pf->num_vfs)
+			list[i].attrs = attrs[list[i].index];
+	free(attrs);
 }
 
 static void judge(const struct sriov *ctx, const struct ledger_claim *claims, size_t claim_count,
@@ -116,7 +117,7 @@ int sriov_vf_list(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_vf 
 	for (unsigned i = 0; i < now.num_vfs; i++)
 		if (!read_vf(ctx, &now, i, &list[n])) /* else removed meanwhile */
 			n++;
-	read_attrs(&now, list, n);
+	read_attrs(ctx, &now, list, n);
 	err = read_states(ctx, list, n);
 	if (err) {
 		free(list);

@@ -41,7 +41,8 @@ void fake_kernel_reset(void)
 	*k = (struct fake_kernel){.holder_group = -1, .words = ""};
 	for (unsigned i = 0; i < FAKE_VFS; i++)
 		k->vf[i] = (struct sriov_attrs){
-			.set = SRIOV_MAC | SRIOV_VLAN | SRIOV_SPOOF | SRIOV_TRUST | SRIOV_RATE,
+			.set = SRIOV_MAC | SRIOV_VLAN | SRIOV_SPOOF | SRIOV_TRUST | SRIOV_RATE |
+			       SRIOV_LINK_STATE | SRIOV_RSS_QUERY,
 			.spoof_check = true,
 		};
 }
@@ -226,6 +227,7 @@ static void store(struct sriov_attrs *vf, enum sriov_attr attr, const struct sri
 	case SRIOV_VLAN:
 		vf->vlan = from->vlan;
 		vf->qos = from->qos;
+		vf->vlan_proto = from->vlan_proto;
 		break;
 	case SRIOV_SPOOF:
 		vf->spoof_check = from->spoof_check;
@@ -237,6 +239,14 @@ static void store(struct sriov_attrs *vf, enum sriov_attr attr, const struct sri
 		vf->min_rate = from->min_rate;
 		vf->max_rate = from->max_rate;
 		break;
+	case SRIOV_LINK_STATE:
+		vf->link_state = from->link_state;
+		break;
+	case SRIOV_RSS_QUERY:
+		vf->rss_query = from->rss_query;
+		break;
+	default:
+		abort(); /* not rtnetlink's */
 	}
 }
 
