@@ -161,7 +161,7 @@ enum sriov_op {
 
 #define SRIOV_STEP_NAME	 24
 #define SRIOV_STEP_VALUE 64
-#define SRIOV_BLOCKER	 128
+#define SRIOV_BLOCKER	 192
 
 struct sriov_step {
 	enum sriov_op op;
@@ -212,6 +212,12 @@ int sriov_repair(struct sriov *ctx, const struct sriov_pf *pf);
 /* What of the wishes and the books does not hold, one call each; the number, or a negative errno. */
 int sriov_assert(struct sriov *ctx, void (*tell)(const char *subject, const char *text, void *opaque),
 		 void *opaque);
+/* The changes that make `count` VFs, or give a VF settings and (not NULL) a driver; allocated. */
+int sriov_count_changes(struct sriov *ctx, const struct sriov_pf *pf, unsigned count, bool probe,
+			struct sriov_wish **out, size_t *changes);
+int sriov_attr_changes(struct sriov *ctx, const struct sriov_vf *vf,
+		       const struct sriov_attrs *attrs, const char *driver, struct sriov_wish **out,
+		       size_t *count);
 /* The wishes of a PF; allocated. */
 int sriov_wishes(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_wish **out,
 		 size_t *count);
