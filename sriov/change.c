@@ -47,8 +47,11 @@ static void overlay_one(const struct sriov_wish *wish, const char *subject,
 	if (!strcmp(wish->name, "driver"))
 		snprintf(driver, SRIOV_DRIVER, "%s",
 			 strcmp(wish->value, "none") ? wish->value : "");
-	else if (!attr_parse(subject, wish->name, wish->value, &one) && (one.set & attrs->set))
+	else if (!attr_parse(subject, wish->name, wish->value, &one) && (one.set & attrs->set)) {
+		if (one.set & SRIOV_VLAN) /* its parts add up, here they must not */
+			attrs->qos = 0, attrs->vlan_proto = 0;
 		attr_parse(subject, wish->name, wish->value, attrs);
+	}
 }
 
 void place_overlay(struct sriov *ctx, struct ledger *ledger, struct bdf bdf, int vf,

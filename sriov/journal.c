@@ -67,7 +67,7 @@ int journal_begin(struct ledger *ledger, const struct journal_job *job)
 	for (size_t i = 0; i < job->count && !err; i++) {
 		const struct sriov_step *s = &job->steps[i].step;
 		err = put_step(ledger, job->pf, i, &job->steps[i]);
-		if (!err && s->op == SRIOV_OP_WISH)
+		if (!err && s->op == SRIOV_OP_WISH && s->after[0])
 			err = wish_set(ledger, job->key, s->vf, s->name, s->after);
 	}
 	return sql_end(ledger, err);
@@ -113,10 +113,11 @@ int journal_end(struct ledger *ledger, const struct journal_job *job, bool undon
 
 	if (err)
 		return err;
-	for (size_t i = job->count; undone && i-- > 0 && !err;) {
+	for (size_t i = job->count; i-- > 0 && !err;) {
 		const struct sriov_step *s = &job->steps[i].step;
-		if (s->op == SRIOV_OP_WISH)
-			err = wish_set(ledger, job->key, s->vf, s->name, s->before);
+		if (s->op == SRIOV_OP_WISH && (undone || !s->after[0]))
+			err = wish_set(ledger, job->key, s->vf, s->name,
+				       undone ? s->before : s->after);
 	}
 	if (!err)
 		err = sql_run_for(ledger, "DELETE FROM steps WHERE pf = ?", job->pf);

@@ -5,8 +5,9 @@
  * A job is one command's work on one PF; the PF's lock (lock.h) is held from its first row to its
  * last, so whoever has the lock and finds a job knows that its command is dead. Steps are in order,
  * with what was before; the state of a step is a hint and the machine the truth, so undoing looks
- * first and does nothing twice. Wishes (wish.h) change in the transaction that begins the job, and
- * change back in the one that ends it.
+ * first and does nothing twice. Wishes (wish.h) are made in the transaction that begins the job, or
+ * unmade again in the one that ends it. Those that are taken away hold until that end: they say that
+ * what is still there is ours.
  */
 #ifndef SRIOV_JOURNAL_H
 #define SRIOV_JOURNAL_H

@@ -22,12 +22,12 @@ static int by_index(const void *a, const void *b)
 
 static struct plan_vf *want_vf(struct plan_want *want, unsigned index)
 {
-	/* Wishes come sorted, so the last one is it, or a new one is. */
-	if (want->vf_count && want->vfs[want->vf_count - 1].index == index)
-		return &want->vfs[want->vf_count - 1];
-	for (size_t i = 0; i < want->vf_count; i++)
+	/* They come sorted, but for the few of a change, which stand at the end. */
+	bool later = !want->vf_count || index > want->most;
+	for (size_t i = want->vf_count; !later && i-- > 0;)
 		if (want->vfs[i].index == index)
 			return &want->vfs[i];
+	want->most = later ? index : want->most;
 	struct plan_vf *vf = &want->vfs[want->vf_count++];
 	*vf = (struct plan_vf){.index = index};
 	return vf;
@@ -210,8 +210,10 @@ static bool want_by_hand(const struct maker *m)
 static bool differs(const struct maker *m, const struct plan_vf *want, const struct sriov_vf *have,
 		    unsigned claimed, const struct attr_info *info)
 {
-	if (!(want->attrs.set & info->bit) || (claimed & info->bit) ||
-	    !in_scope(m, want->index, info->name))
+	if (!(want->attrs.set & info->bit) || !in_scope(m, want->index, info->name))
+		return false;
+	/* What its holder brought gives way only to who names it. */
+	if ((claimed & info->bit) && !m->scope->only)
 		return false;
 	if (m->scope->phase == SRIOV_PHASE_EARLY && info->needs_link)
 		return false;

@@ -23,6 +23,7 @@ struct plan_want {
 	bool probe;
 	struct plan_vf *vfs; /* by index, each once */
 	size_t vf_count;
+	unsigned most; /* the highest index */
 };
 
 struct plan_have {
