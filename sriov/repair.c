@@ -224,3 +224,45 @@ int sriov_assert(struct sriov *ctx, void (*cb)(const char *subject, const char *
 	free(pfs);
 	return err ? err : t.count;
 }
+
+/* ---- taking in ---- */
+
+static void adopt_attrs(const struct sriov *ctx, const struct sriov_vf *vf, struct sriov_attrs *out)
+{
+	static const uint8_t zero[6];
+
+	*out = vf->attrs;
+	out->set &= SRIOV_MAC | SRIOV_VLAN;
+	if (!memcmp(out->mac, zero, sizeof(zero)) || vf_mac_is_random(ctx, vf->bdf, out->mac))
+		out->set &= ~(unsigned)SRIOV_MAC;
+	if (!out->vlan)
+		out->set &= ~(unsigned)SRIOV_VLAN;
+}
+
+int sriov_adopt(struct sriov *ctx, const struct sriov_vf *vf)
+{
+	char subject[VF_SUBJECT];
+	struct sriov_wish *changes;
+	struct sriov_attrs attrs;
+	struct sriov_pf pf;
+	size_t count;
+
+	vf_subject(vf, subject);
+	if (vf->state == SRIOV_VF_HELD || vf->state == SRIOV_VF_ORPHANED)
+		return log_fail(-EEXIST, subject, "not adopted: it is ours, vm %s has it",
+				vf->owner);
+	if (vf->state == SRIOV_VF_FOREIGN && vf->pid)
+		return log_fail(-EBUSY, subject,
+				"not adopted: process %d has it open; end it first", (int)vf->pid);
+	int err = pf_read(ctx, vf->pf_bdf, &pf);
+	if (err)
+		return log_fail(err, subject, "its PF is gone: %s", strerror(-err));
+	adopt_attrs(ctx, vf, &attrs);
+	err = sriov_attr_changes(ctx, vf, &attrs, vf->driver[0] ? vf->driver : "none", &changes,
+				 &count);
+	if (err)
+		return err;
+	err = sriov_change(ctx, &pf, changes, count, "vf adopt");
+	free(changes);
+	return err ? err : ledger_stranger_drop(ctx->ledger, vf->bdf);
+}

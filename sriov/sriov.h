@@ -222,6 +222,31 @@ int sriov_attr_changes(struct sriov *ctx, const struct sriov_vf *vf,
 int sriov_wishes(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_wish **out,
 		 size_t *count);
 
+/* Takes a foreign VF in, as it is: its driver, an address or VLAN that was set, and the number of VFs
+ * are wished from now on. -EBUSY while a process has it open. */
+int sriov_adopt(struct sriov *ctx, const struct sriov_vf *vf);
+
+/* ---- pools: VFs by what they are, not by name ---- */
+
+struct sriov_pool {
+	char name[SRIOV_NAME];
+	char pf[SRIOV_NAME];	   /* "": any */
+	char driver[SRIOV_DRIVER]; /* of the PF; "": any */
+	int numa_node;		   /* -1: any */
+	unsigned speed;		   /* of the PF's link, Mb/s at least */
+};
+int sriov_pool_set(struct sriov *ctx, const struct sriov_pool *pool);
+int sriov_pool_drop(struct sriov *ctx, const char *name); /* -ENOENT */
+int sriov_pool_list(struct sriov *ctx, struct sriov_pool **out, size_t *count);
+
+#define SRIOV_WHY 192
+/* The free VF of the pool that fits best: on NUMA node `node` (-1: no matter), else on the PF with most
+ * free ones. `taken` says which ones the caller has chosen already. `why` gets the choice in words.
+ * -ENOENT: no such pool, nothing is logged; -EBUSY: none is free, logged. */
+int sriov_pool_pick(struct sriov *ctx, const char *name, int node,
+		    bool (*taken)(struct bdf bdf, void *opaque), void *opaque,
+		    struct sriov_vf *out, char why[SRIOV_WHY]);
+
 /* ---- making and changing VFs ---- */
 
 /* Makes the PF have exactly `count` VFs, now and after every reboot. The same count again is 0.

@@ -6,6 +6,6 @@ sriov_SRCS += sriov/attr.c
 sriov_SRCS += sriov/chan_rtnl.c
 sriov_SRCS += sriov/channel.c
 sriov_SRCS += sriov/change.c sriov/journal.c sriov/plan.c sriov/repair.c sriov/sql.c sriov/step.c
-sriov_SRCS += sriov/wish.c sriov/work.c
+sriov_SRCS += sriov/pool.c sriov/wish.c sriov/work.c
 
 $(O)/sriov/%.o: ALL_CFLAGS += $(shell $(PKG_CONFIG) --cflags libnl-route-3.0 | sed s/-I/-isystem/)

@@ -184,7 +184,8 @@ static int base_line(const struct cli_command *c, char *words[WORDS_MAX])
 	int n = 0;
 
 	words[n++] = (char *)c->noun;
-	words[n++] = (char *)c->verb;
+	if (c->verb[0])
+		words[n++] = (char *)c->verb;
 	if (c->operand)
 		words[n++] = (char *)"0000:01:00.0";
 	if (c->more)

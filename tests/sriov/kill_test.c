@@ -257,7 +257,7 @@ static void test_killed_in_repair(void **state)
 	size_t index = 5; /* resize */
 
 	assert_string_equal(life[index].name, "resize");
-	for (int at = 5; at < 200; at += 13) {
+	for (int at = 5; at < 200; at += 41) {
 		int status = run_child(host, index, at);
 		assert_int_equal(repair_killed(host), 0);
 		assert_clean(host, "repair", at);
