@@ -82,7 +82,7 @@ static void add_word(char *words, size_t size, const char *word)
 /* ---- names ---- */
 
 /* "vf create", or "apply": a thing of its own. */
-#define NAME	      "%s%s%s"
+#define NAME	   "%s%s%s"
 #define NAME_OF(c) (c)->noun, (c)->verb[0] ? " " : "", (c)->verb
 
 /* ---- lookup ---- */
@@ -151,8 +151,8 @@ static enum cli_parsed bad_value(const struct parser *p, const struct cli_given 
 {
 	const struct cli_command *command = p->args->command;
 
-	fprintf(p->err, "sluice: " NAME ": %s '%s': %s\n", NAME_OF(command),
-		given->option->name, given->text, why);
+	fprintf(p->err, "sluice: " NAME ": %s '%s': %s\n", NAME_OF(command), given->option->name,
+		given->text, why);
 	return CLI_PARSED_ERROR;
 }
 
@@ -213,8 +213,7 @@ static enum cli_parsed take_value(struct parser *p, struct cli_given *given,
 	if (o->kind == CLI_FLAG) {
 		if (!inline_value)
 			return CLI_PARSED_RUN;
-		fprintf(p->err, "sluice: " NAME ": %s takes no value\n", NAME_OF(command),
-			o->name);
+		fprintf(p->err, "sluice: " NAME ": %s takes no value\n", NAME_OF(command), o->name);
 		return CLI_PARSED_ERROR;
 	}
 	given->text = inline_value;

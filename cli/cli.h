@@ -40,8 +40,13 @@ int cli_run_path(const struct cli *cli, char path[CLI_PATH], const char *fmt, ..
 
 int cmd_host_show(struct cli *cli, const struct cli_args *args);
 int cmd_host_caps(struct cli *cli, const struct cli_args *args);
+int cmd_host_doctor(struct cli *cli, const struct cli_args *args);
 int cmd_pf_list(struct cli *cli, const struct cli_args *args);
+int cmd_pf_show(struct cli *cli, const struct cli_args *args);
+int cmd_pf_set(struct cli *cli, const struct cli_args *args);
+int cmd_pf_alias(struct cli *cli, const struct cli_args *args);
 int cmd_vf_list(struct cli *cli, const struct cli_args *args);
+int cmd_vf_show(struct cli *cli, const struct cli_args *args);
 int cmd_vf_create(struct cli *cli, const struct cli_args *args);
 int cmd_vf_destroy(struct cli *cli, const struct cli_args *args);
 int cmd_vf_set(struct cli *cli, const struct cli_args *args);

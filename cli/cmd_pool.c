@@ -8,9 +8,9 @@
 #include "cli/cli.h"
 
 static const struct cli_column columns[] = {
-	{"POOL", "name", CLI_SHOW_PLAIN},     {"PF", "pf", CLI_SHOW_PLAIN},
+	{"POOL", "name", CLI_SHOW_PLAIN},      {"PF", "pf", CLI_SHOW_PLAIN},
 	{"NUMA", "numa_node", CLI_SHOW_PLAIN}, {"DRIVER", "driver", CLI_SHOW_PLAIN},
-	{"MBIT", "speed", CLI_SHOW_PLAIN},    {0},
+	{"MBIT", "speed", CLI_SHOW_PLAIN},     {0},
 };
 
 static json_t *encode(const struct sriov_pool *pool)

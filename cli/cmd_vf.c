@@ -123,6 +123,78 @@ int cmd_vf_list(struct cli *cli, const struct cli_args *args)
 	return exit_code(err);
 }
 
+/* ---- show ---- */
+
+static const struct cli_column show_columns[] = {
+	{"VF", "name", CLI_SHOW_PLAIN},
+	{"address", "address", CLI_SHOW_PLAIN},
+	{"PF address", "pf_address", CLI_SHOW_PLAIN},
+	{"state", "state", CLI_SHOW_PLAIN},
+	{"vm", "owner", CLI_SHOW_PLAIN},
+	{"process", "pid", CLI_SHOW_PLAIN},
+	{"driver", "driver", CLI_SHOW_PLAIN},
+	{"interface", "interface", CLI_SHOW_PLAIN},
+	{"representor", "representor", CLI_SHOW_PLAIN},
+	{"IOMMU group", "iommu_group", CLI_SHOW_PLAIN},
+	{"NUMA node", "numa_node", CLI_SHOW_PLAIN},
+	{"reset methods", "reset_methods", CLI_SHOW_PLAIN},
+	{"MAC", "mac", CLI_SHOW_PLAIN},
+	{"VLAN", "vlan", CLI_SHOW_PLAIN},
+	{"VLAN priority", "qos", CLI_SHOW_PLAIN},
+	{"VLAN protocol", "vlan_proto", CLI_SHOW_PLAIN},
+	{"max rate, Mb/s", "max_rate", CLI_SHOW_PLAIN},
+	{"min rate, Mb/s", "min_rate", CLI_SHOW_PLAIN},
+	{"tx max, Mb/s", "tx_max", CLI_SHOW_PLAIN},
+	{"tx share, Mb/s", "tx_share", CLI_SHOW_PLAIN},
+	{"spoof check", "spoof_check", CLI_SHOW_ON},
+	{"trust", "trust", CLI_SHOW_ON},
+	{"link state", "link_state", CLI_SHOW_PLAIN},
+	{"RSS query", "rss_query", CLI_SHOW_ON},
+	{"MSI-X vectors", "msix", CLI_SHOW_PLAIN},
+	{"port address", "port_addr", CLI_SHOW_PLAIN},
+	{"RoCE", "roce", CLI_SHOW_ON},
+	{"migratable", "migratable", CLI_SHOW_ON},
+	{"event queues", "io_eqs", CLI_SHOW_PLAIN},
+	{"NVMe queues", "nvme_queues", CLI_SHOW_PLAIN},
+	{"NVMe interrupts", "nvme_interrupts", CLI_SHOW_PLAIN},
+	{0},
+};
+
+static void add_sysfs(const struct sysfs *fs, struct bdf bdf, json_t *object)
+{
+	char dev[BDF_TEXT], text[96];
+
+	bdf_format(bdf, dev);
+	if (!sysfs_read(fs, text, sizeof(text), "bus/pci/devices/%s/numa_node", dev) &&
+	    text[0] != '-')
+		json_object_set_new(object, "numa_node", json_integer(strtol(text, NULL, 10)));
+	if (sysfs_read(fs, text, sizeof(text), "bus/pci/devices/%s/reset_method", dev))
+		strcpy(text, "none");
+	json_object_set_new(object, "reset_methods", json_string(text));
+}
+
+int cmd_vf_show(struct cli *cli, const struct cli_args *args)
+{
+	const struct sysfs *fs = cli_sysfs(cli);
+	struct sriov *sriov = cli_sriov(cli);
+	char representor[SRIOV_NAME];
+	struct sriov_vf vf;
+
+	if (!fs || !sriov || sriov_vf_find(sriov, args->operand, &vf))
+		return CLI_FAILED;
+	json_t *object = encode(&vf);
+	add_sysfs(fs, vf.bdf, object);
+	sriov_vf_representor(sriov, &vf, representor);
+	if (representor[0])
+		json_object_set_new(object, "representor", json_string(representor));
+	if (cli->json)
+		cli_print_json(stdout, object);
+	else
+		cli_print_fields(stdout, show_columns, object);
+	json_decref(object);
+	return CLI_OK;
+}
+
 /* ---- create, destroy ---- */
 
 static const char *pf_name(const struct sriov_pf *pf, char bdf[BDF_TEXT])
@@ -238,9 +310,9 @@ static int set_all(struct cli *cli, const struct sriov_vf *vf, const struct srio
 	if (find_pf_of(cli->sriov, vf, &pf) ||
 	    sriov_attr_changes(cli->sriov, vf, attrs, driver, &changes, &count))
 		return CLI_FAILED;
-	int status = cli->dry_run ? show_plan_changes(cli, &pf, changes, count)
-				  : exit_code(sriov_change(cli->sriov, &pf, changes, count,
-							   "vf set"));
+	int status = cli->dry_run
+			     ? show_plan_changes(cli, &pf, changes, count)
+			     : exit_code(sriov_change(cli->sriov, &pf, changes, count, "vf set"));
 	free(changes);
 	return status;
 }

@@ -81,10 +81,10 @@ static const struct cli_option vf_create_options[] = {
 		.name = "--pf", .value = "PF", .kind = CLI_PF,        \
 		.help = "only this physical function, instead of all" \
 	}
-#define PHASE_OPTION                                                                            \
-	{                                                                                       \
-		.name = "--phase", .value = "early|late|all", .kind = CLI_WORD,                 \
-		.words = "early|late|all",                                                      \
+#define PHASE_OPTION                                                                           \
+	{                                                                                      \
+		.name = "--phase", .value = "early|late|all", .kind = CLI_WORD,                \
+		.words = "early|late|all",                                                     \
 		.help = "at boot: early leaves out the settings that need the PF's link (all)" \
 	}
 
@@ -122,6 +122,20 @@ static const struct cli_option pool_set_options[] = {
 	 .kind = CLI_NUMBER,
 	 .max = 10000000,
 	 .help = "only VFs of PFs whose link is at least so fast"},
+	{0},
+};
+
+static const struct cli_option pf_set_options[] = {
+	{.name = "--eswitch",
+	 .value = "legacy|switchdev",
+	 .kind = CLI_WORD,
+	 .words = "legacy|switchdev",
+	 .help = "how the card's own switch is run"},
+	{.name = "--nvme-flexible",
+	 .value = "release",
+	 .kind = CLI_WORD,
+	 .words = "release",
+	 .help = "let VFs have the queues and interrupts that an NVMe controller keeps: it is reset"},
 	{0},
 };
 
@@ -466,6 +480,48 @@ const struct cli_command cli_commands[] = {
 	 .summary = "the devices that can be divided",
 	 .about = "Lists every PCI function with the SR-IOV capability.",
 	 .examples = EXAMPLES("sluice pf list")},
+	{.noun = "pf",
+	 .verb = "show",
+	 .run = cmd_pf_show,
+	 .operand = "PF",
+	 .operand_kind = CLI_PF,
+	 .summary = "everything about one PF, and what its VFs can be given",
+	 .about =
+		 "Settings of VFs are asked of the driver and the card, and nothing is changed by it: "
+		 "possible, not possible, or not known now (without root; before there are VFs; "
+		 "before switchdev mode). A PF can be named by its alias, its interface, its address, "
+		 "its path, or its identity: path, IDs and serial number, which outlive reboots.",
+	 .examples = EXAMPLES("sluice pf show ens1f0", "sluice pf show uplink --json")},
+	{.noun = "pf",
+	 .verb = "set",
+	 .run = cmd_pf_set,
+	 .changes = true,
+	 .operand = "PF",
+	 .operand_kind = CLI_PF,
+	 .options = pf_set_options,
+	 .summary = "the mode of a card's switch; an NVMe controller's spare queues",
+	 .about =
+		 "Refused while a VF is held: both interrupt every VF of the PF. In switchdev mode "
+		 "each VF has a representor, an interface of the host's (vf show), and settings "
+		 "such as tx-max go to the card's ports. An NVMe controller keeps the queues and "
+		 "interrupts that VFs could have; releasing them resets it, so its disks must "
+		 "not be in use and it may have no VFs yet.",
+	 .examples = EXAMPLES("sluice pf set ens1f0 --eswitch switchdev",
+			      "sluice pf set 0000:02:00.0 --nvme-flexible release")},
+	{.noun = "pf",
+	 .verb = "alias",
+	 .run = cmd_pf_alias,
+	 .changes = true,
+	 .operand = "PF",
+	 .operand_kind = CLI_PF,
+	 .more = "NAME",
+	 .more_kind = CLI_TEXT,
+	 .summary = "give a PF a name of your own, which it keeps",
+	 .about =
+		 "The name stays with the card wherever it is found again, which is said when it was "
+		 "moved. When another card stands in its place, the name is refused until it is given "
+		 "again. NAME '-' takes it away.",
+	 .examples = EXAMPLES("sluice pf alias ens1f0 uplink", "sluice pf alias uplink -")},
 	{.noun = "vf",
 	 .verb = "list",
 	 .run = cmd_vf_list,
@@ -478,6 +534,16 @@ const struct cli_command cli_commands[] = {
 		 "(its VM is gone without giving it back: see vf release), or foreign (used by "
 		 "something that is not sluice; it is shown and never touched).",
 	 .examples = EXAMPLES("sluice vf list", "sluice vf list ens1f0 --json")},
+	{.noun = "vf",
+	 .verb = "show",
+	 .run = cmd_vf_show,
+	 .operand = "PF/N",
+	 .operand_kind = CLI_VF,
+	 .summary = "everything about one VF",
+	 .about =
+		 "Shows state, owner, every setting that its driver and card tell, its representor "
+		 "in switchdev mode, its IOMMU group, and how it can be reset.",
+	 .examples = EXAMPLES("sluice vf show ens1f0/2", "sluice vf show 0000:01:10.0 --json")},
 	{.noun = "vf",
 	 .verb = "create",
 	 .run = cmd_vf_create,
@@ -1007,8 +1073,9 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_export,
 	 .options = export_options,
 	 .summary = "print what is wished as JSON, for apply --from",
-	 .about = "On another machine of the same kind, or on this one after a mistake, apply --from "
-		  "brings it back.",
+	 .about =
+		 "On another machine of the same kind, or on this one after a mistake, apply --from "
+		 "brings it back.",
 	 .examples = EXAMPLES("sluice export", "sluice export --found")},
 	{.noun = "completion",
 	 .verb = "bash",

@@ -3,10 +3,14 @@
 #include "cli/show_plan.h"
 
 static const struct cli_column columns[] = {
-	{"PF", "pf", CLI_SHOW_PLAIN},	      {"VF", "vf", CLI_SHOW_PLAIN},
-	{"WHAT", "what", CLI_SHOW_PLAIN},     {"IS", "before", CLI_SHOW_PLAIN},
-	{"SHALL BE", "after", CLI_SHOW_PLAIN}, {"EFFECT", "effect", CLI_SHOW_PLAIN},
-	{"IN THE WAY", "blocker", CLI_SHOW_PLAIN}, {0},
+	{"PF", "pf", CLI_SHOW_PLAIN},
+	{"VF", "vf", CLI_SHOW_PLAIN},
+	{"WHAT", "what", CLI_SHOW_PLAIN},
+	{"IS", "before", CLI_SHOW_PLAIN},
+	{"SHALL BE", "after", CLI_SHOW_PLAIN},
+	{"EFFECT", "effect", CLI_SHOW_PLAIN},
+	{"IN THE WAY", "blocker", CLI_SHOW_PLAIN},
+	{0},
 };
 
 static const char *effect_name(enum sriov_effect effect)

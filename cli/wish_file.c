@@ -73,9 +73,9 @@ static int export_pfs(struct sriov *sriov, bool found, json_t *out)
 
 	for (size_t i = 0; i < count && !err; i++) {
 		const char *address = bdf_format(pfs[i].bdf, bdf);
-		json_t *row = json_pack("{s:s,s:s}", "pf",
-					pfs[i].ifname[0] ? pfs[i].ifname : address, "address",
-					address);
+		json_t *row =
+			json_pack("{s:s,s:s}", "pf", pfs[i].ifname[0] ? pfs[i].ifname : address,
+				  "address", address);
 		json_t *vfs = json_array();
 		size_t keys = json_object_size(row);
 		err = found ? add_found(sriov, &pfs[i], row, vfs)
@@ -141,8 +141,8 @@ static int add(struct wishes *w, const char *path, int vf, const char *name, con
 	if (!grown)
 		return -ENOMEM;
 	w->list = grown;
-	bool known = vf < 0 ? !strcmp(name, "count") || !strcmp(name, "probe")
-			    : !strcmp(name, "driver");
+	bool known =
+		vf < 0 ? !strcmp(name, "count") || !strcmp(name, "probe") : !strcmp(name, "driver");
 	if (!known && vf < 0)
 		return log_fail(-EINVAL, path, "a PF has no '%s'; there are count, probe and vfs",
 				name);

@@ -6,8 +6,8 @@
  *               "vfs": [{"vf": 2, "mac": "02:00:00:00:00:02", "vlan": "100,qos=3"}]}],
  *      "pools": [{"name": "fast", "speed": 10000}]}
  *
- * Values are texts as on the command line. A PF that the file names has the wishes of the file and no
- * others; PFs that it does not name stay as they are.
+ * Values are texts as on the command line. A PF that the file names has the wishes of the file and
+ * no others; PFs that it does not name stay as they are.
  */
 #ifndef CLI_WISH_FILE_H
 #define CLI_WISH_FILE_H

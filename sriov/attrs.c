@@ -9,6 +9,7 @@
 #include "sriov/attrs.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,6 +89,13 @@ static const char *reason(int err, enum sriov_attr attr)
 			       ? "the VF has a driver; take it away first"
 			       : "the VF is being reset, or the card manages it (switchdev); try "
 				 "again";
+	case -ENXIO:
+		return "the card shows no port for this VF; most do in switchdev mode only "
+		       "(`sluice pf set PF --eswitch switchdev`)";
+	case -ENOSPC:
+		return "not enough of them are free";
+	case -ENODEV:
+		return "the card has no such settings (`sluice pf show PF`)";
 	case -EPROTONOSUPPORT:
 		return "the driver does not know this VLAN protocol";
 	default:
@@ -98,10 +106,13 @@ static const char *reason(int err, enum sriov_attr attr)
 static int explain(const struct attrs_target *t, const struct channel *channel,
 		   enum sriov_attr attr, int err, const char *words)
 {
-	return log_fail(err, t->subject, "%s not set on %s over %s (driver %s): %s%s%s%s",
+	char said[NETLINK_WORDS + 32] = "";
+
+	if (*words)
+		snprintf(said, sizeof(said), " (%s: \"%s\")", channel->speaker, words);
+	return log_fail(err, t->subject, "%s not set on %s over %s (driver %s): %s%s",
 			attr_info(attr)->name, pf_text(t->pf).text, channel->name,
-			t->pf->driver[0] ? t->pf->driver : "none", reason(err, attr),
-			*words ? " (kernel: \"" : "", words, *words ? "\")" : "");
+			t->pf->driver[0] ? t->pf->driver : "none", reason(err, attr), said);
 }
 
 static int write_one(const struct attrs_target *t, enum sriov_attr attr,

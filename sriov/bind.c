@@ -176,8 +176,8 @@ int bind_default(struct sriov *ctx, struct bdf bdf)
 
 	for (unsigned attempt = 0; attempt < 2 && !err && !*now; attempt++) {
 		/* The second time with its module: udev may not run, or still be at it. */
-		if (attempt && sysfs_read(&ctx->fs, alias, sizeof(alias),
-					  "bus/pci/devices/%s/modalias", dev))
+		if (attempt &&
+		    sysfs_read(&ctx->fs, alias, sizeof(alias), "bus/pci/devices/%s/modalias", dev))
 			break;
 		if (attempt)
 			module_load(alias);

@@ -2,9 +2,9 @@
 /*
  * change: from wishes to a plan, from a plan to a job, and the commands that do both at once.
  *
- * Every change of a PF takes one way: lock, repair, read wishes and machine, plan, refuse or journal,
- * do. `sluice apply` shows the plan in between; so it holds what it showed against what it would do
- * now, and refuses (-ESTALE) when they differ.
+ * Every change of a PF takes one way: lock, repair, read wishes and machine, plan, refuse or
+ * journal, do. `sluice apply` shows the plan in between; so it holds what it showed against what it
+ * would do now, and refuses (-ESTALE) when they differ.
  */
 #include "sriov/change.h"
 
@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "sriov/attr.h"
 #include "sriov/attrs.h"
+#include "sriov/identity.h"
 #include "sriov/lock.h"
 #include "sriov/numvfs.h"
 #include "sriov/pf.h"
@@ -25,18 +26,35 @@
 
 /* ---- a PF's wishes ---- */
 
-int place_find(struct sriov *ctx, struct ledger *ledger, const struct sriov_pf *pf,
-	       struct wish_place *out)
+/* The wishes of the card that was called `known`: are they this one's? */
+static enum identity_match match(const struct wish_place *known, const struct sriov_pf *pf)
 {
-	char dev[BDF_TEXT];
+	struct sriov_identity id;
 
-	(void)ctx;
-	(void)ledger;
+	return identity_parse(known->key, &id) ? IDENTITY_OTHER
+					       : identity_match(&id, &pf->identity);
+}
+
+int place_find(struct ledger *ledger, const struct sriov_pf *pf, struct wish_place *out)
+{
+	struct wish_place *known = NULL;
+	size_t count = 0;
+	int err = wish_places(ledger, &known, &count);
+	enum identity_match best = IDENTITY_OTHER;
+
 	*out = (struct wish_place){.bdf = pf->bdf};
-	snprintf(out->key, sizeof(out->key), "%04x:%04x@%s", pf->vendor, pf->device_id,
-		 bdf_format(pf->bdf, dev));
+	sriov_identity_format(&pf->identity, out->key);
 	pf_name(pf, out->label);
-	return 0;
+	/* In its place, or else moved; another card in the place has none of its wishes. */
+	for (size_t i = 0; i < count && best != IDENTITY_SAME; i++) {
+		enum identity_match m = match(&known[i], pf);
+		if (m != IDENTITY_SAME && (m != IDENTITY_MOVED || best == IDENTITY_MOVED))
+			continue;
+		best = m;
+		memcpy(out->key, known[i].key, sizeof(out->key));
+	}
+	free(known);
+	return err;
 }
 
 static void overlay_one(const struct sriov_wish *wish, const char *subject,
@@ -62,7 +80,7 @@ void place_overlay(struct sriov *ctx, struct ledger *ledger, struct bdf bdf, int
 	struct sriov_pf pf;
 	size_t count = 0;
 
-	if (pf_read(ctx, bdf, &pf) || place_find(ctx, ledger, &pf, &place) ||
+	if (pf_read(ctx, bdf, &pf) || place_find(ledger, &pf, &place) ||
 	    wish_list(ledger, place.key, &wishes, &count))
 		return;
 	for (size_t i = 0; i < count; i++)
@@ -105,8 +123,7 @@ static struct sriov_wish *find_wish(struct sriov_wish *list, size_t count, int v
 /* Lays the changes over the wishes, and remembers what they replace. */
 static int overlay(struct situation *s, const struct sriov_wish *changes, size_t count)
 {
-	struct sriov_wish *grown =
-		realloc(s->wishes, (s->wish_count + count + 1) * sizeof(*grown));
+	struct sriov_wish *grown = realloc(s->wishes, (s->wish_count + count + 1) * sizeof(*grown));
 
 	s->wishes = grown ? grown : s->wishes;
 	s->before = calloc(count + 1, sizeof(*s->before));
@@ -131,7 +148,7 @@ static int read_wishes(struct sriov *ctx, const struct sriov_pf *pf,
 	int err = context_ledger(ctx, &s->ledger);
 
 	if (!err)
-		err = place_find(ctx, s->ledger, pf, &s->place);
+		err = place_find(s->ledger, pf, &s->place);
 	if (!err)
 		err = wish_generation(s->ledger, &s->generation);
 	if (!err)
@@ -223,8 +240,7 @@ static struct journal_step *job_add(struct journal_job *job, enum sriov_op op, i
 }
 
 /* What goes away with the VFs, so that undoing brings it back. */
-static void job_keep(const struct sriov *ctx, struct journal_job *job,
-		     const struct plan_have *have)
+static void job_keep(const struct sriov *ctx, struct journal_job *job, const struct plan_have *have)
 {
 	char text[ATTR_TEXT];
 	size_t rows;
@@ -249,9 +265,9 @@ static bool takes_away(const struct sriov_plan *plan)
 }
 
 /* Wishes, what must be kept, and the steps that nobody is in the way of. */
-static int job_make(const struct sriov *ctx, const struct situation *s, const struct sriov_plan *plan,
-		    const struct sriov_wish *changes, size_t count, const char *what,
-		    struct journal_job *job)
+static int job_make(const struct sriov *ctx, const struct situation *s,
+		    const struct sriov_plan *plan, const struct sriov_wish *changes, size_t count,
+		    const char *what, struct journal_job *job)
 {
 	size_t rows;
 
@@ -441,7 +457,7 @@ int sriov_wishes(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_wish
 	int err = context_ledger(ctx, &ledger);
 
 	if (!err)
-		err = place_find(ctx, ledger, pf, &place);
+		err = place_find(ledger, pf, &place);
 	return err ? err : wish_list(ledger, place.key, out, count);
 }
 

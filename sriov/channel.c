@@ -4,7 +4,9 @@
 
 #include "base/util.h"
 
-static const struct channel *const channels[] = {&channel_rtnl};
+/* rtnetlink first: what it reads starts from nothing. */
+static const struct channel *const channels[] = {&channel_rtnl, &channel_msix, &channel_devlink,
+						 &channel_nvme};
 
 const struct channel *const *channel_list(size_t *count)
 {

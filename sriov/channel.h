@@ -16,9 +16,16 @@
 #include "sriov/context.h"
 #include "sriov/netlink.h"
 
+/* Which settings a device can have, found out by asking it. What is in neither is not known: it
+ * depends on something that is not there now (a VF, root's rights, switchdev mode). */
+struct channel_verdict {
+	unsigned can, cannot;
+};
+
 struct channel {
 	const char *name;
-	unsigned bits; /* of enum sriov_attr */
+	const char *speaker; /* whose words `words` are: "kernel" */
+	unsigned bits;	     /* of enum sriov_attr */
 	/* Adds to out[0 .. count-1], with its bit, what the device tells of its VFs. A device
 	 * without this channel tells nothing, which is no error. Nothing is logged. */
 	int (*read)(const struct sriov *ctx, const struct sriov_pf *pf, struct sriov_attrs *out,
@@ -27,9 +34,11 @@ struct channel {
 	int (*write)(const struct sriov *ctx, const struct sriov_pf *pf, unsigned index,
 		     enum sriov_attr attr, const struct sriov_attrs *attrs,
 		     char words[NETLINK_WORDS]);
+	/* Asks without changing anything. */
+	struct channel_verdict (*probe)(const struct sriov *ctx, const struct sriov_pf *pf);
 };
 
-extern const struct channel channel_rtnl;
+extern const struct channel channel_rtnl, channel_msix, channel_devlink, channel_nvme;
 
 const struct channel *const *channel_list(size_t *count);
 /* The one that `attr` belongs to. */

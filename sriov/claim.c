@@ -67,8 +67,8 @@ static void restore_attrs(struct sriov *ctx, struct ledger *ledger,
 	attrs_restore(&target, &previous);
 }
 
-/* Nothing of its guest's is to be found by whoever has it next. VFIO resets a device that it closes;
- * this is for one whose reset failed then, or was of a kind that kept something. */
+/* Nothing of its guest's is to be found by whoever has it next. VFIO resets a device that it
+ * closes; this is for one whose reset failed then, or was of a kind that kept something. */
 static void scrub(struct sriov *ctx, const struct ledger_claim *claim, const char *subject)
 {
 	char dev[BDF_TEXT], now[SRIOV_DRIVER];

@@ -17,6 +17,25 @@
 #include "sriov/repair.h"
 #include "sriov/slow.h"
 
+/* libpci tells of its search for a name that is not in its table through these, which pci_init()
+ * would have set. A name that is not found is a number. */
+static void ignore(char *fmt, ...)
+{
+	(void)fmt;
+}
+
+static struct pci_access *open_names(void)
+{
+	/* Not pci_init(): that scans the bus, which sysfs below our own root tells better. */
+	struct pci_access *names = pci_alloc();
+
+	if (names) {
+		names->warning = ignore;
+		names->debug = ignore;
+	}
+	return names;
+}
+
 int sriov_open(const struct sriov_config *config, struct sriov **out)
 {
 	struct sriov *ctx = calloc(1, sizeof(*ctx));
@@ -28,8 +47,7 @@ int sriov_open(const struct sriov_config *config, struct sriov **out)
 	ctx->slow_ms = SLOW_MS;
 	ctx->state_dir = strdup(config->state_dir);
 	ctx->run_dir = strdup(config->run_dir);
-	/* Not pci_init(): that scans the bus, which sysfs below our own root tells better. */
-	ctx->names = pci_alloc();
+	ctx->names = open_names();
 	int err = ctx->state_dir && ctx->run_dir && ctx->names ? 0 : -ENOMEM;
 	if (!err) {
 		err = sysfs_open(&ctx->fs, config->sysfs);

@@ -11,9 +11,8 @@
 #include "sriov/sql.h"
 
 static const char *const op_names[] = {
-	[SRIOV_OP_WISH] = "wish",	    [SRIOV_OP_KEEP] = "keep",
-	[SRIOV_OP_AUTOPROBE] = "autoprobe", [SRIOV_OP_COUNT] = "count",
-	[SRIOV_OP_ATTR] = "attr",	    [SRIOV_OP_DRIVER] = "driver",
+	[SRIOV_OP_WISH] = "wish",   [SRIOV_OP_KEEP] = "keep", [SRIOV_OP_AUTOPROBE] = "autoprobe",
+	[SRIOV_OP_COUNT] = "count", [SRIOV_OP_ATTR] = "attr", [SRIOV_OP_DRIVER] = "driver",
 };
 
 static int put_job(struct ledger *ledger, const struct journal_job *job)
@@ -131,9 +130,8 @@ int journal_end(struct ledger *ledger, const struct journal_job *job, bool undon
 static int get_job(struct ledger *ledger, struct bdf pf, struct journal_job *out)
 {
 	sqlite3_stmt *stmt;
-	int err = sql_prepare(ledger,
-			      "SELECT key, what, boot, undoing, blocked FROM jobs WHERE pf = ?",
-			      &stmt);
+	int err = sql_prepare(
+		ledger, "SELECT key, what, boot, undoing, blocked FROM jobs WHERE pf = ?", &stmt);
 
 	if (err)
 		return err;
@@ -153,8 +151,7 @@ static int get_job(struct ledger *ledger, struct bdf pf, struct journal_job *out
 static int take_step(sqlite3_stmt *stmt, struct journal_job *job)
 {
 	char op[16];
-	struct journal_step *grown =
-		realloc(job->steps, (job->count + 1) * sizeof(*job->steps));
+	struct journal_step *grown = realloc(job->steps, (job->count + 1) * sizeof(*job->steps));
 
 	if (!grown)
 		return -ENOMEM;

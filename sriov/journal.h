@@ -6,8 +6,8 @@
  * last, so whoever has the lock and finds a job knows that its command is dead. Steps are in order,
  * with what was before; the state of a step is a hint and the machine the truth, so undoing looks
  * first and does nothing twice. Wishes (wish.h) are made in the transaction that begins the job, or
- * unmade again in the one that ends it. Those that are taken away hold until that end: they say that
- * what is still there is ours.
+ * unmade again in the one that ends it. Those that are taken away hold until that end: they say
+ * that what is still there is ours.
  */
 #ifndef SRIOV_JOURNAL_H
 #define SRIOV_JOURNAL_H

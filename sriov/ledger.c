@@ -72,9 +72,9 @@ int ledger_put(struct ledger *ledger, const struct ledger_claim *claim)
 	const struct sriov_attrs *was = &claim->previous;
 	sqlite3_stmt *stmt;
 	int at = 1, err = sql_prepare(ledger,
-				  "INSERT INTO claims (" COLUMNS
-				  ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-				  &stmt);
+				      "INSERT INTO claims (" COLUMNS
+				      ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+				      &stmt);
 	char more[MORE];
 
 	if (err)
@@ -151,9 +151,9 @@ int ledger_list(struct ledger *ledger, const char *owner, struct ledger_claim **
 	sqlite3_stmt *stmt;
 	size_t n = 0;
 	int rc, err = sql_prepare(ledger,
-			      "SELECT " COLUMNS " FROM claims"
-			      " WHERE ?1 IS NULL OR owner = ?1 ORDER BY bdf",
-			      &stmt);
+				  "SELECT " COLUMNS " FROM claims"
+				  " WHERE ?1 IS NULL OR owner = ?1 ORDER BY bdf",
+				  &stmt);
 
 	if (err)
 		return err;
@@ -167,6 +167,71 @@ int ledger_list(struct ledger *ledger, const char *owner, struct ledger_claim **
 		if (more)
 			list = more;
 		err = more ? take_claim(stmt, &list[n++]) : -ENOMEM;
+	}
+	sqlite3_finalize(stmt);
+	if (err) {
+		free(list);
+		return err;
+	}
+	*out = list;
+	*count = n;
+	return 0;
+}
+
+/* ---- aliases ---- */
+
+static int drop_alias(struct ledger *ledger, const char *alias)
+{
+	sqlite3_stmt *stmt;
+	int err = sql_prepare(ledger, "DELETE FROM aliases WHERE alias = ?", &stmt);
+
+	if (err)
+		return err;
+	sqlite3_bind_text(stmt, 1, alias, -1, SQLITE_STATIC);
+	return sql_run(ledger, stmt);
+}
+
+int ledger_alias_put(struct ledger *ledger, const char *alias, const char *identity,
+		     const char *before)
+{
+	sqlite3_stmt *stmt;
+	int err = *before && strcmp(before, alias) ? drop_alias(ledger, before) : 0;
+
+	if (err || !*alias)
+		return err;
+	/* One statement: it has its old row or its new one. */
+	err = sql_prepare(ledger, "INSERT OR REPLACE INTO aliases (alias, identity) VALUES (?, ?)",
+			  &stmt);
+	if (err)
+		return err;
+	sqlite3_bind_text(stmt, 1, alias, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 2, identity, -1, SQLITE_STATIC);
+	return sql_run(ledger, stmt);
+}
+
+int ledger_alias_list(struct ledger *ledger, struct ledger_alias **out, size_t *count)
+{
+	struct ledger_alias *list = NULL;
+	sqlite3_stmt *stmt;
+	size_t n = 0;
+	int rc, err = sql_prepare(ledger, "SELECT alias, identity FROM aliases ORDER BY alias",
+				  &stmt);
+
+	if (err)
+		return err;
+	while (!err && (rc = sqlite3_step(stmt)) != SQLITE_DONE) {
+		if (rc != SQLITE_ROW) {
+			err = sql_fail(ledger, rc, "not read");
+			break;
+		}
+		struct ledger_alias *more = realloc(list, (n + 1) * sizeof(*list));
+		err = more ? 0 : -ENOMEM;
+		if (err)
+			break;
+		list = more;
+		sql_take_text(stmt, 0, list[n].alias, sizeof(list[n].alias));
+		sql_take_text(stmt, 1, list[n].identity, sizeof(list[n].identity));
+		n++;
 	}
 	sqlite3_finalize(stmt);
 	if (err) {

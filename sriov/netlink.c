@@ -16,93 +16,9 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
-#include <netlink/socket.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "base/util.h"
-
-static struct nl_sock *open_socket(void)
-{
-	struct nl_sock *sock = nl_socket_alloc();
-	int on = 1;
-
-	if (!sock)
-		return NULL;
-	if (nl_connect(sock, NETLINK_ROUTE) < 0) {
-		nl_socket_free(sock);
-		return NULL;
-	}
-	/* Asks the kernel for the length first (MSG_PEEK | MSG_TRUNC): 64 VFs take more than a
-	 * page. */
-	nl_socket_enable_msg_peek(sock);
-	/* Kernels without these answer without words. */
-	setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
-	setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
-	return sock;
-}
-
-/* The text that came with an error or ack. */
-static void take_words(struct nlmsghdr *hdr, char words[NETLINK_WORDS])
-{
-	struct nlattr *tb[NLMSGERR_ATTR_MAX + 1];
-	const struct nlmsgerr *error = nlmsg_data(hdr);
-	int skip = (int)sizeof(*error);
-
-	if (!words || !(hdr->nlmsg_flags & NLM_F_ACK_TLVS))
-		return;
-	if (!(hdr->nlmsg_flags & NLM_F_CAPPED)) /* the whole request comes back first */
-		skip += (int)(NLMSG_ALIGN(error->msg.nlmsg_len) - sizeof(error->msg));
-	if (skip > nlmsg_datalen(hdr) ||
-	    nla_parse(tb, NLMSGERR_ATTR_MAX, (struct nlattr *)((char *)nlmsg_data(hdr) + skip),
-		      nlmsg_datalen(hdr) - skip, NULL) < 0 ||
-	    !tb[NLMSGERR_ATTR_MSG])
-		return;
-	nla_strlcpy(words, tb[NLMSGERR_ATTR_MSG], NETLINK_WORDS);
-}
-
-/* Looks at one answer. 1: go on reading; else the end and its errno. */
-static int take_answer(struct nlmsghdr *hdr, void (*take)(struct nlmsghdr *, void *), void *opaque,
-		       char words[NETLINK_WORDS])
-{
-	if (hdr->nlmsg_type == NLMSG_ERROR) {
-		const struct nlmsgerr *error = nlmsg_data(hdr);
-		if (nlmsg_datalen(hdr) < (int)sizeof(*error))
-			return -EPROTO;
-		take_words(hdr, words);
-		return error->error;
-	}
-	if (hdr->nlmsg_type != RTM_NEWLINK || !take)
-		return 1;
-	take(hdr, opaque);
-	return 1; /* the ack follows */
-}
-
-/* Sends `msg` (freed) and reads up to its ack. */
-static int talk(struct nl_msg *msg, void (*take)(struct nlmsghdr *, void *), void *opaque,
-		char words[NETLINK_WORDS])
-{
-	struct sockaddr_nl from;
-	struct nl_sock *sock = open_socket();
-	int err = !sock ? -EPROTONOSUPPORT : nl_send_auto(sock, msg) < 0 ? -EIO : 1;
-
-	while (err == 1) {
-		unsigned char *buf = NULL;
-		int n = nl_recv(sock, &from, &buf, NULL);
-		if (n <= 0) {
-			err = n == -NLE_INTR ? 1 : -EIO;
-			continue;
-		}
-		struct nlmsghdr *hdr = (struct nlmsghdr *)(void *)buf;
-		for (; err == 1 && nlmsg_ok(hdr, n); hdr = nlmsg_next(hdr, &n))
-			err = take_answer(hdr, take, opaque, words);
-		free(buf);
-	}
-	nl_socket_free(sock);
-	nlmsg_free(msg);
-	return err;
-}
+#include "sriov/nltalk.h"
 
 static struct nl_msg *new_message(int type, const char *ifname, int *err)
 {
@@ -215,7 +131,8 @@ static void take_link(struct nlmsghdr *hdr, void *opaque)
 	struct reading *r = opaque;
 	int rest;
 
-	if (nlmsg_parse(hdr, sizeof(struct ifinfomsg), tb, IFLA_MAX, NULL) < 0)
+	if (hdr->nlmsg_type != RTM_NEWLINK ||
+	    nlmsg_parse(hdr, sizeof(struct ifinfomsg), tb, IFLA_MAX, NULL) < 0)
 		return;
 	struct nlattr *address = tb[IFLA_PERM_ADDRESS] ? tb[IFLA_PERM_ADDRESS] : tb[IFLA_ADDRESS];
 	if (address && nla_len(address) == 6)
@@ -241,7 +158,7 @@ int netlink_vf_read(const char *ifname, struct sriov_attrs *out, size_t count, u
 		nlmsg_free(msg);
 		return -ENOMEM;
 	}
-	return talk(msg, take_link, &reading, NULL);
+	return nltalk(NETLINK_ROUTE, msg, take_link, &reading, NULL);
 }
 
 /* ---- writing ---- */
@@ -311,5 +228,5 @@ int netlink_vf_write(const char *ifname, unsigned index, enum sriov_attr attr,
 	}
 	nla_nest_end(msg, info);
 	nla_nest_end(msg, list);
-	return talk(msg, NULL, NULL, words);
+	return nltalk(NETLINK_ROUTE, msg, NULL, NULL, words);
 }

@@ -8,8 +8,7 @@
 #define SRIOV_NETLINK_H
 
 #include "sriov/sriov.h"
-
-#define NETLINK_WORDS 160
+#include "sriov/words.h"
 
 /* Settings of VFs 0 .. count-1 of `ifname`; `set` says which ones the driver tells. `permanent`
  * gets the interface's own permanent address. Nothing is logged. */

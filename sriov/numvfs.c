@@ -91,7 +91,8 @@ int numvfs_set(struct sriov *ctx, const struct sriov_pf *pf, unsigned count)
 	if (err)
 		return log_fail(err, name, "count of VFs not read back: %s", strerror(-err));
 	if (now == count) {
-		sysfs_read_u64(&ctx->fs, &probes, "bus/pci/devices/%s/sriov_drivers_autoprobe", dev);
+		sysfs_read_u64(&ctx->fs, &probes, "bus/pci/devices/%s/sriov_drivers_autoprobe",
+			       dev);
 		if (count && probes)
 			load_vf_driver(ctx, pf->bdf);
 		return 0;

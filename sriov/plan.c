@@ -45,8 +45,9 @@ static int parse_pf(const char *subject, const struct sriov_wish *wish, struct p
 		out->count = (int)count;
 		return 0;
 	}
-	return log_fail(-EINVAL, subject, "the ledger wants %s '%s', which this sluice does not know",
-			wish->name, wish->value);
+	return log_fail(-EINVAL, subject,
+			"the ledger wants %s '%s', which this sluice does not know", wish->name,
+			wish->value);
 }
 
 int plan_want_parse(const char *subject, const struct sriov_wish *wishes, size_t count,
@@ -96,8 +97,8 @@ void plan_blocker(const struct sriov_vf *vf, char text[SRIOV_BLOCKER])
 			 vf->pf, vf->index, vf->owner, vf->pf, vf->index);
 	else if (vf->state == SRIOV_VF_FOREIGN && vf->pid)
 		snprintf(text, SRIOV_BLOCKER,
-			 "vf %s/%u is in use by process %d, which is not ours; end it first", vf->pf,
-			 vf->index, (int)vf->pid);
+			 "vf %s/%u is in use by process %d, which is not ours; end it first",
+			 vf->pf, vf->index, (int)vf->pid);
 	else if (vf->state == SRIOV_VF_FOREIGN && vf->driver[0])
 		snprintf(text, SRIOV_BLOCKER,
 			 "vf %s/%u is bound to %.20s, but not by sluice; unbind it, or `sluice vf "
@@ -118,9 +119,9 @@ struct maker {
 	struct sriov_plan *out;
 	size_t room;
 	int err;
-	bool fresh;	/* VFs are made anew */
-	bool by_hand;	/* new VFs get their drivers from us, not from the kernel */
-	unsigned count; /* VFs there will be */
+	bool fresh;		       /* VFs are made anew */
+	bool by_hand;		       /* new VFs get their drivers from us, not from the kernel */
+	unsigned count;		       /* VFs there will be */
 	const struct sriov_vf **found; /* by index; NULL: not there */
 	const unsigned **claimed;
 };
@@ -272,7 +273,8 @@ static bool add_attrs(struct maker *m, const struct plan_vf *want, const struct 
 	bool any = false;
 
 	for (size_t a = 0; a < n; a++) {
-		if (table[a].needs_unbound != unbound || !differs(m, want, have, claimed, &table[a]))
+		if (table[a].needs_unbound != unbound ||
+		    !differs(m, want, have, claimed, &table[a]))
 			continue;
 		any = true;
 		add_attr(m, want, have, &table[a]);

@@ -22,10 +22,11 @@ int sriov_pool_set(struct sriov *ctx, const struct sriov_pool *pool)
 	int err = context_ledger(ctx, &ledger);
 
 	if (!err)
-		err = sql_prepare(ledger,
-				  "INSERT OR REPLACE INTO pools (name, pf, numa_node, driver, speed)"
-				  " VALUES (?, ?, ?, ?, ?)",
-				  &stmt);
+		err = sql_prepare(
+			ledger,
+			"INSERT OR REPLACE INTO pools (name, pf, numa_node, driver, speed)"
+			" VALUES (?, ?, ?, ?, ?)",
+			&stmt);
 	if (err)
 		return err;
 	sqlite3_bind_text(stmt, 1, pool->name, -1, SQLITE_STATIC);
@@ -201,8 +202,8 @@ static int pick(struct sriov *ctx, const struct sriov_pool *pool, int node,
 }
 
 int sriov_pool_pick(struct sriov *ctx, const char *name, int node,
-		    bool (*taken)(struct bdf bdf, void *opaque), void *opaque,
-		    struct sriov_vf *out, char why[SRIOV_WHY])
+		    bool (*taken)(struct bdf bdf, void *opaque), void *opaque, struct sriov_vf *out,
+		    char why[SRIOV_WHY])
 {
 	struct sriov_pool *pools = NULL;
 	struct candidate best;

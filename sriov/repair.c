@@ -116,7 +116,9 @@ static void tell_step(struct telling *t, const struct sriov_plan *plan, const st
 	snprintf(vf.pf, sizeof(vf.pf), "%s", plan->name);
 	snprintf(text, sizeof(text), "%s is %s, wanted: %s%s%s", s->name,
 		 s->before[0] ? s->before : "not told", s->after, s->blocker[0] ? "; " : "",
-		 s->blocker[0] ? s->blocker : s->waits ? " (waits for the link)" : "");
+		 s->blocker[0] ? s->blocker
+		 : s->waits    ? " (waits for the link)"
+			       : "");
 	tell(t, s->vf < 0 ? plan->name : vf_subject(&vf, subject), text);
 }
 
@@ -162,9 +164,10 @@ static int assert_leftovers(struct sriov *ctx, struct ledger *ledger, const stru
 	if (found > 0) {
 		/* Its lock tells whether the command is dead. */
 		int fd = lock_try(ctx, pf->bdf);
-		snprintf(text, sizeof(text), fd >= 0 ? "a '%s' was cut off in the middle; `sluice "
-						       "apply` puts it right"
-						     : "a '%s' is going on",
+		snprintf(text, sizeof(text),
+			 fd >= 0 ? "a '%s' was cut off in the middle; `sluice "
+				   "apply` puts it right"
+				 : "a '%s' is going on",
 			 job.what);
 		io_close(&fd);
 		tell(t, pf_name(pf, name), job.blocked[0] ? job.blocked : text);
@@ -184,8 +187,8 @@ static int assert_leftovers(struct sriov *ctx, struct ledger *ledger, const stru
 }
 
 /* A PF with wishes that is not in the machine. */
-static int assert_present(struct sriov *ctx, struct ledger *ledger, const struct sriov_pf *pfs,
-			  size_t count, struct telling *t)
+static int assert_present(struct ledger *ledger, const struct sriov_pf *pfs, size_t count,
+			  struct telling *t)
 {
 	struct wish_place *places = NULL, here;
 	size_t place_count = 0;
@@ -194,7 +197,7 @@ static int assert_present(struct sriov *ctx, struct ledger *ledger, const struct
 	for (size_t p = 0; p < place_count && !err; p++) {
 		bool found = false;
 		for (size_t i = 0; i < count && !found; i++)
-			found = !place_find(ctx, ledger, &pfs[i], &here) &&
+			found = !place_find(ledger, &pfs[i], &here) &&
 				!strcmp(here.key, places[p].key);
 		if (!found)
 			tell(t, places[p].label, "is wished for, but not in this machine");
@@ -215,7 +218,7 @@ int sriov_assert(struct sriov *ctx, void (*cb)(const char *subject, const char *
 	if (!err)
 		err = sriov_pf_list(ctx, &pfs, &count);
 	if (!err)
-		err = assert_present(ctx, ledger, pfs, count, &t);
+		err = assert_present(ledger, pfs, count, &t);
 	for (size_t i = 0; i < count && !err; i++) {
 		err = assert_leftovers(ctx, ledger, &pfs[i], &t);
 		if (!err)

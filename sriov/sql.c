@@ -26,8 +26,8 @@
 #define BUSY_MS 10000
 
 /* Every change of what is wanted, or of who has what, makes plans of before it stale. */
-#define COUNT_UP(table, event)                                                                    \
-	"CREATE TRIGGER " table "_" event " AFTER " event " ON " table                            \
+#define COUNT_UP(table, event)                                         \
+	"CREATE TRIGGER " table "_" event " AFTER " event " ON " table \
 	" BEGIN UPDATE generation SET value = value + 1; END;"
 
 /* Entry n brings version n to n + 1. Never change one that was released: add another. */
@@ -114,11 +114,12 @@ static const char *why_not_written(const char *path)
 int sql_fail(const struct ledger *ledger, int rc, const char *what)
 {
 	int err = to_errno(rc);
-	const char *next = err == -EACCES    ? why_not_written(ledger->path)
-			   : err == -EBUSY   ? "; another command is writing it, try again"
-			   : err == -ENOSPC  ? "; make room on its file system, then try again"
-			   : err == -EUCLEAN ? "; the file is damaged; the next command sets it aside"
-					     : "";
+	const char *next = err == -EACCES   ? why_not_written(ledger->path)
+			   : err == -EBUSY  ? "; another command is writing it, try again"
+			   : err == -ENOSPC ? "; make room on its file system, then try again"
+			   : err == -EUCLEAN
+				   ? "; the file is damaged; the next command sets it aside"
+				   : "";
 
 	return log_fail(err, ledger->path, "ledger %s: %s%s", what, sqlite3_errmsg(ledger->db),
 			next);

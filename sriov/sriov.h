@@ -41,8 +41,24 @@ void sriov_close(struct sriov *ctx);
 
 /* ---- what there is ---- */
 
+/*
+ * What a PF is known by across reboots, kernels and firmware: where it is plugged in, what it is,
+ * and which one of its kind. Addresses and interface names are only ways to find it: a card more
+ * in another slot changes both.
+ */
+struct sriov_identity {
+	char path[96]; /* "0000:00/02.0/00.0": the root and the way from there, without bus numbers
+			*/
+	char ids[24];  /* "8086:10c9:8086:a03c": vendor, device and those of the subsystem */
+	char serial[64]; /* "dsn:…", "vpd:…", "nvme:…", "mac:…"; "" when it tells none (to us) */
+};
+#define SRIOV_IDENTITY 192 /* as text: "PATH,IDS,SERIAL" */
+const char *sriov_identity_format(const struct sriov_identity *id, char text[SRIOV_IDENTITY]);
+
 struct sriov_pf {
 	struct bdf bdf;
+	char alias[SRIOV_NAME]; /* given by the user; "" for none */
+	struct sriov_identity identity;
 	char ifname[SRIOV_NAME]; /* "" when no network driver holds it */
 	char driver[SRIOV_DRIVER];
 	char device[128]; /* vendor and device in words, from libpci's table */
@@ -110,6 +126,13 @@ struct sriov_attrs {
 	uint32_t nvme_queues, nvme_interrupts;
 };
 
+/* How the card's own switch is run. */
+enum sriov_eswitch {
+	SRIOV_ESWITCH_NONE,	 /* the card has none, or does not show it (devlink) */
+	SRIOV_ESWITCH_LEGACY,	 /* by MAC address and VLAN alone */
+	SRIOV_ESWITCH_SWITCHDEV, /* by the host, which sees a representor of each VF */
+};
+
 /* What a change does to who uses the VF. */
 enum sriov_effect {
 	SRIOV_SAFE,	   /* is not felt */
@@ -136,10 +159,35 @@ int sriov_pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count);
 int sriov_vf_list(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_vf **out,
 		  size_t *count);
 
-/* By interface name or address. -ENODEV names the PFs there are. */
+/* By alias, interface name, address, path or identity. -ENODEV names the PFs there are; -ESTALE:
+ * the alias stands for a card that is not in its place any more, and another one is. */
 int sriov_pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out);
 /* "PF/INDEX" or the VF's own address. -ENODEV for an unknown PF, -ERANGE past the end. */
 int sriov_vf_find(struct sriov *ctx, const char *name, struct sriov_vf *out);
+
+/* A name of the user's own for a PF, which it keeps wherever it is found again; "" takes it away.
+ * Letters, digits, '.', '_', '-', and no interface or address. -EEXIST: another PF has it. */
+int sriov_pf_alias(struct sriov *ctx, const struct sriov_pf *pf, const char *alias);
+
+/* What takes longer to find out than a list should. Numbers are 0 and texts "" where the kernel
+ * does not tell. */
+struct sriov_pf_facts {
+	unsigned link_mbps;
+	char pcie[64];		/* "8.0 GT/s x4 of 16.0 GT/s x8" */
+	char resets[96];	/* methods in the order in which the kernel tries them */
+	unsigned msix, vf_msix; /* vectors of the PF itself, and for all its VFs together */
+	bool ari;		/* VFs may have more than 8 functions on a bus */
+	char card[104];		/* in devlink: "pci/0000:01:00.0" */
+	enum sriov_eswitch eswitch;
+	unsigned can, cannot; /* settings of its VFs (enum sriov_attr); in neither: not known now */
+	unsigned nvme_queues, nvme_interrupts; /* for VFs, and of them free */
+	unsigned nvme_queues_free, nvme_interrupts_free;
+	char owner[64]; /* the VM that has the whole device */
+};
+int sriov_pf_facts(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_pf_facts *out);
+
+/* The representor of a VF in switchdev mode; "" for none. */
+void sriov_vf_representor(struct sriov *ctx, const struct sriov_vf *vf, char ifname[SRIOV_NAME]);
 
 /* ---- what is wanted, and the way there ---- */
 
@@ -195,23 +243,24 @@ struct sriov_wish {
 /* Boot comes in two phases: settings that need the PF's link are LATE. */
 enum sriov_phase { SRIOV_PHASE_ALL, SRIOV_PHASE_EARLY, SRIOV_PHASE_LATE };
 
-/* What `changes` would lead to; with none, what is missing of all that was wished. With changes, the
- * plan has only the steps that these call for. Nothing is changed. */
+/* What `changes` would lead to; with none, what is missing of all that was wished. With changes,
+ * the plan has only the steps that these call for. Nothing is changed. */
 int sriov_plan(struct sriov *ctx, const struct sriov_pf *pf, const struct sriov_wish *changes,
 	       size_t count, enum sriov_phase phase, struct sriov_plan *out);
 /* Does what was planned. -ESTALE: wishes, claims or the machine are not what they were then. */
 int sriov_apply(struct sriov *ctx, const struct sriov_plan *plan, enum sriov_phase phase);
-/* Makes wishes and fulfils them, as one: when it fails, both are as before. `what` names the deed in
- * messages: "vf create". */
+/* Makes wishes and fulfils them, as one: when it fails, both are as before. `what` names the deed
+ * in messages: "vf create". */
 int sriov_change(struct sriov *ctx, const struct sriov_pf *pf, const struct sriov_wish *changes,
 		 size_t count, const char *what);
-/* Finishes or undoes what a killed command left half done, and takes back what dead VMs had. 1: there
- * was something, 0: nothing. */
+/* Finishes or undoes what a killed command left half done, and takes back what dead VMs had. 1:
+ * there was something, 0: nothing. */
 int sriov_repair(struct sriov *ctx, const struct sriov_pf *pf);
 
-/* What of the wishes and the books does not hold, one call each; the number, or a negative errno. */
-int sriov_assert(struct sriov *ctx, void (*tell)(const char *subject, const char *text, void *opaque),
-		 void *opaque);
+/* What of the wishes and the books does not hold, one call each; the number, or a negative errno.
+ */
+int sriov_assert(struct sriov *ctx,
+		 void (*tell)(const char *subject, const char *text, void *opaque), void *opaque);
 /* The changes that make `count` VFs, or give a VF settings and (not NULL) a driver; allocated. */
 int sriov_count_changes(struct sriov *ctx, const struct sriov_pf *pf, unsigned count, bool probe,
 			struct sriov_wish **out, size_t *changes);
@@ -222,8 +271,8 @@ int sriov_attr_changes(struct sriov *ctx, const struct sriov_vf *vf,
 int sriov_wishes(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_wish **out,
 		 size_t *count);
 
-/* Takes a foreign VF in, as it is: its driver, an address or VLAN that was set, and the number of VFs
- * are wished from now on. -EBUSY while a process has it open. */
+/* Takes a foreign VF in, as it is: its driver, an address or VLAN that was set, and the number of
+ * VFs are wished from now on. -EBUSY while a process has it open. */
 int sriov_adopt(struct sriov *ctx, const struct sriov_vf *vf);
 
 /* ---- pools: VFs by what they are, not by name ---- */
@@ -240,12 +289,12 @@ int sriov_pool_drop(struct sriov *ctx, const char *name); /* -ENOENT */
 int sriov_pool_list(struct sriov *ctx, struct sriov_pool **out, size_t *count);
 
 #define SRIOV_WHY 192
-/* The free VF of the pool that fits best: on NUMA node `node` (-1: no matter), else on the PF with most
- * free ones. `taken` says which ones the caller has chosen already. `why` gets the choice in words.
- * -ENOENT: no such pool, nothing is logged; -EBUSY: none is free, logged. */
+/* The free VF of the pool that fits best: on NUMA node `node` (-1: no matter), else on the PF with
+ * most free ones. `taken` says which ones the caller has chosen already. `why` gets the choice in
+ * words. -ENOENT: no such pool, nothing is logged; -EBUSY: none is free, logged. */
 int sriov_pool_pick(struct sriov *ctx, const char *name, int node,
-		    bool (*taken)(struct bdf bdf, void *opaque), void *opaque,
-		    struct sriov_vf *out, char why[SRIOV_WHY]);
+		    bool (*taken)(struct bdf bdf, void *opaque), void *opaque, struct sriov_vf *out,
+		    char why[SRIOV_WHY]);
 
 /* ---- making and changing VFs ---- */
 
@@ -262,6 +311,14 @@ int sriov_vfs_destroy(struct sriov *ctx, const struct sriov_pf *pf);
  * driver and attribute; the kernel's own extended-ack words are shown. A held VF may be changed: it
  * is its owner's administrator who asks. */
 int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct sriov_attrs *attrs);
+
+/* How the card's own switch is run. Every VF loses its connection for a moment, so it is refused
+ * (-EBUSY, naming the holder) while one is held. -EOPNOTSUPP: the card has no such switch. */
+int sriov_pf_set_eswitch(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_eswitch mode);
+
+/* An NVMe controller keeps the queues and interrupts that VFs could have until it is told
+ * otherwise and reset. This does both; -EBUSY while it has VFs or one of its disks is used. */
+int sriov_nvme_release(struct sriov *ctx, const struct sriov_pf *pf);
 
 /* ---- drivers ---- */
 

@@ -5,8 +5,8 @@
 
 #include "sriov/context.h"
 
-/* Makes the step's target be `to` (the step's `after`; to undo it, its `before`). Looks first and does
- * nothing twice; reads back. -EBUSY rather than pulling a VF from under anybody. Logs. */
+/* Makes the step's target be `to` (the step's `after`; to undo it, its `before`). Looks first and
+ * does nothing twice; reads back. -EBUSY rather than pulling a VF from under anybody. Logs. */
 int step_do(struct sriov *ctx, const struct sriov_pf *pf, const struct sriov_step *step,
 	    const char *to);
 

@@ -100,7 +100,7 @@ static int books_open(struct sriov *ctx, const struct sriov_pf *pf, bool vfio, s
 	if (!err)
 		err = ledger_stranger_list(ledger, boot, &b->strangers, &b->stranger_count);
 	if (!err)
-		err = place_find(ctx, ledger, pf, &place);
+		err = place_find(ledger, pf, &place);
 	if (!err)
 		err = wish_list(ledger, place.key, &b->wishes, &b->wish_count);
 	/* The kernel offers /dev/vfio/N only for functions on a VFIO driver. */

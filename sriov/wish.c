@@ -48,11 +48,12 @@ int wish_list(struct ledger *ledger, const char *key, struct sriov_wish **out, s
 int wish_set(struct ledger *ledger, const char *key, int vf, const char *name, const char *value)
 {
 	sqlite3_stmt *stmt;
-	int err = sql_prepare(ledger,
-			      *value ? "INSERT INTO wishes (pf, vf, name, value) VALUES (?, ?, ?, ?)"
-				       " ON CONFLICT DO UPDATE SET value = excluded.value"
-				     : "DELETE FROM wishes WHERE pf = ? AND vf = ? AND name = ?",
-			      &stmt);
+	int err =
+		sql_prepare(ledger,
+			    *value ? "INSERT INTO wishes (pf, vf, name, value) VALUES (?, ?, ?, ?)"
+				     " ON CONFLICT DO UPDATE SET value = excluded.value"
+				   : "DELETE FROM wishes WHERE pf = ? AND vf = ? AND name = ?",
+			    &stmt);
 
 	if (err)
 		return err;

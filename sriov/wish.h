@@ -12,8 +12,8 @@
 
 #include "sriov/ledger.h"
 
-#define WISH_KEY   160
-#define WISH_PF	   (-1)
+#define WISH_KEY SRIOV_IDENTITY
+#define WISH_PF	 (-1)
 
 struct wish_place {
 	char key[WISH_KEY];

@@ -115,8 +115,8 @@ static int finish(struct work *w)
 	if (gone(w)) {
 		/* What is wanted stays so: it is done when the device comes back. */
 		journal_end(w->ledger, w->job, w->job->undoing);
-		return log_fail(-ENODEV, w->name, "%s: the device has gone away in the middle of it",
-				w->job->what);
+		return log_fail(-ENODEV, w->name,
+				"%s: the device has gone away in the middle of it", w->job->what);
 	}
 	int err2 = undo(w, w->job->undoing ? w->job->count : reached);
 	return err2 == -ETIMEDOUT ? err2 : err;

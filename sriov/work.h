@@ -12,7 +12,8 @@ int work_lock(struct sriov *ctx, struct ledger *ledger, struct bdf pf);
 /* The same under the lock. 1: there was something, and it is in order; 0: nothing. */
 int work_repair(struct sriov *ctx, struct ledger *ledger, struct bdf pf);
 
-/* Journals `job` and does its steps; on a failure undoes them, newest first. While the kernel blocks
+/* Journals `job` and does its steps; on a failure undoes them, newest first. While the kernel
+ * blocks
  * (-ETIMEDOUT) nothing is undone: the job stays, for whoever gets the lock next. The caller holds
  * the lock. Logs. */
 int work_run(struct sriov *ctx, struct ledger *ledger, const struct sriov_pf *pf,

@@ -77,13 +77,15 @@ topology_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
-SRIOV_TESTS := pf attrs bind claim change kill
+SRIOV_TESTS := pf attrs bind claim
+SRIOV_TESTS += channel identity
+SRIOV_TESTS += change kill
 $(eval $(call unit_tests,sriov,$(SRIOV_TESTS) attr ledger holder netlink plan,sriov iommu base))
-SRIOV_FAKES := $(O)/tests/sriov/host.o $(O)/tests/fakes/fake_kernel.o $(O)/tests/fakes/fake_sysfs.o
+SRIOV_FAKES := $(O)/tests/sriov/host.o $(O)/tests/fakes/fake_card.o $(O)/tests/fakes/fake_kernel.o $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_OBJS := $(SRIOV_FAKES)))
 $(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_LDFLAGS := \
 	-Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step))
-$(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_EXTRA := -lpci -lnl-route-3 -lnl-3 -lsqlite3))
+$(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_EXTRA := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3))
 ledger_test_EXTRA := -lsqlite3
 holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 netlink_test_EXTRA := -lnl-3

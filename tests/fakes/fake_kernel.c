@@ -197,7 +197,7 @@ static int act(const struct sysfs *fs, const char *text, const char *path)
 	}
 	if (!strcmp(file, "reset")) {
 		fake_kernel()->resets++;
-		return 0;
+		return __real_sysfs_write(fs, text, "%s", path);
 	}
 	if (!strcmp(file, "sriov_numvfs"))
 		return set_numvfs(fs, dev, atoi(text));
@@ -300,13 +300,15 @@ int netlink_vf_write(const char *ifname, unsigned index, enum sriov_attr attr,
 
 	words[0] = '\0';
 	bool second = !strcmp(ifname, FAKE_IF2);
-	if ((!second && strcmp(ifname, FAKE_IF)) || index >= FAKE_VFS)
+	if (!second && strcmp(ifname, FAKE_IF))
 		return -ENODEV;
 	k->attr_writes++;
 	if ((k->fails & attr) && k->made > k->fails_above) {
 		snprintf(words, NETLINK_WORDS, "%s", k->words);
 		return k->attr_error;
 	}
+	if (index >= FAKE_VFS)
+		return -EINVAL;
 	step();
 	if (!(k->ignores & attr))
 		store(second ? &k->vf2[index] : &k->vf[index], attr, attrs);

@@ -36,9 +36,9 @@ struct fake_kernel {
 	unsigned fails, ignores; /* attributes: refused with attr_error; accepted and not stored */
 	int attr_error;
 	unsigned fails_above; /* only while there are more VFs than that */
-	const char *words; /* extended ack of a refusal */
-	int holder_group;  /* open in process 1; -1: none */
-	bool blind;	   /* the scan for holders is incomplete */
+	const char *words;    /* extended ack of a refusal */
+	int holder_group;     /* open in process 1; -1: none */
+	bool blind;	      /* the scan for holders is incomplete */
 	/* kill -9 */
 	int kill_at; /* counts down at every step; at 0 `victim` dies */
 	pid_t victim;

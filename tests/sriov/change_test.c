@@ -138,7 +138,8 @@ static void test_stale(void **state)
 	assert_int_equal(fake_kernel()->vf[0].vlan, 100);
 }
 
-/* The step that fails, wherever it is: VFs, their settings and drivers, and wishes are as before. */
+/* The step that fails, wherever it is: VFs, their settings and drivers, and wishes are as before.
+ */
 static void test_all_or_nothing(void **state)
 {
 	struct host *host = *state;
@@ -195,7 +196,7 @@ static void test_held(void **state)
 	assert_int_equal(k->vf[1].vlan, 5);
 	set(host, 1, &other); /* by name: at once */
 	assert_int_equal(k->vf[1].vlan, 6);
-	set_driver(host, 1, "none", 0);	    /* after the VM */
+	set_driver(host, 1, "none", 0); /* after the VM */
 	assert_string_equal(host_driver(host, 1), "vfio-pci");
 	assert_int_equal(sriov_vfs_create(host->ctx, &host->pf, 3, true), -EBUSY);
 	unsigned resets = k->resets;

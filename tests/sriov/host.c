@@ -96,9 +96,8 @@ static unsigned read_number(const struct host *host, const char *file)
 {
 	uint64_t n;
 
-	assert_int_equal(sysfs_read_u64(&host->sysfs.fs, &n, "bus/pci/devices/" FAKE_PF "/%s",
-					file),
-			 0);
+	assert_int_equal(
+		sysfs_read_u64(&host->sysfs.fs, &n, "bus/pci/devices/" FAKE_PF "/%s", file), 0);
 	return (unsigned)n;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * kill -9 before and after every single step that a command takes on the machine or in state.db, for
- * whole lives of VFs: made, set up, given to a VM, taken back, resized, removed, brought back after a
- * boot. After each kill one `apply` must do: then everything that is wished holds, nobody who is
- * dead owns anything, and no switch of the kernel is left in the middle.
+ * kill -9 before and after every single step that a command takes on the machine or in state.db,
+ * for whole lives of VFs: made, set up, given to a VM, taken back, resized, removed, brought back
+ * after a boot. After each kill one `apply` must do: then everything that is wished holds, nobody
+ * who is dead owns anything, and no switch of the kernel is left in the middle.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -126,8 +126,8 @@ static const struct deed life[] = {
 
 /* ---- killing ---- */
 
-/* The deeds up to `index`, in a process that dies at step `at` of the last one. Its exit status is 0
- * when it came to the end. */
+/* The deeds up to `index`, in a process that dies at step `at` of the last one. Its exit status is
+ * 0 when it came to the end. */
 static _Noreturn void child(struct host *host, size_t index, int at)
 {
 	struct fake_kernel *k = fake_kernel();
@@ -192,8 +192,7 @@ static void start_over(struct host *host)
 }
 
 /* Kills the deed at each of its steps, from the first to beyond the last. */
-static unsigned kill_everywhere(struct host *host, size_t index,
-				int (*repair)(struct host *host))
+static unsigned kill_everywhere(struct host *host, size_t index, int (*repair)(struct host *host))
 {
 	unsigned points = 0;
 

@@ -30,13 +30,13 @@ struct row {
 	const char *steps; /* "name vf before>after effect" a line; '!' blocked, '~' waits */
 };
 
-#define COUNT(n)                    \
-	{                           \
-		-1, "count", (n)    \
+#define COUNT(n)                 \
+	{                        \
+		-1, "count", (n) \
 	}
-#define PROBE(p)                    \
-	{                           \
-		-1, "probe", (p)    \
+#define PROBE(p)                 \
+	{                        \
+		-1, "probe", (p) \
 	}
 
 static const struct row rows[] = {
@@ -76,7 +76,10 @@ static const struct row rows[] = {
 	 .wishes = {COUNT("9"), PROBE("on")},
 	 .steps = "count -1 0>9 0!\n"},
 	{.what = "new VFs: settings in their order, then the driver, before autoprobe is back",
-	 .wishes = {COUNT("2"), PROBE("on"), {1, "trust", "on"}, {1, "mac", "02:00:00:00:00:01"},
+	 .wishes = {COUNT("2"),
+		    PROBE("on"),
+		    {1, "trust", "on"},
+		    {1, "mac", "02:00:00:00:00:01"},
 		    {1, "driver", "vfio-pci"}},
 	 .steps = "autoprobe -1 1>0 0\ncount -1 0>2 0\ndriver 0 none>default 0\n"
 		  "mac 1 >02:00:00:00:00:01 0\ntrust 1 >on 0\ndriver 1 none>vfio-pci 0\n"
@@ -192,9 +195,8 @@ static void test_rows(void **state)
 		size_t only = wishes_in(row->only, 2);
 		const struct plan_scope scope = {only ? row->only : NULL, only, row->phase};
 		plan = (struct sriov_plan){0};
-		assert_int_equal(plan_want_parse("pf", row->wishes, wishes_in(row->wishes, 6),
-						 &want),
-				 0);
+		assert_int_equal(
+			plan_want_parse("pf", row->wishes, wishes_in(row->wishes, 6), &want), 0);
 		make_have(row, &have, vfs, claimed);
 		assert_int_equal(plan_make(&want, &have, &scope, &plan), 0);
 		print(&plan, text, sizeof(text));
@@ -228,8 +230,10 @@ static void test_blockers(void **state)
 
 static void test_nonsense(void **state)
 {
-	const struct sriov_wish bad[] = {{-1, "count", "many"}, {-1, "colour", "red"},
-					 {0, "mac", "zz"},	{0, "colour", "red"}};
+	const struct sriov_wish bad[] = {{-1, "count", "many"},
+					 {-1, "colour", "red"},
+					 {0, "mac", "zz"},
+					 {0, "colour", "red"}};
 	struct plan_want want;
 
 	(void)state;
