@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "sriov/lock.h"
 #include "sriov/pf.h"
@@ -166,10 +167,31 @@ int work_repair(struct sriov *ctx, struct ledger *ledger, struct bdf pf)
 	return err ? err : found;
 }
 
+/* A PF that the kernel does not give back is not worth a minute's wait. */
+static int refuse_blocked(struct sriov *ctx, struct ledger *ledger, struct bdf pf)
+{
+	struct journal_job job;
+	char dev[BDF_TEXT];
+	int fd = -1, found = journal_get(ledger, pf, &job);
+
+	journal_free(&job);
+	if (found <= 0 || !job.blocked[0])
+		return found < 0 ? found : 0;
+	fd = lock_try(ctx, pf);
+	if (fd < 0)
+		return log_fail(-EBUSY, bdf_format(pf, dev),
+				"blocked: the kernel still waits in a '%s': %s", job.what,
+				job.blocked);
+	io_close(&fd);
+	return 0;
+}
+
 int work_lock(struct sriov *ctx, struct ledger *ledger, struct bdf pf)
 {
-	int err = lock_take(ctx, pf);
+	int err = refuse_blocked(ctx, ledger, pf);
 
+	if (!err)
+		err = lock_take(ctx, pf);
 	if (err)
 		return err;
 	err = work_repair(ctx, ledger, pf);

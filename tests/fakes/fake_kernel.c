@@ -226,7 +226,11 @@ int __wrap_sysfs_write(const struct sysfs *fs, const char *text, const char *fmt
 
 int __wrap_sqlite3_step(sqlite3_stmt *stmt)
 {
+	struct fake_kernel *k = fake_kernel();
+
 	step();
+	if (k->sql_fails_at && !--k->sql_fails_at)
+		return k->sql_error;
 	int rc = __real_sqlite3_step(stmt);
 	step();
 	return rc;

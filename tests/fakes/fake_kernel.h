@@ -39,6 +39,7 @@ struct fake_kernel {
 	const char *words;    /* extended ack of a refusal */
 	int holder_group;     /* open in process 1; -1: none */
 	bool blind;	      /* the scan for holders is incomplete */
+	int sql_fails_at, sql_error; /* counts down at every statement's step; then that answer */
 	/* kill -9 */
 	int kill_at; /* counts down at every step; at 0 `victim` dies */
 	pid_t victim;
