@@ -273,7 +273,7 @@ static const struct cli_option vm_run_options[] = {
 	 .value = "PF[/N][:KEY=VALUE,...]",
 	 .kind = CLI_VF,
 	 .repeat = true,
-	 .help = "give the VM a VF (the first free one without /N), with settings mac, vlan, qos, "
+	 .help = "give the VM a VF (the first free one without /N; or a pool's name), with settings mac, vlan, qos, "
 		 "spoof-check, trust, max-rate, min-rate and the others of vf set"},
 	{.name = "--device",
 	 .value = "ADDRESS",
