@@ -19,6 +19,7 @@ struct cli {
 	const char *state_dir; /* SLUICE_STATE_DIR, /var/lib/sluice */
 	const char *run_dir;   /* SLUICE_RUN_DIR, /run/sluice */
 	const char *sysfs;     /* SLUICE_SYSFS, /sys */
+	const char *root;      /* SLUICE_ROOT, /: where other programs keep their files */
 	bool json;	       /* --json */
 	bool dry_run;	       /* --dry-run */
 	struct sysfs fs;       /* opened with the first use of cli_sysfs */

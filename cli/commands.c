@@ -474,6 +474,17 @@ const struct cli_command cli_commands[] = {
 		 "missing and would be felt, one sentence says what that costs.",
 	 .examples = EXAMPLES("sluice host caps", "sluice host caps --json",
 			      "sluice host caps --from server.msrs")},
+	{.noun = "host",
+	 .verb = "doctor",
+	 .run = cmd_host_doctor,
+	 .summary = "what will stand in the way of handing devices to VMs",
+	 .about =
+		 "Looks at the IOMMU and its groups, interrupt remapping, lockdown and modules, and of "
+		 "each PF at its driver and link, at profiles of NetworkManager and systemd that make its "
+		 "VFs too, at what else is in its group and why, at resets, bus numbers, address space and "
+		 "NUMA. Each finding says why it matters and what to do. Reads only; status 1 when "
+		 "something is bad.",
+	 .examples = EXAMPLES("sluice host doctor", "sluice host doctor --json")},
 	{.noun = "pf",
 	 .verb = "list",
 	 .run = cmd_pf_list,

@@ -267,6 +267,7 @@ void cli_manual(FILE *out)
 	      ".It Ev SLUICE_VMM\nThe program that runs a VM.\n"
 	      "Without it, the\n.Nm sluice-vmm\nbeside\n.Nm ,\nor else the one in\n.Ev PATH .\n"
 	      ".It Ev SLUICE_SYSFS\nThe sysfs tree to look at, for tests.\n"
+	      ".It Ev SLUICE_ROOT\nWhere profiles of other managers are looked for, for tests.\n"
 	      ".It Ev SLUICE_LOG\nHow much is said on standard error:\n"
 	      ".Cm error , warn , info\nor\n.Cm debug .\n.El\n"
 	      ".Sh FILES\n.Bl -tag -width Ds\n"

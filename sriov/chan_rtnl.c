@@ -43,8 +43,8 @@ static struct channel_verdict rtnl_probe(const struct sriov *ctx, const struct s
 		if (!(table[i].bit & channel_rtnl.bits))
 			continue;
 		int err = netlink_vf_write(pf->ifname, NOBODY, table[i].bit, &sample, words);
-		if (err == -EOPNOTSUPP)
-			verdict.cannot |= table[i].bit;
+		if (err == -EOPNOTSUPP) /* some say this as long as there is no VF at all */
+			verdict.cannot |= pf->num_vfs ? table[i].bit : 0;
 		else if (err != -EPERM && err != -EACCES)
 			verdict.can |= table[i].bit;
 	}

@@ -47,8 +47,9 @@ int sriov_open(const struct sriov_config *config, struct sriov **out)
 	ctx->slow_ms = SLOW_MS;
 	ctx->state_dir = strdup(config->state_dir);
 	ctx->run_dir = strdup(config->run_dir);
+	ctx->root = strdup(config->root ? config->root : "/");
 	ctx->names = open_names();
-	int err = ctx->state_dir && ctx->run_dir && ctx->names ? 0 : -ENOMEM;
+	int err = ctx->state_dir && ctx->run_dir && ctx->root && ctx->names ? 0 : -ENOMEM;
 	if (!err) {
 		err = sysfs_open(&ctx->fs, config->sysfs);
 		if (err)
@@ -72,6 +73,7 @@ void sriov_close(struct sriov *ctx)
 	sysfs_close(&ctx->fs);
 	free(ctx->state_dir);
 	free(ctx->run_dir);
+	free(ctx->root);
 	free(ctx);
 }
 

@@ -11,7 +11,7 @@ struct pci_access;
 struct sriov {
 	struct sysfs fs;
 	struct pci_access *names; /* libpci, for its table of names only */
-	char *state_dir, *run_dir;
+	char *state_dir, *run_dir, *root;
 	unsigned slow_ms;      /* deadline of slow_write() */
 	int lock;	       /* of the PF that is being changed, -1: none; see lock.h */
 	struct ledger *ledger; /* opened at first need: listing PFs takes no privilege */

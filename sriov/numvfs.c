@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "sriov/module.h"
 #include "sriov/pf.h"
+#include "sriov/profile.h"
 #include "sriov/slow.h"
 
 static int explain(const struct sriov *ctx, const struct sriov_pf *pf, const char *name,
@@ -102,12 +103,14 @@ int numvfs_set(struct sriov *ctx, const struct sriov_pf *pf, unsigned count)
 			pf->driver, (unsigned)now);
 }
 
-int numvfs_check(const struct sriov *ctx, const struct sriov_pf *pf, unsigned count)
+int numvfs_check(struct sriov *ctx, const struct sriov_pf *pf, unsigned count)
 {
 	char name[SRIOV_NAME];
 
 	pf_name(pf, name);
 	if (count > pf->total_vfs)
 		return explain(ctx, pf, name, count, -ERANGE);
-	return pf->driver[0] ? 0 : explain(ctx, pf, name, count, -ENOENT);
+	if (!pf->driver[0])
+		return explain(ctx, pf, name, count, -ENOENT);
+	return profile_refuse(ctx, pf);
 }

@@ -9,6 +9,6 @@
  * taken away again. The caller has seen to it that nobody uses a VF that goes. Logs. */
 int numvfs_set(struct sriov *ctx, const struct sriov_pf *pf, unsigned count);
 /* What can be said before it is tried: -ERANGE, -ENOENT. Logs. */
-int numvfs_check(const struct sriov *ctx, const struct sriov_pf *pf, unsigned count);
+int numvfs_check(struct sriov *ctx, const struct sriov_pf *pf, unsigned count);
 
 #endif

@@ -31,6 +31,7 @@ struct sriov_config {
 	const char *sysfs;     /* "/sys" */
 	const char *state_dir; /* "/var/lib/sluice": state.db lives here; made when missing */
 	const char *run_dir;   /* "/run/sluice": locks, and the VMs' lock files */
+	const char *root;      /* "/", also for NULL: where other managers keep their profiles */
 };
 
 int sriov_open(const struct sriov_config *config, struct sriov **out);
@@ -188,6 +189,13 @@ int sriov_pf_facts(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_pf
 
 /* The representor of a VF in switchdev mode; "" for none. */
 void sriov_vf_representor(struct sriov *ctx, const struct sriov_vf *vf, char ifname[SRIOV_NAME]);
+
+#define SRIOV_PROFILE_PATH    256
+#define SRIOV_PROFILE_SETTING 96
+/* Whether NetworkManager or systemd makes or sets VFs of this PF too: the file that says so, and the
+ * first such line. Where there is one, sriov_vfs_create() is refused (-EBUSY). */
+bool sriov_pf_profile(struct sriov *ctx, const struct sriov_pf *pf, char path[SRIOV_PROFILE_PATH],
+		      char setting[SRIOV_PROFILE_SETTING]);
 
 /* ---- what is wanted, and the way there ---- */
 

@@ -275,6 +275,10 @@ static void test_facts(void **state)
 	assert_int_equal(facts.eswitch, SRIOV_ESWITCH_NONE);
 	assert_string_equal(facts.card, "");
 
+	host->pf.num_vfs = 0; /* igb says so of spoof checks until there are VFs */
+	assert_int_equal(sriov_pf_facts(host->ctx, &host->pf, &facts), 0);
+	assert_int_equal((facts.can | facts.cannot) & k->fails, 0);
+	host->pf.num_vfs = 1;
 	k->attr_error = -EPERM; /* a user who is not root does not know */
 	fake_card()->present = true;
 	fake_put(fs, "64\n", "bus/pci/devices/" FAKE_PF "/sriov_vf_total_msix");
@@ -295,7 +299,7 @@ static void test_facts(void **state)
 	assert_int_equal(sriov_pf_facts(host->ctx, &host->pf, &facts), 0);
 	assert_int_equal(facts.can & ports, SRIOV_TX_MAX);
 	assert_int_equal(facts.cannot, ports & ~(unsigned)(SRIOV_TX_MAX | SRIOV_PORT_ADDR));
-	assert_int_equal(k->attr_writes, 3 * 7); /* all of them for a VF that is not there */
+	assert_int_equal(k->attr_writes, 4 * 7); /* all of them for a VF that is not there */
 }
 
 int main(void)

@@ -14,7 +14,10 @@
 
 void host_reopen(struct host *host)
 {
-	struct sriov_config config = {host->sysfs.dir, host->state_dir, host->run_dir};
+	struct sriov_config config = {.sysfs = host->sysfs.dir,
+				      .state_dir = host->state_dir,
+				      .run_dir = host->run_dir,
+				      .root = host->sysfs.dir};
 
 	sriov_close(host->ctx);
 	assert_int_equal(sriov_open(&config, &host->ctx), 0);

@@ -139,7 +139,7 @@ static void test_killed(void **state)
 			k->victim = getpid();
 			k->kill_at = ++at;
 			struct sriov_config config = {host->sysfs.dir, host->state_dir,
-						      host->run_dir};
+						      host->run_dir, host->sysfs.dir};
 			struct sriov *ctx;
 			int err = sriov_open(&config, &ctx);
 			err = err ? err : sriov_vfs_create(ctx, &host->pf, 2, false);
