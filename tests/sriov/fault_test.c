@@ -273,7 +273,10 @@ static void test_never_returns(void **state)
 static void test_two_commands(void **state)
 {
 	struct host *host = *state;
-	struct sriov_config config = {host->sysfs.dir, host->state_dir, host->run_dir};
+	struct sriov_config config = {.sysfs = host->sysfs.dir,
+				      .state_dir = host->state_dir,
+				      .run_dir = host->run_dir,
+				      .root = host->sysfs.dir};
 	pid_t pids[4];
 
 	host_make_vfs(host, 2);
