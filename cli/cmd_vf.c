@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/cli.h"
+#include "cli/show_plan.h"
 #include "cli/vf_spec.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
@@ -196,45 +197,22 @@ int cmd_vf_show(struct cli *cli, const struct cli_args *args)
 
 /* ---- create, destroy ---- */
 
-/* For --dry-run: the VF that keeps the count from being changed, if any. */
-static int check_unused(struct sriov *sriov, const struct sriov_pf *pf)
-{
-	struct sriov_vf *vfs = NULL;
-	size_t count;
-	int err = sriov_vf_list(sriov, pf, &vfs, &count);
-
-	for (size_t i = 0; !err && i < count; i++)
-		if (vfs[i].state != SRIOV_VF_FREE)
-			err = log_fail(-EBUSY, vfs[i].pf, "its VFs stay: %s/%u is %s%s%s",
-				       vfs[i].pf, vfs[i].index, state_name(vfs[i].state),
-				       vfs[i].owner[0] ? " by vm " : "", vfs[i].owner);
-	free(vfs);
-	return err;
-}
-
 static const char *pf_name(const struct sriov_pf *pf, char bdf[BDF_TEXT])
 {
 	return pf->ifname[0] ? pf->ifname : bdf_format(pf->bdf, bdf);
 }
 
-static int plan_count(struct sriov *sriov, const struct sriov_pf *pf, unsigned count)
+/* For --dry-run. */
+static int plan_count(struct cli *cli, const struct sriov_pf *pf, unsigned count, bool probe)
 {
-	char bdf[BDF_TEXT];
-	const char *name = pf_name(pf, bdf);
+	struct sriov_wish *changes;
+	size_t n;
 
-	if (count > pf->total_vfs)
-		return log_fail(-ERANGE, name, "%u VFs not possible: the device has at most %u",
-				count, pf->total_vfs);
-	if (count == pf->num_vfs) {
-		printf("%s: has %u VFs already; nothing to do\n", name, count);
-		return 0;
-	}
-	int err = pf->num_vfs ? check_unused(sriov, pf) : 0;
-	if (!err && pf->num_vfs)
-		printf("%s: would remove its %u VFs\n", name, pf->num_vfs);
-	if (!err && count)
-		printf("%s: would create %u VFs\n", name, count);
-	return err;
+	if (sriov_count_changes(cli->sriov, pf, count, probe, &changes, &n))
+		return CLI_FAILED;
+	int status = show_plan_changes(cli, pf, changes, n);
+	free(changes);
+	return status;
 }
 
 /* What the commands that change something say when they have done it. */
@@ -258,7 +236,7 @@ int cmd_vf_create(struct cli *cli, const struct cli_args *args)
 	if (!sriov || sriov_pf_find(sriov, args->operand, &pf))
 		return CLI_FAILED;
 	if (cli->dry_run)
-		return exit_code(plan_count(sriov, &pf, count));
+		return plan_count(cli, &pf, count, cli_has(args, "--probe"));
 	if (sriov_vfs_create(sriov, &pf, count, cli_has(args, "--probe")))
 		return CLI_FAILED;
 	snprintf(text, sizeof(text), "%u VFs; see sluice vf list", count);
@@ -275,7 +253,7 @@ int cmd_vf_destroy(struct cli *cli, const struct cli_args *args)
 	if (!sriov || sriov_pf_find(sriov, args->operand, &pf))
 		return CLI_FAILED;
 	if (cli->dry_run)
-		return exit_code(plan_count(sriov, &pf, 0));
+		return plan_count(cli, &pf, 0, true);
 	if (sriov_vfs_destroy(sriov, &pf))
 		return CLI_FAILED;
 	report(cli, pf_name(&pf, bdf), json_pack("{s:i}", "vfs", 0), "no VFs");
@@ -284,16 +262,17 @@ int cmd_vf_destroy(struct cli *cli, const struct cli_args *args)
 
 /* ---- set, release ---- */
 
-/* Every option of the command is the name of a setting, or of a part of one. */
+/* Every option of the command but --driver is the name of a setting, or of a part of one. */
 static int read_attrs(const struct cli_args *args, struct sriov_attrs *attrs)
 {
 	*attrs = (struct sriov_attrs){0};
 	for (const struct cli_option *option = args->command->options; option->name; option++) {
 		const char *value = cli_text(args, option->name, NULL);
-		if (value && attr_parse("vf set", option->name + 2, value, attrs))
+		if (value && strcmp(option->name, "--driver") &&
+		    attr_parse("vf set", option->name + 2, value, attrs))
 			return -EINVAL;
 	}
-	if (!attrs->set)
+	if (!attrs->set && !cli_has(args, "--driver"))
 		return log_fail(-EINVAL, "vf set", "nothing to set; for example: %s",
 				args->command->examples[0]);
 	return 0;
@@ -311,8 +290,36 @@ static void keep_other_rate(const struct cli_args *args, const struct sriov_vf *
 		attrs->min_rate = vf->attrs.min_rate;
 }
 
+static int find_pf_of(struct sriov *sriov, const struct sriov_vf *vf, struct sriov_pf *out)
+{
+	char bdf[BDF_TEXT];
+
+	return sriov_pf_find(sriov, bdf_format(vf->pf_bdf, bdf), out);
+}
+
+/* The driver too, as one change with the settings. */
+static int set_all(struct cli *cli, const struct sriov_vf *vf, const struct sriov_attrs *attrs,
+		   const char *driver)
+{
+	struct sriov_wish *changes;
+	struct sriov_pf pf;
+	size_t count;
+
+	if (!driver && !cli->dry_run)
+		return exit_code(sriov_vf_set(cli->sriov, vf, attrs));
+	if (find_pf_of(cli->sriov, vf, &pf) ||
+	    sriov_attr_changes(cli->sriov, vf, attrs, driver, &changes, &count))
+		return CLI_FAILED;
+	int status = cli->dry_run
+			     ? show_plan_changes(cli, &pf, changes, count)
+			     : exit_code(sriov_change(cli->sriov, &pf, changes, count, "vf set"));
+	free(changes);
+	return status;
+}
+
 int cmd_vf_set(struct cli *cli, const struct cli_args *args)
 {
+	const char *driver = cli_text(args, "--driver", NULL);
 	struct sriov_attrs attrs;
 	struct sriov *sriov;
 	struct sriov_vf vf;
@@ -325,9 +332,31 @@ int cmd_vf_set(struct cli *cli, const struct cli_args *args)
 		return CLI_FAILED;
 	keep_other_rate(args, &vf, &attrs);
 	snprintf(name, sizeof(name), "vf %s/%u", vf.pf, vf.index);
-	if (!cli->dry_run && sriov_vf_set(sriov, &vf, &attrs))
+	int status = set_all(cli, &vf, &attrs, driver);
+	if (status || cli->dry_run)
+		return status;
+	json_t *result = vf_spec_encode(&attrs);
+	if (driver)
+		json_object_set_new(result, "driver", json_string(driver));
+	report(cli, name, result, "set");
+	return CLI_OK;
+}
+
+int cmd_vf_adopt(struct cli *cli, const struct cli_args *args)
+{
+	struct sriov *sriov = cli_sriov(cli);
+	struct sriov_vf vf;
+	char name[64];
+
+	if (!sriov || sriov_vf_find(sriov, args->operand, &vf))
 		return CLI_FAILED;
-	report(cli, name, vf_spec_encode(&attrs), cli->dry_run ? "would be set" : "set");
+	if (!cli->dry_run && sriov_adopt(sriov, &vf))
+		return CLI_FAILED;
+	snprintf(name, sizeof(name), "vf %s/%u", vf.pf, vf.index);
+	report(cli, name,
+	       json_pack("{s:b,s:s}", "adopted", !cli->dry_run, "driver",
+			 vf.driver[0] ? vf.driver : "none"),
+	       cli->dry_run ? "would be taken in, as it is" : "taken in, as it is");
 	return CLI_OK;
 }
 

@@ -12,6 +12,11 @@ const struct cli_noun cli_nouns[] = {
 	{"vf", "virtual functions: the parts of a PF that VMs get"},
 	{"iommu", "IOMMU groups: what can be handed out apart from the rest"},
 	{"vm", "virtual machines"},
+	{"pool", "VFs by what they are, for VMs that take any of them"},
+	{"plan", "what is missing on this machine of what is wished"},
+	{"apply", "make the machine as it is wished"},
+	{"assert", "whether the machine is as it is wished"},
+	{"export", "what is wished, as a file"},
 	{"completion", "completion of commands in a shell"},
 	{0},
 };
@@ -71,6 +76,55 @@ static const struct cli_option vf_create_options[] = {
 	{0},
 };
 
+#define PF_OPTION                                                     \
+	{                                                             \
+		.name = "--pf", .value = "PF", .kind = CLI_PF,        \
+		.help = "only this physical function, instead of all" \
+	}
+#define PHASE_OPTION                                                                           \
+	{                                                                                      \
+		.name = "--phase", .value = "early|late|all", .kind = CLI_WORD,                \
+		.words = "early|late|all",                                                     \
+		.help = "at boot: early leaves out the settings that need the PF's link (all)" \
+	}
+
+static const struct cli_option plan_options[] = {PF_OPTION, PHASE_OPTION, {0}};
+
+static const struct cli_option apply_options[] = {
+	PF_OPTION,
+	PHASE_OPTION,
+	{.name = "--yes", .help = "also what somebody feels: VFs made anew, drivers changed"},
+	{.name = "--from",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "first wish for what this file says (see export)"},
+	{0},
+};
+
+static const struct cli_option export_options[] = {
+	{.name = "--found", .help = "the machine as it is, instead of as it is wished"},
+	{0},
+};
+
+static const struct cli_option pool_set_options[] = {
+	{.name = "--pf", .value = "PF", .kind = CLI_PF, .help = "only VFs of this PF"},
+	{.name = "--numa",
+	 .value = "NODE",
+	 .kind = CLI_NUMBER,
+	 .max = 1023,
+	 .help = "only VFs of PFs on this NUMA node"},
+	{.name = "--driver",
+	 .value = "DRIVER",
+	 .kind = CLI_TEXT,
+	 .help = "only VFs of PFs with this driver"},
+	{.name = "--speed",
+	 .value = "MBIT",
+	 .kind = CLI_NUMBER,
+	 .max = 10000000,
+	 .help = "only VFs of PFs whose link is at least so fast"},
+	{0},
+};
+
 static const struct cli_option pf_set_options[] = {
 	{.name = "--eswitch",
 	 .value = "legacy|switchdev",
@@ -86,6 +140,10 @@ static const struct cli_option pf_set_options[] = {
 };
 
 static const struct cli_option vf_set_options[] = {
+	{.name = "--driver",
+	 .value = "NAME|none",
+	 .kind = CLI_TEXT,
+	 .help = "the host's driver of the VF while no VM has it"},
 	{.name = "--mac",
 	 .value = "MAC",
 	 .kind = CLI_TEXT,
@@ -215,7 +273,7 @@ static const struct cli_option vm_run_options[] = {
 	 .value = "PF[/N][:KEY=VALUE,...]",
 	 .kind = CLI_VF,
 	 .repeat = true,
-	 .help = "give the VM a VF (the first free one without /N), with settings mac, vlan, qos, "
+	 .help = "give the VM a VF (the first free one without /N; or a pool's name), with settings mac, vlan, qos, "
 		 "spoof-check, trust, max-rate, min-rate and the others of vf set"},
 	{.name = "--device",
 	 .value = "ADDRESS",
@@ -540,6 +598,19 @@ const struct cli_command cli_commands[] = {
 		 "Gives an orphaned VF, or a whole device named by its address, its driver and settings back. "
 		 "Refused while its VM lives.",
 	 .examples = EXAMPLES("sluice vf release ens1f0/2", "sluice vf release 0000:02:00.0")},
+	{.noun = "vf",
+	 .verb = "adopt",
+	 .run = cmd_vf_adopt,
+	 .changes = true,
+	 .operand = "PF/N",
+	 .operand_kind = CLI_VF,
+	 .summary = "take a foreign VF in, as it is",
+	 .about =
+		 "What Sluice did not make or bind is foreign: it is shown, and never touched. This "
+		 "takes such a VF in: its driver, an address or VLAN that somebody set, and the number "
+		 "of VFs are wished from now on, also after a reboot. Refused while a process has it "
+		 "open.",
+	 .examples = EXAMPLES("sluice vf adopt ens1f0/2")},
 	{.noun = "vf",
 	 .verb = "attach",
 	 .run = cmd_vf_attach,
@@ -950,6 +1021,73 @@ const struct cli_command cli_commands[] = {
 		 "Shows the last 64 KiB of the guest's output and what follows, and types into it. "
 		 "Ctrl-] leaves; the VM runs on.",
 	 .examples = EXAMPLES("sluice vm console web")},
+	{.noun = "pool",
+	 .verb = "list",
+	 .run = cmd_pool_list,
+	 .summary = "the pools and what their VFs have in common",
+	 .about = "Which VFs meet a pool's conditions is looked up anew for each VM.",
+	 .examples = EXAMPLES("sluice pool list")},
+	{.noun = "pool",
+	 .verb = "set",
+	 .run = cmd_pool_set,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_TEXT,
+	 .options = pool_set_options,
+	 .summary = "make a pool, or change its conditions",
+	 .about =
+		 "A pool's name can stand wherever a VF is asked for. The VM gets the free VF that fits "
+		 "best: on the NUMA node of its pinned CPUs where there is one, with a link, on the PF "
+		 "that has most free ones. The choice is told.",
+	 .examples = EXAMPLES("sluice pool set fast --speed 10000",
+			      "sluice pool set near --numa 0 --driver ice")},
+	{.noun = "pool",
+	 .verb = "remove",
+	 .run = cmd_pool_remove,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_TEXT,
+	 .summary = "forget a pool",
+	 .about = "VMs that got a VF from it keep it.",
+	 .examples = EXAMPLES("sluice pool remove fast")},
+	{.noun = "plan",
+	 .verb = "",
+	 .run = cmd_plan,
+	 .options = plan_options,
+	 .summary = "the steps from the machine as it is to the machine as it is wished",
+	 .about =
+		 "Everything that vf create, vf set, vf adopt and apply --from have wished is kept, and "
+		 "held here against what is found. Each step says what it does to who uses the VF "
+		 "(safe, disruptive, destroys VFs) and who is in the way. Nothing is changed.",
+	 .examples = EXAMPLES("sluice plan", "sluice plan --pf ens1f0 --json")},
+	{.noun = "apply",
+	 .verb = "",
+	 .run = cmd_apply,
+	 .changes = true,
+	 .options = apply_options,
+	 .summary = "make the machine as it is wished",
+	 .about =
+		 "What a killed command left half done is finished or undone, what dead VMs had is taken "
+		 "back, and the steps of `sluice plan` are done, each read back. When one fails, those of "
+		 "its PF are undone, newest first; other PFs go on. A plan that takes VFs away or that "
+		 "somebody feels needs --yes. Nothing is ever taken from under a VM.",
+	 .examples = EXAMPLES("sluice apply", "sluice apply --yes --pf ens1f0",
+			      "sluice apply --from host.json --dry-run")},
+	{.noun = "assert",
+	 .verb = "",
+	 .run = cmd_assert,
+	 .summary = "exit status 0 if the machine is as it is wished, else what is not",
+	 .about = "Looks at wishes, leftovers of killed commands and of dead VMs. Changes nothing.",
+	 .examples = EXAMPLES("sluice assert", "sluice assert --json")},
+	{.noun = "export",
+	 .verb = "",
+	 .run = cmd_export,
+	 .options = export_options,
+	 .summary = "print what is wished as JSON, for apply --from",
+	 .about =
+		 "On another machine of the same kind, or on this one after a mistake, apply --from "
+		 "brings it back.",
+	 .examples = EXAMPLES("sluice export", "sluice export --found")},
 	{.noun = "completion",
 	 .verb = "bash",
 	 .run = cmd_completion_bash,

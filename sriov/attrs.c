@@ -16,10 +16,8 @@
 #include "base/log.h"
 #include "sriov/attr.h"
 #include "sriov/channel.h"
-#include "sriov/lock.h"
 #include "sriov/netlink.h"
 #include "sriov/pf.h"
-#include "sriov/vf.h"
 
 /* ---- reading ---- */
 
@@ -203,48 +201,4 @@ int attrs_check_pf(const char *subject, const struct sriov_pf *pf, const struct 
 	return log_fail(-EOPNOTSUPP, subject,
 			"no such settings: PF %s has no network interface (driver %s)",
 			pf_text(pf).text, pf->driver[0] ? pf->driver : "none");
-}
-
-/* What a driver has read when it took the VF cannot be changed under it. */
-static int check_unbound(const struct sriov_vf *vf, const char *subject,
-			 const struct sriov_attrs *attrs)
-{
-	size_t count;
-	const struct attr_info *table = attr_table(&count);
-
-	for (size_t i = 0; vf->driver[0] && i < count; i++)
-		if (table[i].needs_unbound && (attrs->set & table[i].bit))
-			return log_fail(-EBUSY, subject,
-					"%s not set: driver %s has the VF already; make the VFs "
-					"again without --probe, or unbind it",
-					table[i].name, vf->driver);
-	return 0;
-}
-
-int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct sriov_attrs *attrs)
-{
-	char subject[VF_SUBJECT];
-	struct sriov_pf pf;
-	int err = attr_check(vf_subject(vf, subject), attrs);
-
-	if (!err)
-		err = check_unbound(vf, subject, attrs);
-	if (err)
-		return err;
-	err = lock_take(ctx, vf->pf_bdf);
-	if (err)
-		return err;
-	err = pf_read(ctx, vf->pf_bdf, &pf);
-	if (err)
-		log_error(subject, "its PF is gone: %s", strerror(-err));
-	else
-		err = attrs_check_pf(subject, &pf, attrs);
-	struct attrs_target target = {subject, ctx, &pf, vf->index};
-	if (!err)
-		err = attrs_apply(&target, attrs);
-	if (!err && vf->ifname[0] && (attrs->set & (SRIOV_MAC | SRIOV_VLAN)))
-		log_warn(subject, "%s (driver %s) may show it only after the driver is reloaded",
-			 vf->ifname, vf->driver);
-	lock_drop(ctx);
-	return err;
 }

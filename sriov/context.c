@@ -3,15 +3,18 @@
 #include "sriov/context.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pci/pci.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "base/parse.h"
-#include "sriov/numvfs.h"
+#include "sriov/repair.h"
 #include "sriov/slow.h"
 
 /* libpci tells of its search for a name that is not in its table through these, which pci_init()
@@ -93,6 +96,16 @@ int context_make_dir(const char *dir)
 	return 0;
 }
 
+void context_boot(char boot[CONTEXT_BOOT])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, boot, CONTEXT_BOOT - 1);
+
+	io_close(&fd);
+	boot[n < 0 ? 0 : n] = '\0';
+	boot[strcspn(boot, "\n")] = '\0';
+}
+
 int context_driver(const struct sriov *ctx, const char *dev, char driver[SRIOV_DRIVER])
 {
 	int err = sysfs_link_name(&ctx->fs, driver, SRIOV_DRIVER, "bus/pci/devices/%s/driver", dev);
@@ -147,8 +160,8 @@ int context_ledger(struct sriov *ctx, struct ledger **out)
 		err = context_make_dir(ctx->state_dir);
 		if (!err)
 			err = ledger_open(ctx->state_dir, &ctx->ledger);
-		if (!err)
-			numvfs_repair(ctx, ctx->ledger);
+		if (err == -EUCLEAN)
+			err = repair_rebuild(ctx);
 	}
 	*out = ctx->ledger;
 	return err;

@@ -20,6 +20,10 @@ struct sriov {
 /* The ledger, opened. Logs. */
 int context_ledger(struct sriov *ctx, struct ledger **out);
 
+/* Which boot of the machine this is. */
+#define CONTEXT_BOOT 40
+void context_boot(char boot[CONTEXT_BOOT]);
+
 /* Makes DIR and its parents (mode 0755). */
 int context_make_dir(const char *dir);
 

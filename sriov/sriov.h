@@ -197,20 +197,127 @@ void sriov_vf_representor(struct sriov *ctx, const struct sriov_vf *vf, char ifn
 bool sriov_pf_profile(struct sriov *ctx, const struct sriov_pf *pf, char path[SRIOV_PROFILE_PATH],
 		      char setting[SRIOV_PROFILE_SETTING]);
 
+/* ---- what is wanted, and the way there ---- */
+
+/*
+ * What is wanted of a PF and its VFs (*wishes*) is kept in the ledger: count, settings, drivers. A
+ * change is a change of wishes; the plan is what is missing on the machine, step by step; applying
+ * it does the steps under the PF's lock and a journal, reads each back, and undoes its own, newest
+ * first, when one fails. What nobody wished is not touched. Killed at any point, the next command
+ * that changes this PF finishes what was begun, or undoes it where it cannot be finished.
+ */
+enum sriov_op {
+	SRIOV_OP_WISH,	    /* in the journal only: what is wanted */
+	SRIOV_OP_KEEP,	    /* in the journal only: what goes away with a VF, for the way back */
+	SRIOV_OP_AUTOPROBE, /* "0", "1": whether the kernel looks for drivers of new VFs */
+	SRIOV_OP_COUNT,	    /* "4" */
+	SRIOV_OP_ATTR,	    /* a setting, in the words of attr.h */
+	SRIOV_OP_DRIVER,    /* "igbvf", "none", "default": whichever the kernel finds */
+};
+
+#define SRIOV_STEP_NAME	 24
+#define SRIOV_STEP_VALUE 64
+#define SRIOV_BLOCKER	 192
+
+struct sriov_step {
+	enum sriov_op op;
+	int vf;			    /* -1: the PF itself */
+	char name[SRIOV_STEP_NAME]; /* "count", "driver", "mac", … */
+	char before[SRIOV_STEP_VALUE], after[SRIOV_STEP_VALUE];
+	enum sriov_effect effect;
+	bool waits;		     /* for the PF's link; not done before */
+	char blocker[SRIOV_BLOCKER]; /* who is in the way, and what to do about it; "": nobody */
+};
+
+struct sriov_plan {
+	struct sriov_pf pf; /* as found */
+	char name[SRIOV_NAME];
+	int64_t generation; /* of the wishes and claims that it was made from */
+	struct sriov_step *steps;
+	size_t count;
+};
+void sriov_plan_free(struct sriov_plan *plan);
+/* The worst step's; of an empty plan SRIOV_SAFE. */
+enum sriov_effect sriov_plan_effect(const struct sriov_plan *plan);
+/* The first step that somebody is in the way of, NULL for none. */
+const struct sriov_step *sriov_plan_blocked(const struct sriov_plan *plan);
+
+/* One wish: NAME of VF `vf` (-1: of the PF) shall be VALUE; "": nobody cares any more. */
+struct sriov_wish {
+	int vf;
+	char name[SRIOV_STEP_NAME], value[SRIOV_STEP_VALUE];
+};
+
+/* Boot comes in two phases: settings that need the PF's link are LATE. */
+enum sriov_phase { SRIOV_PHASE_ALL, SRIOV_PHASE_EARLY, SRIOV_PHASE_LATE };
+
+/* What `changes` would lead to; with none, what is missing of all that was wished. With changes,
+ * the plan has only the steps that these call for. Nothing is changed. */
+int sriov_plan(struct sriov *ctx, const struct sriov_pf *pf, const struct sriov_wish *changes,
+	       size_t count, enum sriov_phase phase, struct sriov_plan *out);
+/* Does what was planned. -ESTALE: wishes, claims or the machine are not what they were then. */
+int sriov_apply(struct sriov *ctx, const struct sriov_plan *plan, enum sriov_phase phase);
+/* Makes wishes and fulfils them, as one: when it fails, both are as before. `what` names the deed
+ * in messages: "vf create". */
+int sriov_change(struct sriov *ctx, const struct sriov_pf *pf, const struct sriov_wish *changes,
+		 size_t count, const char *what);
+/* Finishes or undoes what a killed command left half done, and takes back what dead VMs had. 1:
+ * there was something, 0: nothing. */
+int sriov_repair(struct sriov *ctx, const struct sriov_pf *pf);
+
+/* What of the wishes and the books does not hold, one call each; the number, or a negative errno.
+ */
+int sriov_assert(struct sriov *ctx,
+		 void (*tell)(const char *subject, const char *text, void *opaque), void *opaque);
+/* The changes that make `count` VFs, or give a VF settings and (not NULL) a driver; allocated. */
+int sriov_count_changes(struct sriov *ctx, const struct sriov_pf *pf, unsigned count, bool probe,
+			struct sriov_wish **out, size_t *changes);
+int sriov_attr_changes(struct sriov *ctx, const struct sriov_vf *vf,
+		       const struct sriov_attrs *attrs, const char *driver, struct sriov_wish **out,
+		       size_t *count);
+/* The wishes of a PF; allocated. */
+int sriov_wishes(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_wish **out,
+		 size_t *count);
+
+/* Takes a foreign VF in, as it is: its driver, an address or VLAN that was set, and the number of
+ * VFs are wished from now on. -EBUSY while a process has it open. */
+int sriov_adopt(struct sriov *ctx, const struct sriov_vf *vf);
+
+/* ---- pools: VFs by what they are, not by name ---- */
+
+struct sriov_pool {
+	char name[SRIOV_NAME];
+	char pf[SRIOV_NAME];	   /* "": any */
+	char driver[SRIOV_DRIVER]; /* of the PF; "": any */
+	int numa_node;		   /* -1: any */
+	unsigned speed;		   /* of the PF's link, Mb/s at least */
+};
+int sriov_pool_set(struct sriov *ctx, const struct sriov_pool *pool);
+int sriov_pool_drop(struct sriov *ctx, const char *name); /* -ENOENT */
+int sriov_pool_list(struct sriov *ctx, struct sriov_pool **out, size_t *count);
+
+#define SRIOV_WHY 192
+/* The free VF of the pool that fits best: on NUMA node `node` (-1: no matter), else on the PF with
+ * most free ones. `taken` says which ones the caller has chosen already. `why` gets the choice in
+ * words. -ENOENT: no such pool, nothing is logged; -EBUSY: none is free, logged. */
+int sriov_pool_pick(struct sriov *ctx, const char *name, int node,
+		    bool (*taken)(struct bdf bdf, void *opaque), void *opaque, struct sriov_vf *out,
+		    char why[SRIOV_WHY]);
+
 /* ---- making and changing VFs ---- */
 
-/* Makes the PF have exactly `count` VFs. The same count again is 0. Going from one nonzero count to
- * another passes through 0, so it is refused (-EBUSY, naming the holder) while any VF is held,
- * orphaned or foreign. -ERANGE beyond total_vfs; -ENOENT: the PF has no driver that can. VFs are
- * made without probing drivers when `probe` is false. Read back; fewer than asked is -EIO and
- * undone. */
+/* Makes the PF have exactly `count` VFs, now and after every reboot. The same count again is 0.
+ * Going from one nonzero count to another passes through 0, so it is refused (-EBUSY, naming the
+ * holder) while any VF is held, orphaned or foreign. -ERANGE beyond total_vfs; -ENOENT: the PF has
+ * no driver that can. VFs are made without probing drivers when `probe` is false. Read back; fewer
+ * than asked is -EIO and undone. */
 int sriov_vfs_create(struct sriov *ctx, const struct sriov_pf *pf, unsigned count, bool probe);
 int sriov_vfs_destroy(struct sriov *ctx, const struct sriov_pf *pf);
 
-/* Sets attributes one per message (the kernel would keep half of a batch), reads them back, and on
- * a failure puts back those it had changed. -EOPNOTSUPP names driver and attribute; the kernel's
- * own extended-ack words are shown. A held VF may be changed: it is its owner's administrator
- * who asks. */
+/* Sets attributes, now and after every reboot: one per message (the kernel would keep half of a
+ * batch), read back, and on a failure those that were changed are put back. -EOPNOTSUPP names
+ * driver and attribute; the kernel's own extended-ack words are shown. A held VF may be changed: it
+ * is its owner's administrator who asks. */
 int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct sriov_attrs *attrs);
 
 /* How the card's own switch is run. Every VF loses its connection for a moment, so it is refused

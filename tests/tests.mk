@@ -79,7 +79,8 @@ dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
 SRIOV_TESTS := pf attrs bind claim
 SRIOV_TESTS += channel identity profile
-$(eval $(call unit_tests,sriov,$(SRIOV_TESTS) attr ledger holder netlink,sriov iommu base))
+SRIOV_TESTS += change kill fault pool
+$(eval $(call unit_tests,sriov,$(SRIOV_TESTS) attr ledger holder netlink plan,sriov iommu base))
 SRIOV_FAKES := $(O)/tests/sriov/host.o $(O)/tests/fakes/fake_card.o $(O)/tests/fakes/fake_kernel.o $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_OBJS := $(SRIOV_FAKES)))
 $(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_LDFLAGS := \

@@ -114,27 +114,6 @@ static void test_hostile_owner(void **state)
 	assert_string_equal(got.owner, a.owner);
 }
 
-static void test_probes(void **state)
-{
-	struct books *books = *state;
-	const struct bdf pf = {0, 1, 0, 0};
-	struct bdf *list;
-	size_t count;
-	char was[8];
-
-	assert_int_equal(ledger_probe_get(books->ledger, pf, was), 0);
-	assert_int_equal(ledger_probe_put(books->ledger, pf, "1"), 0);
-	reopen(books);
-	assert_int_equal(ledger_probe_get(books->ledger, pf, was), 1);
-	assert_string_equal(was, "1");
-	assert_int_equal(ledger_probe_list(books->ledger, &list, &count), 0);
-	assert_int_equal(count, 1);
-	assert_true(bdf_equal(list[0], pf));
-	free(list);
-	assert_int_equal(ledger_probe_drop(books->ledger, pf), 0);
-	assert_int_equal(ledger_probe_get(books->ledger, pf, was), 0);
-}
-
 static void sql(const struct books *books, const char *text)
 {
 	char path[64];
@@ -207,7 +186,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile_owner, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_newer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_database, setup, teardown),
