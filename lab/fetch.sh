@@ -14,7 +14,7 @@
 #   kernel/  version, bzImage, vmlinux, lib/modules/VERSION
 #   qemu/    root of the unpacked packages
 #   bochs/   the same, for rig 2
-#   netdevsim/  netdevsim.ko: the kernel's simulated SR-IOV NIC with a switch
+#   netdevsim/  netdevsim.ko: the kernel's simulated SR-IOV NIC with a switch; portsim.ko
 
 # Raise a piece's number when what fetch makes of it changes: old caches are then rebuilt.
 LAB_FORMAT_KERNEL=1
@@ -227,13 +227,11 @@ END
 	done
 }
 
-# Debian's kernel comes without netdevsim, so it is built from that kernel's own source.
-build_netdevsim() { # DIR VERSION
+# Debian's kernel comes without netdevsim, so it is built from that kernel's own source; beside it
+# portsim, which has what netdevsim lacks.
+build_netdevsim() { # DIR VERSION: with the packages in DIR
 	local dir=$1 version=$2 headers=$1/usr/src/linux-headers-$2
-	local common=${2%-amd64} series
-	series=$LAB_KERNEL_SERIES
-	(cd "$dir" && apt_quiet apt-get download "linux-source-$series" "linux-headers-$version" \
-		"linux-headers-$common-common" "linux-kbuild-$common")
+	local common=${2%-amd64} series=$LAB_KERNEL_SERIES deb module
 	dpkg-deb --fsys-tarfile "$dir/linux-source-"*.deb |
 		tar x --to-stdout --wildcards "*/linux-source-$series.tar.xz" |
 		tar xJ -C "$dir" --wildcards '*/drivers/net/netdevsim/*'
@@ -244,39 +242,53 @@ build_netdevsim() { # DIR VERSION
 	wrap_kbuild "$dir/usr/lib/linux-kbuild-$common"
 	sed -i "s|/usr/src/|$dir/usr/src/|" "$headers/Makefile"
 	# This machine's compiler may be older than the kernel's: it lacks one option.
-	make -C "$headers" M="$dir/linux-source-$series/drivers/net/netdevsim" CC=gcc \
-		CONFIG_NETDEVSIM=m CONFIG_DEBUG_INFO_BTF_MODULES= \
-		CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT= modules &&
-		mv "$dir/linux-source-$series/drivers/net/netdevsim/netdevsim.ko" "$dir/"
+	mkdir "$dir/portsim"
+	cp "$LAB_DIR"/portsim/* "$dir/portsim/"
+	for module in "$dir/portsim" "$dir/linux-source-$series/drivers/net/netdevsim"; do
+		make -C "$headers" M="$module" CC=gcc CONFIG_NETDEVSIM=m \
+			CONFIG_DEBUG_INFO_BTF_MODULES= CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT= modules &&
+			mv "$module"/*.ko "$dir/" || return
+	done
+}
+
+netdevsim_format() {
+	echo "$LAB_FORMAT_NETDEVSIM $(cat "$LAB_CACHE/kernel/version") $(cat "$LAB_DIR"/portsim/* | cksum)"
+}
+
+netdevsim_ready() {
+	piece_ready netdevsim "$(netdevsim_format)"
 }
 
 # The labs that do without it must not fail for it: where it cannot be built, that is said, and the
 # scenario that needs it is skipped.
 fetch_netdevsim() {
 	local new=$LAB_CACHE/netdevsim.new version
-	version=$(cat "$LAB_CACHE/kernel/version")
 
-	piece_ready netdevsim "$LAB_FORMAT_NETDEVSIM $version" && return
+	netdevsim_ready && return
+	version=$(cat "$LAB_CACHE/kernel/version")
 	apt_prepare
 	say "fetch: netdevsim, from the kernel's source (170 MB)"
 	rm -rf "$new"
 	mkdir -p "$new/done"
+	(cd "$new" && apt_quiet apt-get download "linux-source-$LAB_KERNEL_SERIES" \
+		"linux-headers-$version" "linux-headers-${version%-amd64}-common" \
+		"linux-kbuild-${version%-amd64}") || exit
 	if build_netdevsim "$new" "$version" >"$new/log" 2>&1; then
-		mv "$new/netdevsim.ko" "$new/done/"
+		mv "$new"/*.ko "$new/done/"
 	else
 		cp "$new/log" "$new/done/log"
 		say "fetch: netdevsim was not built; $LAB_CACHE/netdevsim/log tells why"
 	fi
 	mv "$new/done" "$new.done"
 	rm -rf "$new"
-	publish netdevsim "$LAB_FORMAT_NETDEVSIM $version" "$new.done"
+	publish netdevsim "$(netdevsim_format)" "$new.done"
 }
 
 # rig_ready RIG: nothing is left to fetch for it. Takes no lock, so that labs start freely.
 rig_ready() {
 	piece_ready kernel $LAB_FORMAT_KERNEL && [ -e "$LAB_CACHE/kernel/vmlinux" ] || return
 	case $1 in
-	1) piece_ready qemu $LAB_FORMAT_QEMU && [ -e "$LAB_CACHE/netdevsim/format" ] ;;
+	1) piece_ready qemu $LAB_FORMAT_QEMU && netdevsim_ready ;;
 	2) piece_ready bochs $LAB_FORMAT_BOCHS ;;
 	esac
 }

@@ -15,7 +15,7 @@
 #   kvm on|off          hardware virtualization (AMD SVM with nested paging)
 #   nic igb [COUNT]     82576 PFs with 7 VFs each, each on a user-mode network of its own
 #   nvme sriov          an NVMe controller with 4 VFs and a disk of 128 MiB, which forgets at the end
-#   virtio-sriov COUNT  a virtio-net PF with COUNT VFs, 1 to 64: more than 7 need ARI
+#   virtio-sriov COUNT  a virtio-net PF with COUNT VFs, 1 to 64
 #   gpu bochs-display|secondary-vga
 #   edu                 QEMU's teaching device: a DMA engine and MSI
 #   switch … end        what stands between sits behind one PCIe switch without ACS, thus in one
@@ -79,7 +79,7 @@ topo_nvme() {
 }
 
 # VFs are devices beside the PF, which adopts them; they come first, since QEMU pairs them when the PF
-# is made. Their functions follow the PF's, eight to a device number (with ARI that is one number).
+# is made. Their functions follow the PF's, eight to a device number.
 topo_virtio_sriov() {
 	local count=$1 n=$TOPO_UNITS fn
 	[[ $count =~ ^[1-9][0-9]?$ ]] && [ "$count" -le 64 ] ||

@@ -96,6 +96,7 @@ CLI_TESTS += net_spec
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_spec
+CLI_TESTS += doctor
 CLI_TESTS += exit_trace vm_costs vm_sample trace_json patience
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
@@ -103,6 +104,8 @@ $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
 $(foreach t,$(filter-out $(CLI_ALONE),$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
+
+doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 
 # What scenarios on the emulated host run beside the product.
 TEST_TOOLS := edu extra_map

@@ -19,20 +19,24 @@ echo 4 >/sys/bus/netdevsim/devices/netdevsim10/sriov_numvfs
 nic=$(ls /sys/bus/netdevsim/devices/netdevsim10/net)
 check "a simulated NIC with 4 VFs" test -n "$nic"
 
-# The tree: a PF with that interface, and its VFs.
-export SLUICE_SYSFS=$work/sys
-devices=$SLUICE_SYSFS/bus/pci/devices
+# tree INTERFACE: a made-up machine with a PF with that interface, and four VFs.
 pf=0000:0a:00.0
-mkdir -p "$devices/$pf/net/$nic"
-cp "/sys/class/net/$nic/address" "$devices/$pf/net/$nic/"
-echo 1 >"$devices/$pf/net/$nic/carrier"
-echo 0x8086 | tee "$devices/$pf/vendor" >"$devices/$pf/device"
-echo 4 | tee "$devices/$pf/sriov_totalvfs" >"$devices/$pf/sriov_numvfs"
-for n in 0 1 2 3; do
-	mkdir -p "$devices/0000:0a:10.$n"
-	ln -s "../$pf" "$devices/0000:0a:10.$n/physfn"
-	ln -s "../0000:0a:10.$n" "$devices/$pf/virtfn$n"
-done
+tree() {
+	local devices n
+	export SLUICE_SYSFS=$work/$1
+	devices=$SLUICE_SYSFS/bus/pci/devices
+	mkdir -p "$devices/$pf/net/$1"
+	cp "/sys/class/net/$1/address" "$devices/$pf/net/$1/"
+	echo 1 >"$devices/$pf/net/$1/carrier"
+	echo 0x8086 | tee "$devices/$pf/vendor" >"$devices/$pf/device"
+	echo 4 | tee "$devices/$pf/sriov_totalvfs" >"$devices/$pf/sriov_numvfs"
+	for n in 0 1 2 3; do
+		mkdir -p "$devices/0000:0a:10.$n"
+		ln -s "../$pf" "$devices/0000:0a:10.$n/physfn"
+		ln -s "../0000:0a:10.$n" "$devices/$pf/virtfn$n"
+	done
+}
+tree "$nic"
 shown() { # KEY [VF]
 	sluice vf show "$nic/${2:-0}" --json | jq -r ".$1"
 }
@@ -105,4 +109,25 @@ refused 1 "roce not set" "a port function that its driver lacks" sluice vf set "
 check "legacy mode" sluice pf set "$nic" --eswitch legacy
 check "representors are gone" test "$(shown representor 0)" = null
 
+# ---- port functions ----
+check "portsim is loaded" insmod "${module%/*}/portsim.ko"
+nic=$(ls /sys/devices/platform/portsim/net)
+tree "$nic"
+sluice pf show "$nic" >"$work/show"
+check_text "devlink knows the card" "devlink +platform/portsim" "$work/show"
+check_text "port functions are possible" "settings of VFs +.*roce,migratable,io-eqs" "$work/show"
+shown_is roce true
+shown_is port_addr null
+check "all functions at once" sluice vf set "$nic/2" --port-addr 02:00:00:00:0c:02 --roce off --migratable on \
+	--io-eqs 16
+shown_is port_addr 02:00:00:00:0c:02 2
+shown_is roce false 2
+shown_is migratable true 2
+shown_is io_eqs 16 2
+shown_is io_eqs 8 1
+refused 1 "io-eqs not set .*portsim: more event queues than the card has" \
+	"the card's words about a function: all as before" \
+	sluice vf set "$nic/2" --roce on --migratable off --io-eqs 64
+shown_is roce false 2
+shown_is migratable true 2
 finish

@@ -6,6 +6,8 @@
 # and a guest that it is handed to writes and reads back 100 MiB.
 . tests/lab/lib.sh
 
+modprobe nvme
+check "the controller has a disk" wait_for 30 test -b /dev/nvme0n1
 pf=$(sluice pf list --json | jq -r '.[] | select(.driver == "nvme") | .address')
 pf_show() { # KEY
 	sluice pf show "$pf" --json | jq -r ".$1"
