@@ -50,9 +50,11 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 include base/base.mk hv-core/hv-core.mk iommu/iommu.mk sriov/sriov.mk vdev/vdev.mk cli/cli.mk
+include netqueue/netqueue.mk
 include tests/tests.mk tests/fuzz.mk
 
 FOLDERS := base hv-core iommu sriov vdev
+FOLDERS += netqueue
 ARCHIVES := $(FOLDERS:%=$(O)/%.a)
 objs = $(patsubst %,$(O)/%.o,$(basename $(1)))
 

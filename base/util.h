@@ -14,7 +14,9 @@
 #define ALIGN_UP(x, align)		(((x) + ALIGN_MASK(x, align)) & ~ALIGN_MASK(x, align))
 #define ALIGN_DOWN(x, align)		((x) & ~ALIGN_MASK(x, align))
 #define IS_ALIGNED(x, align)		(((x)&ALIGN_MASK(x, align)) == 0)
+#ifndef container_of /* DPDK has the same */
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#endif
 
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)

@@ -115,3 +115,9 @@ $(O)/tests/tools/edu: $(O)/tests/tools/edu.o $(O)/iommu.a $(O)/base.a
 $(eval $(call unit_tests,cli,api,vdev iommu hv-core base))
 api_test_OBJS = $(filter-out $(O)/cli/vmm_main.o,$(call objs,$(vmm_SRCS))) $(O)/tests/fakes/fake_engine.o
 api_test_EXTRA = $(VMM_LIBS)
+
+# netqueue: DPDK without huge pages or root, in the test's own process.
+NETQUEUE_TESTS := switch
+$(eval $(call unit_tests,netqueue,$(NETQUEUE_TESTS),netqueue base))
+$(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/netqueue/rig.o))
+$(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_EXTRA := $(DPDK_LIBS) -lpthread))
