@@ -6,7 +6,7 @@
 #   make SAN=address,undefined    a sanitizer build, in build/san-address-undefined/
 #   make FUZZ=1                   clang's sanitizers and coverage for the fuzzers, in build/fuzz/
 
-#: make              build sluice and sluice-vmm
+#: make              build sluice, sluice-vmm and sluice-switch
 #: make deps         install what is missing (apt; root or sudo)
 #: make demo         a VF in a guest, on an emulated host, in a minute
 #: make test         every ring of tests: unit, sanitizers, local KVM, the lab's two rigs
@@ -82,6 +82,7 @@ $(O)/%.o: %.S
 # sluice-vmm links only permissive and LGPL libraries.
 SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lsqlite3 -ljansson
 VMM_LIBS    := -ljansson -luring -lpthread
+SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
 
 $(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
@@ -93,7 +94,12 @@ $(O)/bin/sluice-vmm: $(call objs,$(vmm_SRCS)) $(O)/vdev.a $(O)/hv-core.a $(O)/io
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(VMM_LIBS)
 
-all: $(O)/bin/sluice $(O)/bin/sluice-vmm
+$(O)/bin/sluice-switch: $(call objs,$(switch_SRCS)) $(O)/netqueue.a $(O)/base.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SWITCH_LIBS)
+
+all: $(O)/bin/sluice $(O)/bin/sluice-vmm $(O)/bin/sluice-switch
 
 # ---- unit tests: tests/<folder>/<file>_test.c, one program each ----
 
@@ -220,13 +226,16 @@ install: all
 	@install -d $(bindir) $(libexecdir) $(mandir)/man1 $(mandir)/man8 $(compdir)
 	@install -m 755 $(O)/bin/sluice $(bindir)/sluice
 	@install -m 755 $(O)/bin/sluice-vmm $(libexecdir)/sluice-vmm
+	@install -m 755 $(O)/bin/sluice-switch $(libexecdir)/sluice-switch
 	@install -m 644 $(DATA)/sluice.1 $(mandir)/man1/sluice.1
 	@install -m 644 $(DATA)/sluice-vmm.8 $(mandir)/man8/sluice-vmm.8
+	@install -m 644 $(DATA)/sluice-switch.8 $(mandir)/man8/sluice-switch.8
 	@$(O)/bin/sluice completion bash >$(compdir)/sluice
 	@echo "installed below $(DESTDIR)$(prefix)"
 
 uninstall:
-	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 $(compdir)/sluice
+	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 \
+		$(mandir)/man8/sluice-switch.8 $(compdir)/sluice
 	rm -rf $(libexecdir)
 
 TINY_GUESTS := tiny counter

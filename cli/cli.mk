@@ -19,4 +19,6 @@ cli_SRCS += cli/cmd_vm_top.c cli/cmd_vm_trace.c cli/trace_json.c cli/vm_sample.c
 cli_SRCS += cli/patience.c
 cli_SRCS += cli/net_spec.c cli/vm_net.c cli/vm_stat_net.c cli/cmd_vm_balloon.c
 vmm_SRCS += cli/vmm_stat.c
+switch_SRCS := cli/switch_main.c cli/switch_config.c cli/switch_ctl.c cli/switch_metrics.c
+switch_SRCS += cli/switch_rules.c
 $(O)/cli/vm_net.o: ALL_CFLAGS += $(shell $(PKG_CONFIG) --cflags libnl-route-3.0 | sed s/-I/-isystem/)

@@ -40,6 +40,8 @@ static int start(const struct nq_eal_options *options, int cpu)
 	argv[argc++] = SUBJECT;
 	argv[argc++] = "--no-telemetry";
 	argv[argc++] = "--log-level=*:error";
+	/* It logs every malformed message and descriptor: a guest could fill the disk. */
+	argv[argc++] = "--log-level=lib.vhost.*:critical";
 	argv[argc++] = "--lcores";
 	argv[argc++] = lcores;
 	argv[argc++] = "-m";
