@@ -84,7 +84,7 @@ SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lsqlite3 -ljansson
 VMM_LIBS    := -ljansson -luring -lpthread
 SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
 
-$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/base.a
+$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/base.a
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SLUICE_LIBS)

@@ -228,11 +228,10 @@ static json_t *encode_macs(const struct nq_switch *sw)
 		return list;
 	for (size_t i = 0; i < count; i++)
 		if (macs[i].is_static)
-			json_array_append_new(list,
-					      json_pack("{s:s,s:s,s:s,s:i}", "bridge",
-							macs[i].bridge, "port", macs[i].port, "mac",
-							format_mac(macs[i].mac, text), "vlan",
-							(int)macs[i].vlan));
+			json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:i}", "bridge",
+							      macs[i].bridge, "port", macs[i].port,
+							      "mac", format_mac(macs[i].mac, text),
+							      "vlan", (int)macs[i].vlan));
 	free(macs);
 	return list;
 }
@@ -244,15 +243,14 @@ json_t *switch_config_encode(const struct nq_switch *sw, const json_t *start)
 	const struct nq_port_config *p = NULL;
 
 	while ((b = nq_bridge_next(sw, b)))
-		json_array_append_new(bridges, json_pack("{s:s,s:i,s:i}", "name", b->name, "ageing",
-							 (int)b->ageing_s, "mac_limit",
-							 (int)b->mac_limit));
+		json_array_append_new(bridges,
+				      json_pack("{s:s,s:i,s:i}", "name", b->name, "ageing",
+						(int)b->ageing_s, "mac_limit", (int)b->mac_limit));
 	while ((p = nq_port_next(sw, p))) {
 		json_array_append_new(ports, switch_port_encode(p));
 		if (nq_mirror_of(sw, p->name))
-			json_array_append_new(mirrors,
-					      json_pack("{s:s,s:s}", "from", p->name, "to",
-							nq_mirror_of(sw, p->name)));
+			json_array_append_new(mirrors, json_pack("{s:s,s:s}", "from", p->name, "to",
+								 nq_mirror_of(sw, p->name)));
 	}
 	return json_pack("{s:O,s:o,s:o,s:o,s:o}", "start", start, "bridges", bridges, "ports",
 			 ports, "addresses", encode_macs(sw), "mirrors", mirrors);

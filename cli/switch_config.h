@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * switch_config: a whole switch as one JSON text, which is what it starts from, what it keeps beside
- * its socket after every change, and what a person may write:
+ * switch_config: a whole switch as one JSON text, which is what it starts from, what it keeps
+ * beside its socket after every change, and what a person may write:
  *
  *     {"start": {"cpus": [2, 3], "memory": 512, "hugepages": true, "pci": false, "buffers": 16384,
  *                "macs": 32768, "sleep_us": 200},
@@ -28,8 +28,7 @@ int switch_start_decode(const json_t *start, struct nq_eal_options *eal, struct 
 /* One object of "bridges" or "ports". `port->where` and `port->kind` point into `json`. */
 int switch_bridge_decode(const json_t *json, struct nq_bridge_config *bridge,
 			 char error[RPC_ERROR_TEXT]);
-int switch_port_decode(const json_t *json, struct nq_port_config *port,
-		       char error[RPC_ERROR_TEXT]);
+int switch_port_decode(const json_t *json, struct nq_port_config *port, char error[RPC_ERROR_TEXT]);
 json_t *switch_port_encode(const struct nq_port_config *port);
 int switch_mac_decode(const json_t *json, struct nq_mac *mac, char error[RPC_ERROR_TEXT]);
 

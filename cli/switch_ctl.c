@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * switch_ctl: see switch_ctl.h. Runs on the control thread; workers go on meanwhile. A change that has
- * been made is kept on disk before it is answered.
+ * switch_ctl: see switch_ctl.h. Runs on the control thread; workers go on meanwhile. A change that
+ * has been made is kept on disk before it is answered.
  */
 #include "cli/switch_ctl.h"
 
@@ -58,7 +58,8 @@ void switch_ctl_keep(const struct switch_ctl *ctl)
 		err = -errno;
 	free(text);
 	if (err)
-		log_error(ctl->keep, "not written: %s; after a restart the switch will be as before",
+		log_error(ctl->keep,
+			  "not written: %s; after a restart the switch will be as before",
 			  strerror(-err));
 }
 
@@ -264,10 +265,10 @@ static json_t *bridges_of(const struct nq_switch *sw)
 			ports++;
 			macs += info.macs;
 		}
-		json_array_append_new(list, json_pack("{s:s,s:i,s:I,s:i,s:i}", "name", b->name,
-						      "ports", ports, "addresses", macs, "ageing",
-						      (int)b->ageing_s, "mac_limit",
-						      (int)b->mac_limit));
+		json_array_append_new(list,
+				      json_pack("{s:s,s:i,s:I,s:i,s:i}", "name", b->name, "ports",
+						ports, "addresses", macs, "ageing",
+						(int)b->ageing_s, "mac_limit", (int)b->mac_limit));
 	}
 	return list;
 }
@@ -371,10 +372,9 @@ static int method_fdb_flush(void *opaque, const json_t *params, json_t **result,
 		snprintf(error, RPC_ERROR_TEXT, "either a port or a bridge is wanted");
 		return -EINVAL;
 	}
-	return finish(ctl,
-		      port ? nq_mac_flush_port(ctl->sw, port)
-			   : nq_mac_flush_bridge(ctl->sw, bridge),
-		      error);
+	return finish(
+		ctl, port ? nq_mac_flush_port(ctl->sw, port) : nq_mac_flush_bridge(ctl->sw, bridge),
+		error);
 }
 
 /* ---- looking ---- */
@@ -418,30 +418,35 @@ static int method_capture_start(void *opaque, const json_t *params, json_t **res
 	return finish(ctl, nq_capture_start(ctl->sw, &options), error);
 }
 
+static int capture_result(const struct nq_capture_info *info, int err, json_t **result, char *error)
+{
+	if (err) {
+		snprintf(error, RPC_ERROR_TEXT, "%s",
+			 err == -ENOENT ? "nothing is captured" : strerror(-err));
+		return err;
+	}
+	*result = json_pack("{s:o,s:o,s:o,s:b}", "packets", number(info->packets), "bytes",
+			    number(info->bytes), "missed", number(info->missed), "running",
+			    info->running);
+	return *result ? 0 : -ENOMEM;
+}
+
 static int method_capture(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct switch_ctl *ctl = opaque;
 	struct nq_capture_info info;
-	int err = nq_capture_info(ctl->sw, &info);
 
 	(void)params;
-	if (err) {
-		snprintf(error, RPC_ERROR_TEXT, "nothing is captured");
-		return err;
-	}
-	*result = json_pack("{s:o,s:o,s:o,s:b}", "packets", number(info.packets), "bytes",
-			    number(info.bytes), "missed", number(info.missed), "running",
-			    info.running);
-	return 0;
+	return capture_result(&info, nq_capture_info(ctl->sw, &info), result, error);
 }
 
 static int method_capture_stop(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	struct switch_ctl *ctl = opaque;
+	struct nq_capture_info info;
 
-	(void)params, (void)result, (void)error;
-	nq_capture_stop(ctl->sw);
-	return 0;
+	(void)params;
+	return capture_result(&info, nq_capture_stop(ctl->sw, &info), result, error);
 }
 
 static int method_metrics(void *opaque, const json_t *params, json_t **result, char *error)
@@ -462,8 +467,7 @@ const struct rpc_method switch_ctl_methods[] = {
 	{"bridge-add", method_bridge_add, "name ageing? mac_limit?"},
 	{"bridge-set", method_bridge_set, "name ageing? mac_limit?"},
 	{"bridge-remove", method_bridge_remove, "name"},
-	{"port-add", method_port_add,
-	 "name bridge kind where? server? queues? mtu? size? rules?"},
+	{"port-add", method_port_add, "name bridge kind where? server? queues? mtu? size? rules?"},
 	{"port-set", method_port_set, "name rules"},
 	{"port-remove", method_port_remove, "name"},
 	{"ports", method_ports, ""},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* switch_ctl: what a switch's control socket offers: a table of methods (docs/netqueue.md lists them). */
+/* switch_ctl: what a switch's control socket offers: a table of methods (docs/netqueue.md lists
+ * them). */
 #ifndef CLI_SWITCH_CTL_H
 #define CLI_SWITCH_CTL_H
 

@@ -107,7 +107,8 @@ static int take_lock(struct process *p, const char *folder)
 	if (p->lock < 0)
 		return log_fail(-errno, path, "not opened: %m");
 	if (flock(p->lock, LOCK_EX | LOCK_NB) < 0)
-		return log_fail(-EBUSY, folder, "a switch runs here already; see sluice switch show");
+		return log_fail(-EBUSY, folder,
+				"a switch runs here already; see sluice switch show");
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * switch_metrics: counters as text that Prometheus reads (its exposition format, version 0.0.4): one
- * family after the other, each with its ports or workers.
+ * switch_metrics: counters as text that Prometheus reads (its exposition format, version 0.0.4):
+ * one family after the other, each with its ports or workers.
  */
 #include <stdio.h>
 #include <stdlib.h>

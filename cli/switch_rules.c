@@ -199,8 +199,7 @@ static int read_storm(struct reader *r, const char *key, const json_t *value)
 	json_t *limit;
 	int err = json_is_object(value) ? 0 : bad(r, key, "an object");
 
-	json_object_foreach((json_t *)(uintptr_t)value, kind, limit)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)value, kind, limit) {
 		uint32_t *out = !strcmp(kind, "broadcast")   ? &storm->broadcast
 				: !strcmp(kind, "multicast") ? &storm->multicast
 				: !strcmp(kind, "unknown")   ? &storm->unknown
@@ -275,8 +274,9 @@ static int read_one(struct reader *r, const char *key, const json_t *value)
 		return read_macs(r, key, value);
 	if (!strcmp(key, "ips"))
 		return read_ips(r, key, value);
-	return bad(r, key, "no such rule; vlan, mac_limit, isolated, learn, unknown, storm, rate, "
-			   "burst, macs or ips");
+	return bad(r, key,
+		   "no such rule; vlan, mac_limit, isolated, learn, unknown, storm, rate, "
+		   "burst, macs or ips");
 }
 
 int rules_decode(const json_t *json, struct nq_port_rules *rules, char error[RULES_ERROR])
@@ -286,8 +286,7 @@ int rules_decode(const json_t *json, struct nq_port_rules *rules, char error[RUL
 	json_t *value;
 	int err = !json || json_is_object(json) ? 0 : bad(&r, "rules", "an object");
 
-	json_object_foreach((json_t *)(uintptr_t)json, key, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)json, key, value) {
 		if (!err)
 			err = read_one(&r, key, value);
 	}
@@ -329,13 +328,12 @@ json_t *rules_encode(const struct nq_port_rules *rules)
 	const struct nq_storm_rules *storm = &rules->storm;
 	char vlan[RULES_VLAN_TEXT];
 
-	return json_pack("{s:s,s:I,s:b,s:b,s:b,s:{s:I,s:I,s:I},s:I,s:I,s:o,s:o}", "vlan",
-			 rules_vlan_format(&rules->vlan, vlan), "mac_limit",
-			 (json_int_t)rules->mac_limit, "isolated", rules->isolated, "learn",
-			 !rules->no_learn, "unknown", !rules->no_unknown, "storm", "broadcast",
-			 (json_int_t)storm->broadcast, "multicast", (json_int_t)storm->multicast,
-			 "unknown", (json_int_t)storm->unknown, "rate",
-			 (json_int_t)rules->rate_bytes, "burst", (json_int_t)rules->rate_burst,
-			 "macs", encode_macs(&rules->security), "ips",
-			 encode_ips(&rules->security));
+	return json_pack(
+		"{s:s,s:I,s:b,s:b,s:b,s:{s:I,s:I,s:I},s:I,s:I,s:o,s:o}", "vlan",
+		rules_vlan_format(&rules->vlan, vlan), "mac_limit", (json_int_t)rules->mac_limit,
+		"isolated", rules->isolated, "learn", !rules->no_learn, "unknown",
+		!rules->no_unknown, "storm", "broadcast", (json_int_t)storm->broadcast, "multicast",
+		(json_int_t)storm->multicast, "unknown", (json_int_t)storm->unknown, "rate",
+		(json_int_t)rules->rate_bytes, "burst", (json_int_t)rules->rate_burst, "macs",
+		encode_macs(&rules->security), "ips", encode_ips(&rules->security));
 }

@@ -234,12 +234,20 @@ static int create(struct nq_switch *sw, const struct port *port,
 	return 0;
 }
 
+/* What is still in the ring goes into the file. */
+static void capture_finish(struct capture *c)
+{
+	if (atomic_exchange(&c->stop, true))
+		return;
+	pthread_join(c->thread, NULL);
+	atomic_store(&c->full, true);
+}
+
 void capture_destroy(struct capture *c)
 {
 	if (!c)
 		return;
-	atomic_store(&c->stop, true);
-	pthread_join(c->thread, NULL);
+	capture_finish(c);
 	rte_ring_free(c->ring);
 	close(c->options.fd);
 	free(c);
@@ -256,8 +264,9 @@ int nq_capture_start(struct nq_switch *sw, const struct nq_capture_options *opti
 		err = log_fail(-EBUSY, options->port,
 			       "not captured: another capture runs; stop it");
 	else {
-		nq_capture_stop(sw);
-		err = create(sw, port, options, &sw->capture);
+		err = sw->capture ? nq_capture_stop(sw, NULL) : 0;
+		if (!err)
+			err = create(sw, port, options, &sw->capture);
 		if (!err && (err = switch_publish(sw))) {
 			struct capture *c = sw->capture;
 
@@ -271,30 +280,36 @@ int nq_capture_start(struct nq_switch *sw, const struct nq_capture_options *opti
 	return err;
 }
 
-int nq_capture_info(const struct nq_switch *sw, struct nq_capture_info *out)
+static void tell(const struct capture *c, struct nq_capture_info *out)
 {
-	const struct capture *c = sw->capture;
-
-	if (!c)
-		return -ENOENT;
 	*out = (struct nq_capture_info){
 		.packets = c->packets, .bytes = c->bytes, .missed = c->missed, .running = !c->full};
+}
+
+int nq_capture_info(const struct nq_switch *sw, struct nq_capture_info *out)
+{
+	if (!sw->capture)
+		return -ENOENT;
+	tell(sw->capture, out);
 	return 0;
 }
 
-void nq_capture_stop(struct nq_switch *sw)
+int nq_capture_stop(struct nq_switch *sw, struct nq_capture_info *last)
 {
 	struct capture *c = sw->capture;
+	int err;
 
 	if (!c)
-		return;
+		return -ENOENT;
 	sw->capture = NULL;
-	/* Without memory for a new view the old one stays, and with it the capture, empty-handed.
-	 */
-	atomic_store(&c->full, true);
-	if (switch_publish(sw)) {
+	err = switch_publish(sw); /* from here on no worker knows it */
+	if (err) {
 		sw->capture = c;
-		return;
+		return err;
 	}
+	capture_finish(c);
+	if (last)
+		tell(c, last);
 	capture_destroy(c);
+	return 0;
 }

@@ -263,7 +263,8 @@ struct nq_capture_info {
 /* One at a time per switch: -EBUSY. It ends by itself at its limits, and by nq_capture_stop. */
 int nq_capture_start(struct nq_switch *sw, const struct nq_capture_options *options);
 int nq_capture_info(const struct nq_switch *sw, struct nq_capture_info *out); /* -ENOENT: none */
-void nq_capture_stop(struct nq_switch *sw);
+/* `last`: what came of it, or NULL; -ENOENT: there was none. */
+int nq_capture_stop(struct nq_switch *sw, struct nq_capture_info *last);
 
 /* ---- ports of kind "ring": their other end is the caller's ---- */
 

@@ -3,6 +3,7 @@ netqueue_SRCS := netqueue/capture.c
 netqueue_SRCS += netqueue/eal.c
 netqueue_SRCS += netqueue/fdb.c
 netqueue_SRCS += netqueue/forward.c
+netqueue_SRCS += netqueue/names.c
 netqueue_SRCS += netqueue/port.c
 netqueue_SRCS += netqueue/port_ethdev.c
 netqueue_SRCS += netqueue/port_ring.c

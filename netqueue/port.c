@@ -14,38 +14,6 @@
 static const struct port_ops *const kinds[] = {&port_vhost, &port_tap,	&port_af_packet, &port_pci,
 					       &port_pcap,  &port_null, &port_ring};
 
-const struct nq_port_kind nq_port_kinds[] = {
-	{"vhost", "SOCKET", "a guest's virtio NIC, by vhost-user"},
-	{"tap", "INTERFACE", "a network interface of this host, made for it"},
-	{"af_packet", "INTERFACE", "a network interface that is there"},
-	{"pci", "ADDRESS", "a NIC, or a virtual function, bound to vfio-pci"},
-	{"pcap", "IN,OUT", "frames from one file, and into another (for tests)"},
-	{"null", NULL, "gives empty frames and takes any (for tests)"},
-	{"ring", NULL, "the program's own (for tests)"},
-	{0},
-};
-
-static const char *const drop_names[] = {
-#define X(id, name, text) name,
-	NQ_DROP_LIST(X)
-#undef X
-};
-static const char *const drop_texts[] = {
-#define X(id, name, text) text,
-	NQ_DROP_LIST(X)
-#undef X
-};
-
-const char *nq_drop_name(enum nq_drop reason)
-{
-	return drop_names[reason];
-}
-
-const char *nq_drop_text(enum nq_drop reason)
-{
-	return drop_texts[reason];
-}
-
 static const struct port_ops *find_kind(const char *name)
 {
 	for (size_t i = 0; name && i < ARRAY_SIZE(kinds); i++)

@@ -23,10 +23,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <rte_vhost.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "netqueue/switch.h"
@@ -193,12 +196,28 @@ static int check_path(const struct port *port)
 		 : 0;
 }
 
+/* A switch that was killed leaves its sockets behind, and rte_vhost does not bind over them. One
+ * that nobody answers on may go. */
+static void remove_stale(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	strcpy(address.sun_path, path); /* check_path has measured it */
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 &&
+	    errno == ECONNREFUSED)
+		unlink(path);
+	io_close(&fd);
+}
+
 static int start(struct vhost *v)
 {
 	const struct nq_port_config *config = &v->port->config;
 	uint64_t flags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
 
-	if (!config->server)
+	if (config->server)
+		remove_stale(config->where);
+	else
 		flags |= RTE_VHOST_USER_CLIENT;
 	if (rte_vhost_driver_register(config->where, flags))
 		return log_fail(-EIO, config->name, "%s not registered with rte_vhost",

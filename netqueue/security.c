@@ -13,6 +13,9 @@
 #define ARP_LEN	       28
 #define IP4_LEN	       20
 #define IP6_LEN	       40
+#define NEXT_HOPS      0 /* extension headers, RFC 8200 section 4 */
+#define NEXT_ROUTING   43
+#define NEXT_OPTIONS   60
 #define NEXT_ICMP6     58
 #define ND_SOLICIT     135
 #define ND_ADVERTISE   136
@@ -137,11 +140,22 @@ static bool ip6_frame_ok(const struct nq_security_rules *r, const uint8_t *ip, s
 	if (len < IP6_LEN || !(is_zero(ip + 8, 16) || ip6_ok(r, ip + 8)))
 		return false;
 	size_t payload = be16(ip + 4);
-	if (ip[6] != NEXT_ICMP6)
-		return true;
+	const uint8_t *at = ip + IP6_LEN;
+	uint8_t next = ip[6];
 	/* Ethernet may pad a short frame: what counts is what the header says. */
-	len -= IP6_LEN;
-	return payload <= len && nd_ok(r, ip + IP6_LEN, payload);
+	if (payload > len - IP6_LEN)
+		return false;
+	while (next == NEXT_HOPS || next == NEXT_ROUTING || next == NEXT_OPTIONS) {
+		size_t size = payload < 8 ? 8 : ((size_t)at[1] + 1) * 8;
+
+		if (size > payload)
+			return false;
+		next = at[0];
+		at += size;
+		payload -= size;
+	}
+	/* In fragments nobody believes neighbour discovery (RFC 6980). */
+	return next != NEXT_ICMP6 || nd_ok(r, at, payload);
 }
 
 bool security_allows(const struct nq_security_rules *r, const uint8_t *frame, size_t len)

@@ -328,12 +328,6 @@ static struct port *need_port(const struct nq_switch *sw, const char *name)
 	return port;
 }
 
-void nq_port_rules_init(struct nq_port_rules *rules)
-{
-	memset(rules, 0, sizeof(*rules));
-	memset(rules->vlan.allowed, 0xff, sizeof(rules->vlan.allowed));
-}
-
 static int free_id(const struct nq_switch *sw)
 {
 	for (int id = 0; id < NQ_PORTS; id++)
@@ -387,7 +381,7 @@ int nq_port_remove(struct nq_switch *sw, const char *name)
 	if (port->mirrors)
 		return log_fail(-EBUSY, name, "not removed: it is what a port is mirrored to");
 	if (sw->capture && capture_of(sw, port))
-		nq_capture_stop(sw);
+		nq_capture_stop(sw, NULL);
 	sw->ports[port->id] = NULL;
 	err = switch_publish(sw); /* from here on no worker knows it */
 	if (err) {

@@ -52,7 +52,7 @@ void rig_close(struct rig *rig)
 	const struct nq_port_config *port;
 	unsigned count, available;
 
-	nq_capture_stop(rig->sw);
+	nq_capture_stop(rig->sw, NULL);
 	for (port = nq_port_next(rig->sw, NULL); port; port = nq_port_next(rig->sw, port))
 		assert_int_equal(nq_mirror_set(rig->sw, port->name, NULL), 0);
 	while ((port = nq_port_next(rig->sw, NULL)))

@@ -581,7 +581,7 @@ static void test_capture(void **state)
 		rig_send(&rig, "p1", "b a");
 	rig_poll(&rig);
 	wait_for_packets(3);
-	nq_capture_stop(rig.sw);
+	nq_capture_stop(rig.sw, NULL);
 
 	ssize_t len = pread(fd, file, sizeof(file), 0);
 	close(fd);

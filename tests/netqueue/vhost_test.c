@@ -443,6 +443,13 @@ static void test_refused(void **state)
 	add_port("a", true, 1);
 	config.where = path_of("a");
 	assert_int_equal(nq_port_add(rig.sw, &config), -EADDRINUSE);
+	/* A socket that somebody else listens on stays; one that was left behind does not. */
+	int listener = front_listen(path_of("b"));
+	assert_true(listener >= 0);
+	config.where = path_of("b");
+	assert_int_equal(nq_port_add(rig.sw, &config), -EADDRNOTAVAIL);
+	close(listener);
+	assert_int_equal(nq_port_add(rig.sw, &config), 0);
 }
 
 /* ---- with threads ---- */
