@@ -434,7 +434,7 @@ static int capture_result(const struct nq_capture_info *info, int err, json_t **
 static int method_capture(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct switch_ctl *ctl = opaque;
-	struct nq_capture_info info;
+	struct nq_capture_info info = {0};
 
 	(void)params;
 	return capture_result(&info, nq_capture_info(ctl->sw, &info), result, error);
@@ -443,7 +443,7 @@ static int method_capture(void *opaque, const json_t *params, json_t **result, c
 static int method_capture_stop(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	struct switch_ctl *ctl = opaque;
-	struct nq_capture_info info;
+	struct nq_capture_info info = {0};
 
 	(void)params;
 	return capture_result(&info, nq_capture_stop(ctl->sw, &info), result, error);

@@ -118,7 +118,7 @@ static int read_config(const struct process *p, const char *wanted, json_t **out
 	const char *path = wanted ? wanted : p->keep;
 	char *text = NULL;
 	json_error_t where;
-	size_t len;
+	size_t len = 0;
 
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && !wanted) {

@@ -18,7 +18,6 @@
 #include "netqueue/switch.h"
 
 #define RING	   1024u
-#define BATCH	   64u
 #define MAX_BYTES  (UINT64_C(64) << 20)
 #define IDLE_NS	   2000000L
 #define FRAME_MOST 16384u
@@ -76,7 +75,8 @@ struct block {
 
 static void put(struct block *b, const void *data, size_t len)
 {
-	memcpy(b->bytes + b->len, data, len);
+	if (len)
+		memcpy(b->bytes + b->len, data, len);
 	b->len += len;
 	while (b->len % 4)
 		b->bytes[b->len++] = 0;
@@ -162,26 +162,23 @@ static bool within(const struct capture *c, uint32_t len)
 	       c->bytes + len + 64 <= c->options.max_bytes;
 }
 
-static void drain(struct capture *c, struct block *b, struct rte_mbuf **frames, unsigned count)
+static void keep(struct capture *c, struct block *b, struct rte_mbuf *frame)
 {
-	for (unsigned i = 0; i < count; i++) {
-		if (!c->full && !within(c, frames[i]->pkt_len))
-			c->full = true;
-		if (!c->full && write_frame(c, b, frames[i])) {
-			log_error("capture", "ended: its file cannot be written: %m");
-			c->full = true;
-		}
-		if (!c->full)
-			atomic_fetch_add(&c->packets, 1);
+	if (!c->full && !within(c, frame->pkt_len))
+		c->full = true;
+	if (!c->full && write_frame(c, b, frame)) {
+		log_error("capture", "ended: its file cannot be written: %m");
+		c->full = true;
 	}
-	rte_pktmbuf_free_bulk(frames, count);
+	if (!c->full)
+		atomic_fetch_add(&c->packets, 1);
+	rte_pktmbuf_free(frame);
 }
 
 static void *thread(void *opaque)
 {
 	struct capture *c = opaque;
 	struct block *b = malloc(sizeof(*b));
-	struct rte_mbuf *frames[BATCH];
 	struct timespec idle = {.tv_nsec = IDLE_NS};
 
 	if (!b || write_head(c, b)) {
@@ -190,10 +187,11 @@ static void *thread(void *opaque)
 	}
 	for (;;) {
 		bool stop = c->stop; /* before the look: nothing comes after it */
-		unsigned count = rte_ring_sc_dequeue_burst(c->ring, (void **)frames, BATCH, NULL);
+		void *frame = NULL;
 
-		if (count)
-			drain(c, b, frames, count);
+		rte_ring_sc_dequeue(c->ring, &frame);
+		if (frame)
+			keep(c, b, frame);
 		else if (stop)
 			break;
 		else

@@ -397,6 +397,12 @@ int nq_port_remove(struct nq_switch *sw, const char *name)
 	return 0;
 }
 
+static bool same_vlan(const struct nq_vlan_rules *a, const struct nq_vlan_rules *b)
+{
+	return a->mode == b->mode && a->vlan == b->vlan && a->native_tagged == b->native_tagged &&
+	       !memcmp(a->allowed, b->allowed, sizeof(a->allowed));
+}
+
 int nq_port_set(struct nq_switch *sw, const char *name, const struct nq_port_rules *rules)
 {
 	struct port *port = need_port(sw, name);
@@ -410,7 +416,7 @@ int nq_port_set(struct nq_switch *sw, const char *name, const struct nq_port_rul
 	int err = switch_publish(sw);
 	if (err)
 		port->config.rules = old;
-	else if (memcmp(&old.vlan, &rules->vlan, sizeof(old.vlan)))
+	else if (!same_vlan(&old.vlan, &rules->vlan))
 		fdb_flush_port(&sw->fdb, port->id); /* where it no longer is */
 	return err;
 }

@@ -133,13 +133,13 @@ static int teardown(void **state)
 
 /* ---- two guests talk ---- */
 
-static void talk(struct front_options one, struct front_options two)
+static void talk(const struct front_options *one, const struct front_options *two)
 {
 	struct front a, b;
 	struct nq_stats stats;
 
-	guest(&a, "a", one);
-	guest(&b, "b", two);
+	guest(&a, "a", *one);
+	guest(&b, "b", *two);
 	for (int round = 0; round < 200; round++) { /* several times round the rings */
 		send_text(&a, 0, "b a");
 		send_text(&a, 0, "b a len=1514");
@@ -165,28 +165,38 @@ static void talk(struct front_options one, struct front_options two)
 
 static void test_split(void **state)
 {
+	static const struct front_options one = {0}, two = {.mergeable = true};
+
 	(void)state;
-	talk((struct front_options){0}, (struct front_options){.mergeable = true});
+	talk(&one, &two);
 }
 
 static void test_packed(void **state)
 {
+	static const struct front_options one = {.packed = true},
+					  two = {.packed = true, .mergeable = true};
+
 	(void)state;
-	talk((struct front_options){.packed = true},
-	     (struct front_options){.packed = true, .mergeable = true});
+	talk(&one, &two);
 }
 
 static void test_both_formats(void **state)
 {
+	static const struct front_options one = {.packed = true}, two = {0};
+
 	(void)state;
-	talk((struct front_options){.packed = true}, (struct front_options){0});
+	talk(&one, &two);
 }
 
 static void test_small_buffers(void **state)
 {
+	static const struct front_options one = {.mergeable = true, .rx_buffer = 300},
+					  two = {.packed = true,
+						 .mergeable = true,
+						 .rx_buffer = 128};
+
 	(void)state;
-	talk((struct front_options){.mergeable = true, .rx_buffer = 300},
-	     (struct front_options){.packed = true, .mergeable = true, .rx_buffer = 128});
+	talk(&one, &two);
 }
 
 /* One frame, never copied inside, to guests of all sorts. */
