@@ -7,6 +7,8 @@
  * burst are looked at and their table lines fetched, then all are looked up; frames to one port
  * wait in its stage and leave together at the end of the burst.
  */
+#include <string.h>
+
 #include <rte_byteorder.h>
 #include <rte_prefetch.h>
 
@@ -37,7 +39,10 @@ struct burst {
 
 static uint16_t read16(const struct rte_mbuf *m, unsigned at)
 {
-	return rte_be_to_cpu_16(*rte_pktmbuf_mtod_offset(m, const unaligned_uint16_t *, at));
+	uint16_t value;
+
+	memcpy(&value, rte_pktmbuf_mtod_offset(m, const char *, at), sizeof(value));
+	return rte_be_to_cpu_16(value);
 }
 
 static void strip_tag(struct rte_mbuf *m)
@@ -56,8 +61,8 @@ static bool push_tag(struct rte_mbuf *m)
 	if (!data)
 		return false;
 	memmove(data, data + TAG, 12);
-	*(unaligned_uint16_t *)(void *)(data + 12) = rte_cpu_to_be_16(TYPE_VLAN);
-	*(unaligned_uint16_t *)(void *)(data + 14) = rte_cpu_to_be_16(m->vlan_tci);
+	const uint16_t tag[2] = {rte_cpu_to_be_16(TYPE_VLAN), rte_cpu_to_be_16(m->vlan_tci)};
+	memcpy(data + 12, tag, sizeof(tag));
 	return true;
 }
 
@@ -240,9 +245,13 @@ static void flood(struct worker *w, const struct view *view, const struct view_p
 
 /* ---- in ---- */
 
+/* Reads two bytes more than an address has. */
 static uint64_t mac_at(const struct rte_mbuf *m, unsigned at)
 {
-	return rte_be_to_cpu_64(*rte_pktmbuf_mtod_offset(m, const unaligned_uint64_t *, at)) >> 16;
+	uint64_t value;
+
+	memcpy(&value, rte_pktmbuf_mtod_offset(m, const char *, at), sizeof(value));
+	return rte_be_to_cpu_64(value) >> 16;
 }
 
 static int slow_checks(struct worker *w, const struct view_port *in, const struct rte_mbuf *m,
