@@ -58,7 +58,8 @@ struct fdb {
 
 	rte_spinlock_t lock; /* for all below, and for keys */
 	uint32_t used, limit;
-	uint32_t port_count[NQ_PORTS], bridge_count[NQ_BRIDGES]; /* learned */
+	_Atomic uint32_t port_count[NQ_PORTS]; /* learned; may be read without the lock */
+	uint32_t bridge_count[NQ_BRIDGES];
 	uint32_t bridge_limit[NQ_BRIDGES], ageing_s[NQ_BRIDGES];
 	uint8_t port_bridge[NQ_PORTS];
 	unsigned flushes;

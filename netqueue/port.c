@@ -92,7 +92,7 @@ void port_changed(struct port *port)
 
 void port_quiesce(struct port *port)
 {
-	rte_rcu_qsbr_synchronize(port->sw->rcu, RTE_QSBR_THRID_INVALID);
+	switch_wait(port->sw);
 }
 
 uint64_t port_drop(struct rte_mbuf **frames, unsigned count, struct nq_stats *stats,

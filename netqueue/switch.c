@@ -3,6 +3,7 @@
 #include "netqueue/switch.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,14 @@ void nq_switch_destroy(struct nq_switch *sw)
 
 /* ---- running it ---- */
 
+void switch_wait(struct nq_switch *sw)
+{
+	uint64_t token = rte_rcu_qsbr_start(sw->rcu);
+
+	while (!rte_rcu_qsbr_check(sw->rcu, token, false))
+		sched_yield(); /* a worker may be waiting for this very CPU */
+}
+
 int switch_publish(struct nq_switch *sw)
 {
 	struct view *view, *old;
@@ -150,7 +159,7 @@ int switch_publish(struct nq_switch *sw)
 		return log_fail(err, SUBJECT, "nothing changed: %s", strerror(-err));
 	/* Release: pairs with the acquire of worker_round. */
 	old = atomic_exchange_explicit(&sw->view, view, memory_order_acq_rel);
-	rte_rcu_qsbr_synchronize(sw->rcu, RTE_QSBR_THRID_INVALID);
+	switch_wait(sw);
 	view_free(old);
 	return 0;
 }

@@ -57,6 +57,8 @@ struct nq_switch {
 uint64_t switch_now(const struct nq_switch *sw);
 /* Makes what the control thread has changed the workers' view. -ENOMEM: all is as before. */
 int switch_publish(struct nq_switch *sw);
+/* From any thread but a worker: until every worker has held nothing, once. */
+void switch_wait(struct nq_switch *sw);
 struct port *switch_port(const struct nq_switch *sw, const char *name); /* or NULL */
 int switch_bridge(const struct nq_switch *sw, const char *name);	/* its index, or -ENOENT */
 /* Whether it can name a bridge or a port: letters, digits, '-', '_', '.', not empty. */

@@ -15,7 +15,7 @@
 #define HEADER	    12u /* virtio_net_hdr with num_buffers, virtio 1.2 section 5.1.6 */
 #define RING_AREA   0x4000u
 #define BUFFER_AREA (FRONT_SIZE * FRONT_BUFFER)
-#define ANSWER_MS   5000
+#define ANSWER_MS   30000
 
 /* virtq descriptor flags, sections 2.7.5 and 2.8.1 */
 #define F_WRITE 2u
