@@ -6,7 +6,7 @@
 #   make SAN=address,undefined    a sanitizer build, in build/san-address-undefined/
 #   make FUZZ=1                   clang's sanitizers and coverage for the fuzzers, in build/fuzz/
 
-#: make              build sluice and sluice-vmm
+#: make              build sluice, sluice-vmm and sluice-switch
 #: make deps         install what is missing (apt; root or sudo)
 #: make demo         a VF in a guest, on an emulated host, in a minute
 #: make test         every ring of tests: unit, sanitizers, local KVM, the lab's two rigs
@@ -51,9 +51,11 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 include base/base.mk hv-core/hv-core.mk iommu/iommu.mk sriov/sriov.mk vdev/vdev.mk cli/cli.mk
+include netqueue/netqueue.mk
 include tests/tests.mk tests/fuzz.mk
 
 FOLDERS := base hv-core iommu sriov vdev
+FOLDERS += netqueue
 ARCHIVES := $(FOLDERS:%=$(O)/%.a)
 objs = $(patsubst %,$(O)/%.o,$(basename $(1)))
 
@@ -81,8 +83,9 @@ $(O)/%.o: %.S
 # sluice-vmm links only permissive and LGPL libraries.
 SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson
 VMM_LIBS    := -ljansson -luring -lpthread
+SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
 
-$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/base.a
+$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/base.a
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SLUICE_LIBS)
@@ -92,7 +95,12 @@ $(O)/bin/sluice-vmm: $(call objs,$(vmm_SRCS)) $(O)/vdev.a $(O)/hv-core.a $(O)/io
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(VMM_LIBS)
 
-all: $(O)/bin/sluice $(O)/bin/sluice-vmm
+$(O)/bin/sluice-switch: $(call objs,$(switch_SRCS)) $(O)/netqueue.a $(O)/base.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SWITCH_LIBS)
+
+all: $(O)/bin/sluice $(O)/bin/sluice-vmm $(O)/bin/sluice-switch
 
 # ---- unit tests: tests/<folder>/<file>_test.c, one program each ----
 
@@ -224,8 +232,10 @@ install: all
 	@install -d $(bindir) $(libexecdir) $(mandir)/man1 $(mandir)/man8 $(compdir)
 	@install -m 755 $(O)/bin/sluice $(bindir)/sluice
 	@install -m 755 $(O)/bin/sluice-vmm $(libexecdir)/sluice-vmm
+	@install -m 755 $(O)/bin/sluice-switch $(libexecdir)/sluice-switch
 	@install -m 644 $(DATA)/sluice.1 $(mandir)/man1/sluice.1
 	@install -m 644 $(DATA)/sluice-vmm.8 $(mandir)/man8/sluice-vmm.8
+	@install -m 644 $(DATA)/sluice-switch.8 $(mandir)/man8/sluice-switch.8
 	@$(O)/bin/sluice completion bash >$(compdir)/sluice
 	@install -d $(udevdir) $(unitdir)
 	@for unit in packaging/systemd/*.service; do sed 's,/usr/bin/,$(prefix)/bin/,' $$unit \
@@ -234,7 +244,8 @@ install: all
 	@echo "installed below $(DESTDIR)$(prefix)"
 
 uninstall:
-	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 $(compdir)/sluice
+	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 \
+		$(mandir)/man8/sluice-switch.8 $(compdir)/sluice
 	rm -f $(patsubst packaging/udev/%,$(udevdir)/%,$(wildcard packaging/udev/*.rules))
 	rm -f $(patsubst packaging/systemd/%,$(unitdir)/%,$(wildcard packaging/systemd/*))
 	rm -rf $(libexecdir)

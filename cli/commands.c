@@ -17,6 +17,7 @@ const struct cli_noun cli_nouns[] = {
 	{"apply", "make the machine as it is wished"},
 	{"assert", "whether the machine is as it is wished"},
 	{"export", "what is wished, as a file"},
+	{"switch", "the switch that joins virtual machines (DPDK)"},
 	{"completion", "completion of commands in a shell"},
 	{0},
 };
@@ -509,6 +510,211 @@ static const struct cli_option vm_clone_options[] = {
 	{.name = "--verify", .help = "compare all of the saved memory with its checksums first"},
 	{.name = "--keep-macs",
 	 .help = "let NICs whose address was given with mac= have that one, not one of their own"},
+	{0},
+};
+
+static const struct cli_option switch_start_options[] = {
+	{.name = "--config",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "start as this JSON file says, not as it was before"},
+	{.name = "--cpus",
+	 .value = "LIST",
+	 .kind = CLI_TEXT,
+	 .help = "one worker on each of these CPUs, such as 2,3; any: one that the kernel moves (any)"},
+	{.name = "--memory",
+	 .value = "SIZE",
+	 .kind = CLI_SIZE,
+	 .min = 32 * MIB,
+	 .max = 1024 * GIB,
+	 .help = "for frames and tables (256M)"},
+	{.name = "--buffers",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1024,
+	 .max = 1u << 24,
+	 .help = "how many frames may be inside at once (16384)"},
+	{.name = "--sleep",
+	 .value = "US",
+	 .kind = CLI_NUMBER,
+	 .max = 10000,
+	 .help = "how long an idle worker may sleep; 0: it never does (200)"},
+	{.name = "--hugepages", .help = "use huge pages, which NICs need"},
+	{.name = "--pci", .help = "look for NICs bound to vfio-pci; needed for ports of kind pci"},
+	{0},
+};
+
+static const struct cli_option switch_show_options[] = {
+	{.name = "--config", .help = "the configuration, as switch start --config takes it"},
+	{0},
+};
+
+static const struct cli_option switch_bridge_options[] = {
+	{.name = "--add", .help = "make it"},
+	{.name = "--remove", .help = "take it away; it must have no ports"},
+	{.name = "--ageing",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 86400,
+	 .help = "forget an address that was not heard of for so long (300)"},
+	{.name = "--mac-limit",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = 1u << 20,
+	 .help = "learn at most so many addresses; 0: as many as there is room for (0)"},
+	{0},
+};
+
+#define SWITCH_RULES                                                                                  \
+	{.name = "--vlan",                                                                            \
+	 .value = "VLAN",                                                                             \
+	 .kind = CLI_TEXT,                                                                            \
+	 .help = "10: frames without a tag, all in VLAN 10; trunk:10,20-29,native=10: tagged "        \
+		 "ones, and what has no tag is in 10 (native-tagged: leaves with one); tunnel:20: "   \
+		 "whatever tags there are, inside VLAN 20; all: tags pass through"},                  \
+		{.name = "--mac-limit",                                                               \
+		 .value = "N",                                                                        \
+		 .kind = CLI_NUMBER,                                                                  \
+		 .max = UINT32_MAX,                                                                   \
+		 .help = "learn at most so many addresses here; 0: no limit"},                        \
+		{.name = "--isolated",                                                                \
+		 .value = "on|off",                                                                   \
+		 .kind = CLI_WORD,                                                                    \
+		 .words = "on|off",                                                                   \
+		 .help = "it talks only to ports that are not isolated"},                             \
+		{.name = "--learn",                                                                   \
+		 .value = "on|off",                                                                   \
+		 .kind = CLI_WORD,                                                                    \
+		 .words = "on|off",                                                                   \
+		 .help = "learn the addresses behind it"},                                            \
+		{.name = "--unknown",                                                                 \
+		 .value = "on|off",                                                                   \
+		 .kind = CLI_WORD,                                                                    \
+		 .words = "on|off",                                                                   \
+		 .help = "send it frames to addresses that nobody knows"},                            \
+		{.name = "--storm",                                                                   \
+		 .value = "KIND=N,...",                                                               \
+		 .kind = CLI_TEXT,                                                                    \
+		 .help = "let at most so many frames a second in, of broadcast, multicast, unknown"}, \
+		{.name = "--rate",                                                                    \
+		 .value = "SIZE",                                                                     \
+		 .kind = CLI_SIZE,                                                                    \
+		 .max = UINT64_C(1) << 40,                                                            \
+		 .help = "let at most so many bytes a second in; 0: no limit"},                       \
+		{.name = "--burst",                                                                   \
+		 .value = "SIZE",                                                                     \
+		 .kind = CLI_SIZE,                                                                    \
+		 .max = UINT64_C(1) << 32,                                                            \
+		 .help = "bytes at once, with --rate; 0: 10 ms of it, but at least 64K"},             \
+		{.name = "--macs",                                                                    \
+		 .value = "LIST|none",                                                                \
+		 .kind = CLI_TEXT,                                                                    \
+		 .help = "the only addresses its frames, ARP and neighbour messages may come from"},  \
+	{                                                                                             \
+		.name = "--ips", .value = "LIST|none", .kind = CLI_TEXT,                              \
+		.help = "the only IPv4 and IPv6 addresses it may use"                                 \
+	}
+
+static const struct cli_option switch_port_options[] = {
+	{.name = "--add", .help = "make it"},
+	{.name = "--remove", .help = "take it away, also under traffic"},
+	{.name = "--bridge", .value = "BRIDGE", .kind = CLI_TEXT, .help = "where it belongs"},
+	{.name = "--to",
+	 .value = "KIND[:WHERE]",
+	 .kind = CLI_TEXT,
+	 .help = "what is at the other end: vhost:SOCKET (a guest), tap:INTERFACE (made), "
+		 "af_packet:INTERFACE (there), pci:ADDRESS (a NIC or VF on vfio-pci), pcap:IN,OUT "
+		 "(files), null"},
+	{.name = "--server",
+	 .help = "vhost: make the socket and listen, instead of connecting to it"},
+	{.name = "--queues",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 16,
+	 .help = "pairs of queues, at most (1)"},
+	{.name = "--mtu",
+	 .value = "BYTES",
+	 .kind = CLI_NUMBER,
+	 .min = 68,
+	 .max = 9600,
+	 .help = "the largest payload of a frame, in and out (1500)"},
+	{.name = "--size",
+	 .value = "BYTES",
+	 .kind = CLI_NUMBER,
+	 .min = 60,
+	 .max = 1518,
+	 .help = "null: length of the frames it gives (64)"},
+	SWITCH_RULES,
+	{0},
+};
+
+static const struct cli_option switch_set_options[] = {
+	SWITCH_RULES,
+	{0},
+};
+
+static const struct cli_option switch_fdb_options[] = {
+	{.name = "--add",
+	 .value = "MAC",
+	 .kind = CLI_TEXT,
+	 .help = "a static address, behind --port, in --vlan"},
+	{.name = "--remove", .value = "MAC", .kind = CLI_TEXT, .help = "forget one, static or not"},
+	{.name = "--flush", .help = "forget all that was learned, of the bridge or of --port"},
+	{.name = "--port", .value = "PORT", .kind = CLI_TEXT, .help = "the port that is meant"},
+	{.name = "--vlan",
+	 .value = "VLAN",
+	 .kind = CLI_NUMBER,
+	 .max = 4094,
+	 .help = "the VLAN that is meant (0: none)"},
+	{0},
+};
+
+static const struct cli_option switch_stats_options[] = {
+	{.name = "--prometheus", .help = "all counters, as Prometheus reads them"},
+	{0},
+};
+
+static const struct cli_option switch_mirror_options[] = {
+	{.name = "--to",
+	 .value = "PORT",
+	 .kind = CLI_TEXT,
+	 .help = "a port, which gets copies and is in no bridge any more"},
+	{.name = "--off", .help = "no copies any longer"},
+	{0},
+};
+
+static const struct cli_option switch_capture_options[] = {
+	{.name = "--output",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .required = true,
+	 .help = "the pcapng file"},
+	{.name = "--packets",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = INT64_MAX,
+	 .help = "end after so many frames"},
+	{.name = "--bytes",
+	 .value = "SIZE",
+	 .kind = CLI_SIZE,
+	 .min = 1024,
+	 .max = INT64_MAX,
+	 .help = "end when the file would be larger (64M)"},
+	{.name = "--seconds",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 86400,
+	 .help = "end after so long"},
+	{.name = "--snap",
+	 .value = "BYTES",
+	 .kind = CLI_NUMBER,
+	 .min = 14,
+	 .max = 65535,
+	 .help = "keep so much of each frame (all)"},
 	{0},
 };
 
@@ -1198,6 +1404,131 @@ const struct cli_command cli_commands[] = {
 		 "On another machine of the same kind, or on this one after a mistake, apply --from "
 		 "brings it back.",
 	 .examples = EXAMPLES("sluice export", "sluice export --found")},
+	{.noun = "switch",
+	 .verb = "start",
+	 .run = cmd_switch_start,
+	 .changes = true,
+	 .options = switch_start_options,
+	 .summary = "start the switch",
+	 .about =
+		 "Starts sluice-switch in the background, as it was when it ran last. What is given "
+		 "here is kept for the next start. Guests reconnect by themselves. Huge pages are needed "
+		 "only for NICs.",
+	 .examples = EXAMPLES("sluice switch start",
+			      "sluice switch start --cpus 2,3 --memory 1G "
+			      "--hugepages --pci",
+			      "sluice switch start --config switch.json")},
+	{.noun = "switch",
+	 .verb = "stop",
+	 .run = cmd_switch_stop,
+	 .changes = true,
+	 .summary = "stop the switch",
+	 .about = "Its configuration is kept. Guests wait for it to come back.",
+	 .examples = EXAMPLES("sluice switch stop")},
+	{.noun = "switch",
+	 .verb = "show",
+	 .run = cmd_switch_show,
+	 .options = switch_show_options,
+	 .summary = "workers, bridges and ports",
+	 .about = "Shows what the switch consists of and who is at the other end of each port.",
+	 .examples = EXAMPLES("sluice switch show", "sluice switch show --json",
+			      "sluice switch show --config >switch.json")},
+	{.noun = "switch",
+	 .verb = "bridge",
+	 .run = cmd_switch_bridge,
+	 .changes = true,
+	 .operand = "BRIDGE",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_bridge_options,
+	 .summary = "make, change or take away a bridge",
+	 .about = "A bridge joins ports: it learns which addresses are behind which of them.",
+	 .examples =
+		 EXAMPLES("sluice switch bridge br0 --add", "sluice switch bridge br0 --ageing 60",
+			  "sluice switch bridge br0 --remove")},
+	{.noun = "switch",
+	 .verb = "port",
+	 .run = cmd_switch_port,
+	 .changes = true,
+	 .operand = "PORT",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_port_options,
+	 .summary = "make, show or take away a port",
+	 .about =
+		 "Ports come and go while others pass frames. Without --add or --remove the port is "
+		 "shown. As client (the default) a vhost port connects to the guest's socket, and "
+		 "again whenever the guest or the switch was away.",
+	 .examples =
+		 EXAMPLES("sluice switch port web --add --bridge br0 --to vhost:/run/web.sock "
+			  "--vlan 10",
+			  "sluice switch port up0 --add --bridge br0 --to pci:0000:01:00.0 --vlan "
+			  "trunk:all",
+			  "sluice switch port web", "sluice switch port web --remove")},
+	{.noun = "switch",
+	 .verb = "set",
+	 .run = cmd_switch_set,
+	 .changes = true,
+	 .operand = "PORT",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_set_options,
+	 .summary = "change what holds at a port",
+	 .about = "What is not named stays as it is. No frame is lost by the change itself.",
+	 .examples =
+		 EXAMPLES("sluice switch set web --vlan 20",
+			  "sluice switch set web --macs 02:00:00:00:00:01 --ips 10.0.0.1,fd00::1",
+			  "sluice switch set web --rate 100M --storm broadcast=100,unknown=100")},
+	{.noun = "switch",
+	 .verb = "fdb",
+	 .run = cmd_switch_fdb,
+	 .changes = true,
+	 .operand = "BRIDGE",
+	 .operand_kind = CLI_TEXT,
+	 .operand_optional = true,
+	 .options = switch_fdb_options,
+	 .summary = "which addresses are behind which port",
+	 .about =
+		 "Lists them, of one bridge or of all; or adds a static one, removes one, or forgets "
+		 "all that was learned.",
+	 .examples = EXAMPLES("sluice switch fdb", "sluice switch fdb br0 --json",
+			      "sluice switch fdb br0 --add 02:00:00:00:00:01 --port web --vlan 10",
+			      "sluice switch fdb --flush --port web")},
+	{.noun = "switch",
+	 .verb = "stats",
+	 .run = cmd_switch_stats,
+	 .operand = "PORT",
+	 .operand_kind = CLI_TEXT,
+	 .operand_optional = true,
+	 .options = switch_stats_options,
+	 .summary = "counters, and why frames were dropped",
+	 .about =
+		 "Every frame that is not delivered is counted by its reason: where it came in, when "
+		 "the switch decided so; where it would have left (tx-...), when the receiver could "
+		 "not take it.",
+	 .examples = EXAMPLES("sluice switch stats", "sluice switch stats web --json",
+			      "sluice switch stats --prometheus")},
+	{.noun = "switch",
+	 .verb = "mirror",
+	 .run = cmd_switch_mirror,
+	 .changes = true,
+	 .operand = "PORT",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_mirror_options,
+	 .summary = "copy what passes a port to another one",
+	 .about = "Copies of all frames in both directions, as they are outside the switch.",
+	 .examples =
+		 EXAMPLES("sluice switch mirror web --to probe", "sluice switch mirror web --off")},
+	{.noun = "switch",
+	 .verb = "capture",
+	 .run = cmd_switch_capture,
+	 .operand = "PORT",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_capture_options,
+	 .summary = "frames of a port into a pcapng file",
+	 .about =
+		 "Until a limit is reached, or Ctrl-C. Frames that come faster than the file can be "
+		 "written are counted as missed; the switch does not wait for it.",
+	 .examples =
+		 EXAMPLES("sluice switch capture web --output web.pcapng --packets 100",
+			  "sluice switch capture web --output web.pcapng --seconds 10 --snap 96")},
 	{.noun = "completion",
 	 .verb = "bash",
 	 .run = cmd_completion_bash,
