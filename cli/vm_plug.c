@@ -503,7 +503,7 @@ static int await(struct plug *p, const struct target *t, unsigned seconds)
 				"has ended meanwhile; its supervisor gives %s back", t->text);
 	return log_fail(-ETIMEDOUT, p->subject,
 			"its guest has not let go of %s within %u s, so it stays; try again, with "
-			"--timeout, when the guest is up and has hot plug (pciehp)",
+			"--timeout, when the guest is up and has hot plug (of ACPI, or pciehp)",
 			t->text, seconds);
 }
 

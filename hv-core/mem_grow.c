@@ -67,7 +67,8 @@ int hv_mem_grow_create(struct hv_vm *vm, const struct hv_config *config, const s
 
 void hv_mem_grow_destroy(struct hv_vm *vm)
 {
-	hv_mem_unback(&vm->mem.grow.back);
+	if (vm->mem.grow.block)
+		hv_mem_unback(&vm->mem.grow.back);
 }
 
 /* Its blocks [*first, *end); false unless it is whole blocks of it. */

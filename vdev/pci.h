@@ -153,8 +153,8 @@ void vdev_slot_written(struct vdev_bridge *bridge, uint32_t control);
 /* Puts a function into the empty slot of a running guest, and tells it. */
 void vdev_slot_insert(struct vdev_bridge *bridge, struct vdev_function *child);
 /* Asks the guest to let go: through ACPI; or, of a guest that drives the slot itself, by the
- * attention button, now or as soon as the guest is not busy with the slot. host->slot_open is called
- * when it has. */
+ * attention button, now or as soon as the guest is not busy with the slot. host->slot_open is
+ * called when it has. */
 void vdev_slot_ask(struct vdev_bridge *bridge);
 /* Takes the wish back. */
 void vdev_slot_keep(struct vdev_bridge *bridge);

@@ -404,6 +404,21 @@ static void iasl_reads_it(void **state)
 	free(disassemble(find_table(&t, "FACP"), dir, "facp"));
 	free(disassemble(find_table(&t, "APIC"), dir, "apic"));
 	free(disassemble(find_table(&t, "MCFG"), dir, "mcfg"));
+	free(t.data);
+	/* the same with fixed hardware: the events are a general-purpose one */
+	with.pm_port = 0x600;
+	with.event_port = 0x610;
+	t = build_with(&with, 2);
+	const uint8_t *fadt = find_table(&t, "FACP");
+	assert_int_equal(get(fadt + 80, 4), 0x60c); /* GPE0_BLK */
+	assert_int_equal(fadt[92], 2);
+	text = disassemble(table_at(&t, get(fadt + 140, 8), "DSDT"), dir, "dsdt");
+	assert_non_null(strstr(text, "Method (_L02"));
+	assert_non_null(strstr(text, "Notify (\\_SB.PCI0.S02.FN, 0x03)"));
+	assert_null(strstr(text, "ACPI0013"));
+	free(text);
+	compile(dir, "dsdt");
+	free(disassemble(fadt, dir, "facp"));
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	assert_int_equal(system(command), 0);
 	free(t.data);

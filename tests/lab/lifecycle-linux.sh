@@ -10,9 +10,10 @@ store=$work/store
 mkdir "$store"
 count='^COUNT [0-9]+ [a-z-]+ [0-9]{8}$'
 
+check "a reader of PTP clocks is built" cc -static -o "$work/ptptime" tests/tools/ptptime.c
 check "a guest is made" env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" lab/guest-initrd \
 	--bare --module button --module evdev --module virtio_pci --module virtio_blk --module virtio_rng \
-	--module virtio_net --module af_packet \
+	--module virtio_net --module af_packet --module ptp_kvm --file "$work/ptptime:ptptime" \
 	--init tests/guest/lifecycle.sh "$work/guest.cpio"
 LAB_INITRD=$work/guest.cpio
 
@@ -59,18 +60,18 @@ host_now() {
 	cut -d ' ' -f 1 /proc/uptime
 }
 word=0
-ask() { # sets asked, answered of the host and up, wall of the guest
+ask() { # sets asked, answered, date0, date1 of the host and up, wall, ptp of the guest
 	local line
 	word=$((word + 1)) up=
-	asked=$(host_now)
+	asked=$(host_now) date0=$(date +%s)
 	coproc CONSOLE { exec sluice vm console linux 2>/dev/null; }
 	echo $word >&"${CONSOLE[1]}"
 	while read -r -t 30 -u "${CONSOLE[0]}" line; do
-		[[ $line =~ ^TIME\ $word\ ([0-9.]+)\ ([0-9]+) ]] || continue
-		up=${BASH_REMATCH[1]} wall=${BASH_REMATCH[2]}
+		[[ $line =~ ^TIME\ $word\ ([0-9.]+)\ ([0-9]+)\ ([0-9]*) ]] || continue
+		up=${BASH_REMATCH[1]} wall=${BASH_REMATCH[2]} ptp=${BASH_REMATCH[3]}
 		break
 	done
-	answered=$(host_now)
+	answered=$(host_now) date1=$(date +%s)
 	kill "$CONSOLE_PID"
 	wait "$CONSOLE_PID" 2>/dev/null
 }
@@ -139,22 +140,32 @@ low=$(calc "$asked - $answered0 - ($restored - $saving)") high=$(calc "$answered
 saw=$(calc "$up - $up0")
 echo "# $before before, $number after; of $low to $high s that it ran the guest saw $saw"
 check "its clock goes on where it was" between "$low" "$saw" "$high" 0.2
+echo "# the host says $date0 to $date1, the guest $wall by itself and ${ptp:-nothing} by its PTP clock"
+if [ -n "$ptp" ]; then
+	check "the host's time is there to be read" between "$date0" "$ptp" "$date1" 1
+else
+	echo "ok - the host's time is there to be read # SKIP KVM offers it where the host's clock is the TSC"
+fi
 heard linux >"$work/linux"
 check_text "it knows that it is not the one it was" "crng reseeded due to virtual machine fork" "$work/linux"
 check "no stall, no lockup, no unstable clock" sh -c "! grep -iE 'stall|lockup|unstable|BUG:|Oops' $work/linux"
 
 # ---- the monitor is killed while it saves ----
-state_of() { # NAME
-	sluice vm list --json | jq -r ".[] | select(.name == \"$1\") | .state"
+sluice vm events linux --json >"$work/events" &
+listening() {
+	sluice vm pause linux
+	sluice vm resume linux
+	grep -q '"paused"' "$work/events"
 }
-saving() {
-	[ "$(state_of linux)" = saving ]
-}
-sluice vm save linux "$store/second.vm" >"$work/out" 2>&1 &
-job=$!
-check "it is being saved" wait_for 20 saving
-kill -KILL "$(pgrep -x sluice-vmm)"
-wait $job
+check "its events are heard" wait_for 20 listening
+monitor=$(pgrep -x sluice-vmm)
+(
+	until grep -q '"saving"' "$work/events"; do
+		sleep 0.01
+	done
+	kill -KILL "$monitor"
+) &
+sluice vm save linux "$store/second.vm" >"$work/out" 2>&1
 check "monitor killed: the save says so" test $? = 1
 sed 's/^/#   /' "$work/out"
 check "monitor killed: no file" test "$(ls -A "$store")" = linux.vm
