@@ -25,7 +25,7 @@ static int take_number(const char **text, unsigned long *out)
 /* "3" or "0-3" */
 static int take_range(const char **text, cpu_set_t *set)
 {
-	unsigned long first, last;
+	unsigned long first = 0, last;
 	int err = take_number(text, &first);
 
 	last = first;

@@ -175,6 +175,37 @@ int vm_place_check(struct cli *cli, const struct vm_request *r)
 	return 0;
 }
 
+/* Where the running VM was placed, from how it was started. */
+static void recall(const struct cli *cli, struct vm_request *r)
+{
+	json_t *config = vm_read_json(cli, r->name, VM_CONFIG);
+	const json_t *nodes = json_object_get(config, "numa"),
+		     *pins = json_object_get(config, "pin");
+
+	r->numa_count = MIN(json_array_size(nodes), (size_t)HV_MAX_NODES);
+	for (size_t i = 0; i < r->numa_count; i++)
+		r->numa[i].node.host =
+			(int)json_integer_value(json_object_get(json_array_get(nodes, i), "host"));
+	for (size_t i = 0; i < HV_MAX_CPUS; i++) {
+		const json_t *pin = json_array_get(pins, i);
+
+		r->pin[i] = pin ? (int)json_integer_value(pin) : -1;
+	}
+	json_decref(config);
+}
+
+void vm_place_check_attach(struct cli *cli, struct vm_request *r)
+{
+	const struct sysfs *fs = cli_sysfs(cli);
+	cpu_set_t nodes;
+
+	if (!fs)
+		return;
+	recall(cli, r);
+	placed_on(fs, r, &nodes);
+	warn_far(fs, r, &nodes);
+}
+
 /* ---- notes ---- */
 
 struct place {

@@ -20,6 +20,9 @@
  * warning for each device that is plugged in far from where the VM will be. */
 int vm_place_check(struct cli *cli, const struct vm_request *request);
 
+/* The same warning for devices that a VM gets while it runs: `request` has them and its name. */
+void vm_place_check_attach(struct cli *cli, struct vm_request *request);
+
 /* Takes the VM's place, with its life's lock held: from here on this process, and what it starts,
  * runs where the VM's threads may. -EBUSY, logged: another VM runs there or has reserved it. */
 int vm_place_take(struct cli *cli, const struct vm_request *request);

@@ -18,6 +18,7 @@
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_disk.h"
+#include "cli/vm_place.h"
 #include "cli/vm_supervise.h"
 #include "iommu/iommu.h"
 
@@ -404,6 +405,8 @@ int vm_plug_attach(struct cli *cli, struct vm_request *r)
 		err = settle(&p, true);
 	if (!err)
 		err = vm_request_find(cli, r);
+	if (!err)
+		vm_place_check_attach(cli, r);
 	for (size_t i = 0; i < r->pick_count && !err; i++) {
 		err = attach_one(&p, r, &r->picks[i]);
 		if (!err && i + 1 < r->pick_count) /* it has another group now */

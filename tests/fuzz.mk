@@ -58,3 +58,9 @@ firmware_fuzz_EXTRA := -ljansson -luring -lpthread
 $(eval $(call fuzzer,vhost_user,vdev base))
 vhost_user_fuzz_OBJS := $(balloon_fuzz_OBJS)
 vhost_user_fuzz_EXTRA := -ljansson -luring -lpthread
+
+# Configuration space of all functions, and the MSI-X table of a passed-through one.
+$(eval $(call fuzzer,pci,vdev base))
+pci_fuzz_OBJS := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/fakes/fake_vfio.o
+pci_fuzz_LDFLAGS := -Wl,--wrap=ioctl
+pci_fuzz_EXTRA := -ljansson -luring -lpthread

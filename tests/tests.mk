@@ -12,6 +12,7 @@ UNIT_TESTS :=
 
 $(eval $(call unit_tests,base,cpuset parse bdf range loop bitmap io sysfs rpc state util,base))
 rpc_test_EXTRA := -ljansson -lpthread
+rpc_test_OBJS := $(O)/tests/fakes/served.o
 loop_test_EXTRA := -lpthread
 state_test_EXTRA := -ljansson
 
@@ -117,6 +118,7 @@ CLI_ALONE := vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue base))
 $(foreach t,$(filter-out $(CLI_ALONE),$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
+$(foreach t,vmm_console vmm_events,$(eval $(t)_test_OBJS += $(O)/tests/fakes/served.o))
 vm_place_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 

@@ -218,14 +218,18 @@ static void test_host_has_it_not(void **state)
 }
 
 /* What is said goes to standard error. */
-static void heard(struct host *h, const char *text, bool wanted)
+static void hear(struct host *h, bool attach, const char *text, bool wanted)
 {
 	char said[2048] = "";
 	int pipe_fd[2], before = dup(STDERR_FILENO);
 
 	assert_int_equal(pipe(pipe_fd), 0);
 	dup2(pipe_fd[1], STDERR_FILENO);
-	int err = vm_place_check(&h->cli, &h->request);
+	int err = 0;
+	if (attach)
+		vm_place_check_attach(&h->cli, &h->request);
+	else
+		err = vm_place_check(&h->cli, &h->request);
 	dup2(before, STDERR_FILENO);
 	close(before);
 	close(pipe_fd[1]);
@@ -234,6 +238,29 @@ static void heard(struct host *h, const char *text, bool wanted)
 	assert_int_equal(err, 0);
 	assert_true(n >= 0);
 	assert_int_equal(strstr(said, text) != NULL, wanted);
+}
+
+static void heard(struct host *h, const char *text, bool wanted)
+{
+	hear(h, false, text, wanted);
+}
+
+/* A VM that runs is where it was put when it started. */
+static void test_far_device_later(void **state)
+{
+	static const char *const configs[] = {"{}", "{\"pin\": [-1, 902]}", "{\"pin\": [-1, 2]}",
+					      "{\"pin\": [2], \"numa\": [{\"host\": 1}]}",
+					      "{\"numa\": [{\"host\": 0}]}"};
+	struct host *h = *state;
+
+	bdf_parse("0000:01:10.0", &h->request.picks[0].bdf);
+	h->request.pick_count = 1;
+	fake_put(&h->fake.fs, "1\n", "bus/pci/devices/0000:01:10.0/numa_node");
+	for (size_t i = 0; i < ARRAY_SIZE(configs); i++) {
+		fake_put(&h->fake.fs, configs[i], "run/vm/me/" VM_CONFIG);
+		hear(h, true, "is on NUMA node 1 of the host, and the VM on 0", i == 2 || i == 4);
+		hear(h, true, "is on NUMA node", i == 2 || i == 4);
+	}
 }
 
 static void test_far_device(void **state)
@@ -280,6 +307,7 @@ int main(void)
 		TEST(test_nothing_left),
 		TEST(test_host_has_it_not),
 		TEST(test_far_device),
+		TEST(test_far_device_later),
 		TEST(test_kernel_does_not_isolate),
 	};
 
