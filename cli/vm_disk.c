@@ -182,8 +182,6 @@ int vm_disk_open(const struct cli *cli, const char *subject, const struct disk_s
 		err = check_size(subject, spec, disk->file.fd);
 	if (err)
 		return err;
-	if (!spec->format[0])
-		warn_format(subject, spec, disk->file.fd);
 	disk->file.name = realpath(spec->path, NULL);
 	disk->serial = strdup(spec->serial);
 	if (!disk->file.name || !disk->serial)
@@ -191,6 +189,8 @@ int vm_disk_open(const struct cli *cli, const char *subject, const struct disk_s
 	err = lock_image(cli, subject, spec, disk->file.name, disk->file.fd);
 	if (spec->format[0])
 		io_close(&disk->file.fd); /* and the lock: the engine takes its own */
+	else if (!err)
+		warn_format(subject, spec, disk->file.fd);
 	return err;
 }
 

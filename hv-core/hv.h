@@ -127,8 +127,8 @@ void hv_vm_end(struct hv_vm *vm, enum hv_end end);
 void hv_vm_on_end(struct hv_vm *vm, void (*fn)(void *opaque, enum hv_end end), void *opaque);
 /*
  * What an operator should hear of while the VM runs: "guest-panic", "io-error", "watchdog",
- * "plugged", "ejected", "eject-timed-out", "backend-lost", "backend-back". From any thread, signal handlers excluded; texts are
- * copied by the listener.
+ * "plugged", "ejected", "eject-timed-out", "backend-lost", "backend-back". From any thread, signal
+ * handlers excluded; texts are copied by the listener.
  */
 struct hv_event {
 	const char *what;

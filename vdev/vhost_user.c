@@ -10,8 +10,6 @@
 #include "vdev/vhost_user.h"
 
 #include <errno.h>
-#include <linux/virtio_ring.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,58 +25,21 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "vdev/vhost_user_link.h"
 
-#define MS	     UINT64_C(1000000) /* nanoseconds */
-#define TALK_MS	     5000u	       /* a whole conversation */
-#define OPEN_MS	     10000u	       /* for the first connection to come about */
-#define DRAIN_MS     10000u	       /* requests under way, at a stop */
-#define BACKOFF_MIN  10u
-#define BACKOFF_MAX  1000u
-#define INFLIGHT_MAX (UINT64_C(64) << 20)
-#define F_IN_ORDER   35u
+#define MS	    UINT64_C(1000000) /* nanoseconds */
+#define TALK_MS	    5000u	      /* a whole conversation */
+#define OPEN_MS	    10000u	      /* for the first connection to come about */
+#define BACKOFF_MIN 10u
+#define BACKOFF_MAX 1000u
+#define F_IN_ORDER  35u
 
-struct vdev_vhost_user {
-	struct vdev_vhost_user_config config;
-	char *name, *path;
-	struct vdev_iothread *thread;
-	int cut; /* eventfd: somebody with the device lock waits */
-	int sock;
-	struct loop_source *source, *timer, *arriving;
-	unsigned backoff;
-	bool complained; /* of a connection that cannot be used, since the last good one */
-
-	uint64_t offered, protocol; /* of the connection */
-	unsigned queue_max;
-	bool known; /* there was one; from then on these stay: */
-	uint64_t first_offered;
-	unsigned first_queues;
-
-	struct vdev_virtio *dev; /* between start and stop, else NULL */
-	unsigned queues, enabled;
-	bool serving; /* this connection's end has the queues */
-	bool missed;  /* one that had them went */
-	bool unsure;  /* which requests are done: the driver must reset the device */
-	int inflight; /* memory that the back-end keeps notes in; -1: none */
-	struct vdev_vu_inflight notes;
-
-	struct {
-		bool set;
-		size_t offset;
-		uint8_t byte;
-	} written; /* into the configuration */
-
-	atomic_bool up;
-	atomic_uint connections;
-	pthread_mutex_t lock; /* of what follows */
-	uint8_t bytes[VU_CONFIG_MAX];
-};
-
-static bool agreed(const struct vdev_vhost_user *vu, unsigned feature)
+bool vdev_vu_agreed(const struct vdev_vhost_user *vu, unsigned feature)
 {
 	return vu->protocol & (UINT64_C(1) << feature);
 }
 
-static struct vdev_vu_wire wire_of(const struct vdev_vhost_user *vu)
+struct vdev_vu_wire vdev_vu_wire_of(const struct vdev_vhost_user *vu)
 {
 	return (struct vdev_vu_wire){
 		.sock = vu->sock, .cut = vu->cut, .deadline = deadline_now() + TALK_MS * MS};
@@ -98,55 +59,6 @@ static const char *words(int err)
 	default:
 		return strerror(-err);
 	}
-}
-
-/* ---- where the queues stand ---- */
-
-static uint16_t load_idx(const void *area)
-{
-	/* flags, idx: both rings of 2.7 begin so */
-	return __atomic_load_n((const uint16_t *)area + 1, __ATOMIC_ACQUIRE);
-}
-
-/* What guest memory tells of a split ring that somebody left: all that was given back is. Returns
- * whether that is all there is to know. */
-static bool guess_position(struct vdev_vhost_user *vu, struct vdev_virtq *q)
-{
-	if (q->packed)
-		return false; /* only who served it knows how long the used chains were */
-	q->next_avail = q->next_used = load_idx(q->device_area);
-	return vu->config.ordered || vu->inflight >= 0 || load_idx(q->driver_area) == q->next_used;
-}
-
-static void guess_positions(struct vdev_vhost_user *vu)
-{
-	for (unsigned i = 0; i < vu->queues; i++)
-		if (vu->dev->queue[i].enabled && !guess_position(vu, &vu->dev->queue[i].vq))
-			vu->unsure = true;
-}
-
-static uint32_t encode_base(const struct vdev_virtq *q)
-{
-	if (!q->packed)
-		return q->next_avail;
-	return (uint32_t)q->next_avail | (uint32_t)q->avail_wrap << 15 |
-	       (uint32_t)q->next_used << 16 | (uint32_t)q->used_wrap << 31;
-}
-
-/* A packed ring's used position is told by some and not by others; with requests done in order it
- * is the same as the other one. */
-static int decode_base(struct vdev_virtq *q, uint32_t base)
-{
-	if (!q->packed) {
-		q->next_avail = (uint16_t)base;
-		q->next_used = load_idx(q->device_area);
-		return base > UINT16_MAX ? -EPROTO : 0;
-	}
-	if ((base & 0x7fff) >= q->size)
-		return -EPROTO;
-	q->next_avail = q->next_used = base & 0x7fff;
-	q->avail_wrap = q->used_wrap = base >> 15 & 1;
-	return 0;
 }
 
 /* ---- the connection ---- */
@@ -189,7 +101,7 @@ static void drop(struct vdev_vhost_user *vu, int err)
 	hang_up(vu);
 	vu->serving = false;
 	if (served) {
-		guess_positions(vu);
+		vdev_vu_guess_positions(vu);
 		log_warn(vu->name, "its back-end at %s is gone: %s; requests wait until it is back",
 			 vu->path, words(err));
 		tell_event(vu, "backend-lost", NULL);
@@ -258,7 +170,7 @@ static int read_config(struct vdev_vhost_user *vu, const struct vdev_vu_wire *wi
 
 	if (!size)
 		return 0;
-	if (!agreed(vu, VU_PROTOCOL_CONFIG))
+	if (!vdev_vu_agreed(vu, VU_PROTOCOL_CONFIG))
 		return -EOPNOTSUPP;
 	err = vdev_vu_send(wire, VU_GET_CONFIG, 0, &msg,
 			   offsetof(struct vdev_vu_config, bytes) + size, NULL, 0);
@@ -279,13 +191,13 @@ static int send_written(struct vdev_vhost_user *vu, const struct vdev_vu_wire *w
 	struct vdev_vu_config msg = {
 		.offset = (uint32_t)vu->written.offset, .size = 1, .bytes = {vu->written.byte}};
 
-	if (!vu->written.set || !agreed(vu, VU_PROTOCOL_CONFIG))
+	if (!vu->written.set || !vdev_vu_agreed(vu, VU_PROTOCOL_CONFIG))
 		return 0;
 	pthread_mutex_lock(&vu->lock);
 	vu->bytes[vu->written.offset] = vu->written.byte;
 	pthread_mutex_unlock(&vu->lock);
-	return vdev_vu_confirmed(wire, VU_SET_CONFIG, agreed(vu, VU_PROTOCOL_REPLY_ACK), &msg,
-				 offsetof(struct vdev_vu_config, bytes) + 1, NULL, 0);
+	return vdev_vu_confirmed(wire, VU_SET_CONFIG, vdev_vu_agreed(vu, VU_PROTOCOL_REPLY_ACK),
+				 &msg, offsetof(struct vdev_vu_config, bytes) + 1, NULL, 0);
 }
 
 static int agree(struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
@@ -296,9 +208,9 @@ static int agree(struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
 	vu->protocol = theirs & vu->config.protocol;
 	if (!err)
 		err = vdev_vu_tell(wire, VU_SET_PROTOCOL_FEATURES, vu->protocol);
-	if (!err && agreed(vu, VU_PROTOCOL_MQ))
+	if (!err && vdev_vu_agreed(vu, VU_PROTOCOL_MQ))
 		err = vdev_vu_ask(wire, VU_GET_QUEUE_NUM, &queues);
-	if (!err && agreed(vu, VU_PROTOCOL_MQ)) {
+	if (!err && vdev_vu_agreed(vu, VU_PROTOCOL_MQ)) {
 		err = queues ? 0 : -EPROTO;
 		vu->queue_max = (unsigned)MIN(queues, VDEV_VIRTIO_QUEUES);
 	}
@@ -307,7 +219,7 @@ static int agree(struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
 
 static int introduce(struct vdev_vhost_user *vu)
 {
-	struct vdev_vu_wire wire = wire_of(vu);
+	struct vdev_vu_wire wire = vdev_vu_wire_of(vu);
 
 	vu->protocol = 0;
 	vu->queue_max = 2; /* what a back-end without MQ has at most: one pair */
@@ -345,198 +257,14 @@ static int reach(struct vdev_vhost_user *vu)
 	return 0;
 }
 
-/* ---- handing queues over ---- */
+/* ---- the next step ---- */
 
-static int send_memory(const struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
+static int take_up(struct vdev_vhost_user *vu)
 {
-	const struct hv_ram_block *blocks;
-	size_t count = hv_mem_blocks(vu->config.vm, &blocks);
-	struct vdev_vu_memory table = {.count = (uint32_t)count};
-	int fds[VU_REGIONS];
+	int err = vdev_vu_hand_over(vu);
 
-	if (count > VU_REGIONS)
-		return -E2BIG;
-	for (size_t i = 0; i < count; i++) {
-		table.region[i] = (struct vdev_vu_region){
-			.gpa = blocks[i].gpa,
-			.size = blocks[i].size,
-			.address = (uintptr_t)blocks[i].hva,
-			.offset = blocks[i].offset,
-		};
-		fds[i] = blocks[i].fd;
-	}
-	return vdev_vu_confirmed(wire, VU_SET_MEM_TABLE, agreed(vu, VU_PROTOCOL_REPLY_ACK), &table,
-				 offsetof(struct vdev_vu_memory, region) +
-					 count * sizeof(table.region[0]),
-				 fds, count);
-}
-
-static uint16_t longest_queue(const struct vdev_vhost_user *vu)
-{
-	uint16_t size = 0;
-
-	for (unsigned i = 0; i < vu->queues; i++)
-		if (vu->dev->queue[i].enabled && vu->dev->queue[i].vq.size > size)
-			size = vu->dev->queue[i].vq.size;
-	return size;
-}
-
-/* The memory for notes is theirs to make and ours to keep; a later back-end goes on with it. */
-static int send_inflight(struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
-{
-	struct vdev_vu_inflight ask = {.queues = (uint16_t)vu->queues,
-				       .queue_size = longest_queue(vu)};
-	int err = 0;
-
-	if (!agreed(vu, VU_PROTOCOL_INFLIGHT))
-		return 0;
-	if (vu->inflight < 0) {
-		err = vdev_vu_send(wire, VU_GET_INFLIGHT_FD, 0, &ask, sizeof(ask), NULL, 0);
-		if (!err)
-			err = vdev_vu_receive(wire, VU_GET_INFLIGHT_FD, &vu->notes, VU_INFLIGHT_MIN,
-					      sizeof(vu->notes), NULL, &vu->inflight);
-		if (!err &&
-		    (vu->inflight < 0 || !vu->notes.size || vu->notes.size > INFLIGHT_MAX)) {
-			io_close(&vu->inflight);
-			err = -EPROTO;
-		}
-		vu->notes.queues = ask.queues;
-		vu->notes.queue_size = ask.queue_size;
-	}
 	if (err)
 		return err;
-	return vdev_vu_send(wire, VU_SET_INFLIGHT_FD, 0, &vu->notes, sizeof(vu->notes),
-			    &vu->inflight, 1);
-}
-
-static int send_fd(const struct vdev_vu_wire *wire, enum vdev_vu_request request, unsigned index,
-		   int fd)
-{
-	uint64_t payload = index | (fd < 0 ? VU_NO_FD : 0);
-
-	return vdev_vu_send(wire, request, 0, &payload, sizeof(payload), &fd, fd >= 0);
-}
-
-static int send_state(const struct vdev_vu_wire *wire, enum vdev_vu_request request, unsigned index,
-		      uint32_t num)
-{
-	struct vdev_vu_state state = {.index = index, .num = num};
-
-	return vdev_vu_send(wire, request, 0, &state, sizeof(state), NULL, 0);
-}
-
-static int send_queue(const struct vdev_vu_wire *wire, struct vdev_virtio_queue *q, unsigned index)
-{
-	struct vdev_vu_addr addr = {
-		.index = index,
-		.desc = (uintptr_t)q->vq.desc_area,
-		.used = (uintptr_t)q->vq.device_area,
-		.avail = (uintptr_t)q->vq.driver_area,
-	};
-	int err = send_state(wire, VU_SET_VRING_NUM, index, q->vq.size);
-
-	if (!err)
-		err = send_state(wire, VU_SET_VRING_BASE, index, encode_base(&q->vq));
-	if (!err)
-		err = vdev_vu_send(wire, VU_SET_VRING_ADDR, 0, &addr, sizeof(addr), NULL, 0);
-	if (!err)
-		err = send_fd(wire, VU_SET_VRING_KICK, index, q->kick_fd);
-	return err ? err : send_fd(wire, VU_SET_VRING_CALL, index, atomic_load(&q->vq.call_fd));
-}
-
-static int send_enables(const struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
-{
-	int err = 0;
-
-	if (!(vu->offered & VDEV_FEATURE(VU_F_PROTOCOL_FEATURES)))
-		return 0; /* a queue is used once it was kicked */
-	for (unsigned i = 0; i < vu->queues && !err; i++)
-		if (vu->dev->queue[i].enabled)
-			err = send_state(wire, VU_SET_VRING_ENABLE, i, i < vu->enabled);
-	return err;
-}
-
-/* They have seen everything that was sent. */
-static int settle(const struct vdev_vu_wire *wire)
-{
-	uint64_t ignored;
-
-	return vdev_vu_ask(wire, VU_GET_FEATURES, &ignored);
-}
-
-static int send_mtu(const struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
-{
-	uint64_t mtu = vu->config.mtu;
-
-	return vdev_vu_confirmed(wire, VU_NET_SET_MTU, agreed(vu, VU_PROTOCOL_REPLY_ACK), &mtu,
-				 sizeof(mtu), NULL, 0);
-}
-
-/* What the driver took, but for what is no business of theirs. */
-static uint64_t driver_features(const struct vdev_vhost_user *vu)
-{
-	return vu->dev->features &
-	       ~(VDEV_FEATURE(VIRTIO_F_ACCESS_PLATFORM) | VDEV_FEATURE(VIRTIO_F_RING_RESET) |
-		 (vu->config.ours & ~vu->offered));
-}
-
-static int check_features(struct vdev_vhost_user *vu, uint64_t wanted)
-{
-	if (!(wanted & ~vu->offered) && vu->queue_max >= vu->queues)
-		return 0;
-	if (!vu->complained)
-		log_error(
-			vu->name,
-			"the back-end at %s cannot go on: it lacks features 0x%llx that the guest "
-			"uses, or queues; start one that offers as much as the first",
-			vu->path, (unsigned long long)(wanted & ~vu->offered));
-	vu->complained = true;
-	return -EOPNOTSUPP;
-}
-
-/* Whatever came before there was somebody to hear, in both directions. */
-static void wake_all(const struct vdev_vhost_user *vu)
-{
-	for (unsigned i = 0; i < vu->queues; i++) {
-		const struct vdev_virtio_queue *q = &vu->dev->queue[i];
-		int call = atomic_load(&q->vq.call_fd);
-
-		if (!q->enabled)
-			continue;
-		eventfd_write(q->kick_fd, 1);
-		if (call >= 0)
-			eventfd_write(call, 1);
-	}
-}
-
-static int hand_over(struct vdev_vhost_user *vu)
-{
-	uint64_t wanted = driver_features(vu);
-	struct vdev_vu_wire wire = wire_of(vu);
-	int err = check_features(vu, wanted);
-
-	wire.cut = -1; /* half of it done would leave doubt about the requests */
-	if (!err)
-		err = vdev_vu_tell(&wire, VU_SET_FEATURES,
-				   wanted | (vu->offered & VDEV_FEATURE(VU_F_PROTOCOL_FEATURES)));
-	if (!err)
-		err = send_memory(vu, &wire);
-	if (!err && vu->config.mtu && agreed(vu, VU_PROTOCOL_MTU))
-		err = send_mtu(vu, &wire);
-	if (!err)
-		err = send_inflight(vu, &wire);
-	if (!err)
-		vu->serving = true; /* from the first queue on */
-	for (unsigned i = 0; i < vu->queues && !err; i++)
-		if (vu->dev->queue[i].enabled)
-			err = send_queue(&wire, &vu->dev->queue[i], i);
-	if (!err)
-		err = send_enables(vu, &wire);
-	if (!err)
-		err = settle(&wire);
-	if (err)
-		return err;
-	wake_all(vu);
 	if (vu->missed) {
 		log_warn(vu->name, "its back-end at %s is back", vu->path);
 		tell_event(vu, "backend-back", NULL);
@@ -545,62 +273,12 @@ static int hand_over(struct vdev_vhost_user *vu)
 	return 0;
 }
 
-/* ---- taking them back ---- */
-
-/* Whoever stops may still have requests under way that are answered in any order. */
-static int drain(const struct vdev_vhost_user *vu)
-{
-	uint64_t deadline = deadline_now() + DRAIN_MS * MS;
-	const struct timespec tick = {.tv_nsec = (long)MS};
-
-	for (unsigned i = 0; i < vu->queues && !vu->config.ordered; i++) {
-		const struct vdev_virtio_queue *q = &vu->dev->queue[i];
-		struct pollfd gone = {.fd = vu->sock};
-
-		while (q->enabled && load_idx(q->vq.device_area) != q->vq.next_avail) {
-			if (deadline_now() > deadline)
-				return -ETIMEDOUT;
-			if (poll(&gone, 1, 0))
-				return -ECONNRESET;
-			nanosleep(&tick, NULL);
-		}
-		vu->dev->queue[i].vq.next_used = q->vq.next_avail;
-	}
-	return 0;
-}
-
-static int take_back(struct vdev_vhost_user *vu)
-{
-	struct vdev_vu_wire wire = wire_of(vu);
-	int err = 0;
-
-	for (unsigned i = 0; i < vu->queues && !err; i++) {
-		struct vdev_virtq *q = &vu->dev->queue[i].vq;
-		struct vdev_vu_state state = {.index = i};
-
-		if (!vu->dev->queue[i].enabled)
-			continue;
-		if (vu->offered & VDEV_FEATURE(VU_F_PROTOCOL_FEATURES))
-			err = send_state(&wire, VU_SET_VRING_ENABLE, i, 0);
-		if (!err)
-			err = send_state(&wire, VU_GET_VRING_BASE, i, 0);
-		if (!err)
-			err = vdev_vu_receive(&wire, VU_GET_VRING_BASE, &state, sizeof(state),
-					      sizeof(state), NULL, NULL);
-		if (!err)
-			err = state.index == i ? decode_base(q, state.num) : -EPROTO;
-	}
-	return err ? err : drain(vu);
-}
-
-/* ---- the next step ---- */
-
 static void proceed(struct vdev_vhost_user *vu)
 {
 	int err = vu->sock < 0 ? reach(vu) : 0;
 
 	if (!err && vu->dev && !vu->serving && !vu->unsure)
-		err = hand_over(vu);
+		err = take_up(vu);
 	if (!err) {
 		vu->backoff = BACKOFF_MIN;
 		return;
@@ -714,7 +392,7 @@ static void stop_here(void *opaque)
 	struct vdev_vhost_user *vu = ((struct errand *)opaque)->vu;
 
 	arrive(vu);
-	int err = vu->serving ? take_back(vu) : 0;
+	int err = vu->serving ? vdev_vu_take_back(vu) : 0;
 	if (err) {
 		drop(vu, err);
 		schedule(vu, vu->backoff);
@@ -731,11 +409,7 @@ static void call_here(void *opaque)
 	struct vdev_vhost_user *vu = e->vu;
 
 	arrive(vu);
-	if (!vu->serving)
-		return;
-	struct vdev_vu_wire wire = wire_of(vu);
-	int err = send_fd(&wire, VU_SET_VRING_CALL, e->queue,
-			  atomic_load(&vu->dev->queue[e->queue].vq.call_fd));
+	int err = vu->serving ? vdev_vu_tell_call(vu, e->queue) : 0;
 	if (err) {
 		drop(vu, err);
 		schedule(vu, vu->backoff);
@@ -753,7 +427,7 @@ static void write_here(void *opaque)
 	vu->written.byte = e->byte;
 	if (vu->sock < 0)
 		return;
-	struct vdev_vu_wire wire = wire_of(vu);
+	struct vdev_vu_wire wire = vdev_vu_wire_of(vu);
 	int err = send_written(vu, &wire);
 	if (err) {
 		drop(vu, err);
@@ -794,19 +468,14 @@ void vdev_vhost_user_call_changed(struct vdev_vhost_user *vu, unsigned queue)
 	run_errand(&(struct errand){.vu = vu, .queue = queue}, call_here);
 }
 
-int vdev_vhost_user_enable(struct vdev_vhost_user *vu, unsigned enabled)
+void vdev_vhost_user_enable(struct vdev_vhost_user *vu, unsigned enabled)
 {
-	struct vdev_vu_wire wire = wire_of(vu);
-
 	vu->enabled = enabled;
-	int err = vu->serving ? send_enables(vu, &wire) : 0;
-	if (!err && vu->serving)
-		err = settle(&wire);
+	int err = vu->serving ? vdev_vu_tell_enabled(vu) : 0;
 	if (err) { /* the next connection is told */
 		drop(vu, err);
 		schedule(vu, vu->backoff);
 	}
-	return 0;
 }
 
 uint64_t vdev_vhost_user_features(const struct vdev_vhost_user *vu)
@@ -909,7 +578,7 @@ int vdev_vhost_user_open(const struct vdev_vhost_user_config *config, struct vde
 	pthread_mutex_init(&vu->lock, NULL);
 	if (!vu->name || !vu->path)
 		err = log_fail(-ENOMEM, config->name, "no memory for it");
-	if (!err)
+	else
 		err = set_up(vu);
 	if (err) {
 		vdev_vhost_user_close(vu);

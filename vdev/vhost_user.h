@@ -73,7 +73,7 @@ void vdev_vhost_user_forget(struct vdev_vhost_user *vu);
 /* A queue's interrupt changed, while it runs. Device lock held. */
 void vdev_vhost_user_call_changed(struct vdev_vhost_user *vu, unsigned queue);
 /* How many of its queues the driver uses, while it runs; on the connection's thread. */
-int vdev_vhost_user_enable(struct vdev_vhost_user *vu, unsigned enabled);
+void vdev_vhost_user_enable(struct vdev_vhost_user *vu, unsigned enabled);
 /* The connection's thread, for the queue that the device serves itself. */
 struct vdev_iothread *vdev_vhost_user_thread(struct vdev_vhost_user *vu);
 /* After stop. Why its queues' positions cannot be trusted, or NULL. */

@@ -237,19 +237,17 @@ int vdev_blk_user_create(struct hv_vm *vm, struct loop *loop, const struct vdev_
 {
 	struct blk_user *blk = calloc(1, sizeof(*blk));
 
-	if (blk) {
-		blk->wce = 1;
-		blk->name = strdup(config->name);
-		blk->serial = strdup(config->serial ? config->serial : "");
-	}
-	int err = !blk || !blk->name || !blk->serial
-			  ? log_fail(-ENOMEM, config->name, "no memory for it")
-			  : open_back(blk, vm, config);
+	if (!blk)
+		return log_fail(-ENOMEM, config->name, "no memory for it");
+	blk->wce = 1;
+	blk->name = strdup(config->name);
+	blk->serial = strdup(config->serial ? config->serial : "");
+	int err = blk->name && blk->serial ? open_back(blk, vm, config)
+					   : log_fail(-ENOMEM, config->name, "no memory for it");
 	if (!err)
 		err = attach(blk, vm, loop, config->queues);
 	if (err) {
-		if (blk)
-			destroy(&blk->virtio);
+		destroy(&blk->virtio);
 		return err;
 	}
 	atomic_store(&blk->ready, true);
