@@ -129,6 +129,15 @@ static int fallocate_mode(enum vdev_blk_op op)
 	       (op == VDEV_BLK_PUNCH ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
 }
 
+/* Not io_uring_prep_fallocate: its offset and length are signed in liburing 2.3 and unsigned
+ * in 2.9. */
+static void prepare_fallocate(struct io_uring_sqe *sqe, const struct vdev_blk_io *io)
+{
+	io_uring_prep_rw(IORING_OP_FALLOCATE, sqe, 0, NULL, (unsigned)fallocate_mode(io->op),
+			 io->offset);
+	sqe->addr = io->len;
+}
+
 static void enqueue(struct vdev_blk_ring *ring, struct vdev_blk_io *io)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
@@ -147,8 +156,7 @@ static void enqueue(struct vdev_blk_ring *ring, struct vdev_blk_io *io)
 		break;
 	case VDEV_BLK_PUNCH:
 	case VDEV_BLK_ZERO:
-		io_uring_prep_fallocate(sqe, 0, fallocate_mode(io->op), (off_t)io->offset,
-					(off_t)io->len);
+		prepare_fallocate(sqe, io);
 		break;
 	}
 	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);

@@ -2,7 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # In the guest of tests/lab/lifecycle.sh: says, a few times a second, a number that it keeps in a file in its
-# memory, what its clocks show, and that number as it has gone through its disk.
+# memory, what its clock source is, and that number as it has gone through its disk. Asked for the time, with a
+# word on the console, it answers with that word and what its clocks show.
+while read -r word; do
+	read -r up _ </proc/uptime
+	echo "TIME $word $up $(date +%s)"
+done </dev/console &
 n=0
 while [ $n -lt 100000 ]; do
 	n=$((n + 1))
@@ -13,8 +18,7 @@ while [ $n -lt 100000 ]; do
 		echo 1 >/proc/sys/vm/drop_caches
 		disk=$(dd if=/dev/vda bs=8 count=1 2>/dev/null)
 	fi
-	read -r up _ </proc/uptime
 	source=$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)
-	echo "CLOCK $(cat /counter) $up $(date +%s) $source $disk"
+	echo "COUNT $(cat /counter) $source $disk"
 	usleep 200000
 done

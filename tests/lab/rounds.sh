@@ -35,8 +35,7 @@ free_kib() {
 # What the kernel frees later (RCU, work queues) is not leaked: what is leaked stays gone.
 little_is_gone() {
 	for ((i = 0; i < 20; i++)); do
-		free_after=$(free_kib)
-		[ $((free_before - free_after)) -lt 4096 ] && return 0
+		[ $((free_before - $(free_kib))) -lt 4096 ] && return 0
 		sleep 0.5
 	done
 	diff "$work/meminfo" /proc/meminfo
@@ -59,7 +58,7 @@ check "no locked memory is left" test "$(locked)" = "$locked_before"
 check "no page is left pinned" test "$(pinned)" = "$pinned_before"
 # A leaked guest would be 64 MiB, one leaked page a round 400 KiB; the noise seen is 0.5 MiB.
 check "less than 4 MiB of free memory is gone" little_is_gone
-echo "# free memory before $free_before KiB, after $free_after KiB; pinned pages $pinned_before, $(pinned)"
+echo "# free memory before $free_before KiB, after $(free_kib) KiB; pinned pages $pinned_before, $(pinned)"
 check "no file is left open" test $(($(cut -f 1 /proc/sys/fs/file-nr) - files_before)) -lt 64
 check "nobody has the group open" test -z "$(find /proc/[0-9]*/fd -lname "/dev/vfio/$group" 2>/dev/null)"
 check "the group can be opened" sh -c "exec 3<>/dev/vfio/vfio"
