@@ -78,7 +78,7 @@ $(O)/%.o: %.S
 
 # What links what. sluice links libpci (GPL-2+), so that binary as a whole is under the GPL;
 # sluice-vmm links only permissive and LGPL libraries.
-SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lsqlite3 -ljansson
+SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson
 VMM_LIBS    := -ljansson -luring -lpthread
 
 $(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/base.a
@@ -215,6 +215,7 @@ bindir := $(DESTDIR)$(prefix)/bin
 libexecdir := $(DESTDIR)$(prefix)/libexec/sluice
 mandir := $(DESTDIR)$(prefix)/share/man
 compdir := $(DESTDIR)$(prefix)/share/bash-completion/completions
+udevdir := $(DESTDIR)$(prefix)/lib/udev/rules.d
 
 .PHONY: install uninstall staged
 install: all
@@ -224,10 +225,13 @@ install: all
 	@install -m 644 $(DATA)/sluice.1 $(mandir)/man1/sluice.1
 	@install -m 644 $(DATA)/sluice-vmm.8 $(mandir)/man8/sluice-vmm.8
 	@$(O)/bin/sluice completion bash >$(compdir)/sluice
+	@install -d $(udevdir)
+	@install -m 644 packaging/udev/*.rules $(udevdir)
 	@echo "installed below $(DESTDIR)$(prefix)"
 
 uninstall:
 	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 $(compdir)/sluice
+	rm -f $(patsubst packaging/udev/%,$(udevdir)/%,$(wildcard packaging/udev/*.rules))
 	rm -rf $(libexecdir)
 
 TINY_GUESTS := tiny counter

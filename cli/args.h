@@ -42,7 +42,7 @@ struct cli_option {
 };
 
 struct cli_command {
-	const char *noun, *verb;
+	const char *noun, *verb; /* "" for a command that concerns the whole host: "apply" */
 	const char *operand; /* "PF", "NAME"; NULL for none */
 	enum cli_kind operand_kind;
 	bool operand_optional;

@@ -12,6 +12,11 @@ const struct cli_noun cli_nouns[] = {
 	{"vf", "virtual functions: the parts of a PF that VMs get"},
 	{"iommu", "IOMMU groups: what can be handed out apart from the rest"},
 	{"vm", "virtual machines"},
+	{"pool", "VFs by what they are, for VMs that take any of them"},
+	{"plan", "what is missing on this machine of what is wished"},
+	{"apply", "make the machine as it is wished"},
+	{"assert", "whether the machine is as it is wished"},
+	{"export", "what is wished, as a file"},
 	{"completion", "completion of commands in a shell"},
 	{0},
 };
@@ -71,7 +76,74 @@ static const struct cli_option vf_create_options[] = {
 	{0},
 };
 
+#define PF_OPTION                                                     \
+	{                                                             \
+		.name = "--pf", .value = "PF", .kind = CLI_PF,        \
+		.help = "only this physical function, instead of all" \
+	}
+#define PHASE_OPTION                                                                           \
+	{                                                                                      \
+		.name = "--phase", .value = "early|late|all", .kind = CLI_WORD,                \
+		.words = "early|late|all",                                                     \
+		.help = "at boot: early leaves out the settings that need the PF's link (all)" \
+	}
+
+static const struct cli_option plan_options[] = {PF_OPTION, PHASE_OPTION, {0}};
+
+static const struct cli_option apply_options[] = {
+	PF_OPTION,
+	PHASE_OPTION,
+	{.name = "--yes", .help = "also what somebody feels: VFs made anew, drivers changed"},
+	{.name = "--from",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "first wish for what this file says (see export)"},
+	{0},
+};
+
+static const struct cli_option export_options[] = {
+	{.name = "--found", .help = "the machine as it is, instead of as it is wished"},
+	{0},
+};
+
+static const struct cli_option pool_set_options[] = {
+	{.name = "--pf", .value = "PF", .kind = CLI_PF, .help = "only VFs of this PF"},
+	{.name = "--numa",
+	 .value = "NODE",
+	 .kind = CLI_NUMBER,
+	 .max = 1023,
+	 .help = "only VFs of PFs on this NUMA node"},
+	{.name = "--driver",
+	 .value = "DRIVER",
+	 .kind = CLI_TEXT,
+	 .help = "only VFs of PFs with this driver"},
+	{.name = "--speed",
+	 .value = "MBIT",
+	 .kind = CLI_NUMBER,
+	 .max = 10000000,
+	 .help = "only VFs of PFs whose link is at least so fast"},
+	{0},
+};
+
+static const struct cli_option pf_set_options[] = {
+	{.name = "--eswitch",
+	 .value = "legacy|switchdev",
+	 .kind = CLI_WORD,
+	 .words = "legacy|switchdev",
+	 .help = "how the card's own switch is run"},
+	{.name = "--nvme-flexible",
+	 .value = "release",
+	 .kind = CLI_WORD,
+	 .words = "release",
+	 .help = "let VFs have the queues and interrupts that an NVMe controller keeps: it is reset"},
+	{0},
+};
+
 static const struct cli_option vf_set_options[] = {
+	{.name = "--driver",
+	 .value = "NAME|none",
+	 .kind = CLI_TEXT,
+	 .help = "the host's driver of the VF while no VM has it"},
 	{.name = "--mac",
 	 .value = "MAC",
 	 .kind = CLI_TEXT,
@@ -80,6 +152,11 @@ static const struct cli_option vf_set_options[] = {
 	 .value = "ID[,qos=Q]",
 	 .kind = CLI_TEXT,
 	 .help = "VLAN 1 to 4094 with priority 0 to 7; 0 for none"},
+	{.name = "--vlan-proto",
+	 .value = "802.1q|802.1ad",
+	 .kind = CLI_WORD,
+	 .words = "802.1q|802.1ad",
+	 .help = "the VLAN tag: plain, or the outer one of two"},
 	{.name = "--spoof-check",
 	 .value = "on|off",
 	 .kind = CLI_WORD,
@@ -100,6 +177,60 @@ static const struct cli_option vf_set_options[] = {
 	 .kind = CLI_NUMBER,
 	 .max = UINT32_MAX,
 	 .help = "guaranteed transmit rate in Mb/s; 0 for none"},
+	{.name = "--link-state",
+	 .value = "auto|enable|disable",
+	 .kind = CLI_WORD,
+	 .words = "auto|enable|disable",
+	 .help = "the link that the VF sees: the PF's, always up, always down"},
+	{.name = "--rss-query",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "let the VF read how the card spreads packets over queues"},
+	{.name = "--msix",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = 2048,
+	 .help = "interrupt vectors of the VF, before a driver has it; 0 for the default"},
+	{.name = "--port-addr",
+	 .value = "MAC",
+	 .kind = CLI_TEXT,
+	 .help = "hardware address of the VF's devlink port function"},
+	{.name = "--roce",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "RDMA over Ethernet in the VF (devlink port function)"},
+	{.name = "--migratable",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "whether the VF can be saved and moved (devlink port function)"},
+	{.name = "--io-eqs",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = UINT16_MAX,
+	 .help = "most event queues of the VF (devlink port function)"},
+	{.name = "--tx-share",
+	 .value = "MBIT",
+	 .kind = CLI_NUMBER,
+	 .max = UINT32_MAX,
+	 .help = "guaranteed transmit rate in switchdev mode (devlink rate); 0 for none"},
+	{.name = "--tx-max",
+	 .value = "MBIT",
+	 .kind = CLI_NUMBER,
+	 .max = UINT32_MAX,
+	 .help = "highest transmit rate in switchdev mode (devlink rate); 0 for no limit"},
+	{.name = "--nvme-queues",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = UINT16_MAX,
+	 .help = "queue pairs of an NVMe VF, the admin queue counted; 0 takes it offline"},
+	{.name = "--nvme-interrupts",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = UINT16_MAX,
+	 .help = "interrupt vectors of an NVMe VF; 0 takes it offline"},
 	{0},
 };
 
@@ -142,8 +273,8 @@ static const struct cli_option vm_run_options[] = {
 	 .value = "PF[/N][:KEY=VALUE,...]",
 	 .kind = CLI_VF,
 	 .repeat = true,
-	 .help = "give the VM a VF (the first free one without /N), with settings mac, vlan, qos, "
-		 "spoof-check, trust, max-rate, min-rate"},
+	 .help = "give the VM a VF (the first free one without /N; or a pool's name), with settings mac, vlan, qos, "
+		 "spoof-check, trust, max-rate, min-rate and the others of vf set"},
 	{.name = "--device",
 	 .value = "ADDRESS",
 	 .kind = CLI_BDF,
@@ -343,12 +474,65 @@ const struct cli_command cli_commands[] = {
 		 "missing and would be felt, one sentence says what that costs.",
 	 .examples = EXAMPLES("sluice host caps", "sluice host caps --json",
 			      "sluice host caps --from server.msrs")},
+	{.noun = "host",
+	 .verb = "doctor",
+	 .run = cmd_host_doctor,
+	 .summary = "what will stand in the way of handing devices to VMs",
+	 .about =
+		 "Looks at the IOMMU and its groups, interrupt remapping, lockdown and modules, and of "
+		 "each PF at its driver and link, at profiles of NetworkManager and systemd that make its "
+		 "VFs too, at what else is in its group and why, at resets, bus numbers, address space and "
+		 "NUMA. Each finding says why it matters and what to do. Reads only; status 1 when "
+		 "something is bad.",
+	 .examples = EXAMPLES("sluice host doctor", "sluice host doctor --json")},
 	{.noun = "pf",
 	 .verb = "list",
 	 .run = cmd_pf_list,
 	 .summary = "the devices that can be divided",
 	 .about = "Lists every PCI function with the SR-IOV capability.",
 	 .examples = EXAMPLES("sluice pf list")},
+	{.noun = "pf",
+	 .verb = "show",
+	 .run = cmd_pf_show,
+	 .operand = "PF",
+	 .operand_kind = CLI_PF,
+	 .summary = "everything about one PF, and what its VFs can be given",
+	 .about =
+		 "Settings of VFs are asked of the driver and the card, and nothing is changed by it: "
+		 "possible, not possible, or not known now (without root; before there are VFs; "
+		 "before switchdev mode). A PF can be named by its alias, its interface, its address, "
+		 "its path, or its identity: path, IDs and serial number, which outlive reboots.",
+	 .examples = EXAMPLES("sluice pf show ens1f0", "sluice pf show uplink --json")},
+	{.noun = "pf",
+	 .verb = "set",
+	 .run = cmd_pf_set,
+	 .changes = true,
+	 .operand = "PF",
+	 .operand_kind = CLI_PF,
+	 .options = pf_set_options,
+	 .summary = "the mode of a card's switch; an NVMe controller's spare queues",
+	 .about =
+		 "Refused while a VF is held: both interrupt every VF of the PF. In switchdev mode "
+		 "each VF has a representor, an interface of the host's (vf show), and settings "
+		 "such as tx-max go to the card's ports. An NVMe controller keeps the queues and "
+		 "interrupts that VFs could have; releasing them resets it, so its disks must "
+		 "not be in use and it may have no VFs yet.",
+	 .examples = EXAMPLES("sluice pf set ens1f0 --eswitch switchdev",
+			      "sluice pf set 0000:02:00.0 --nvme-flexible release")},
+	{.noun = "pf",
+	 .verb = "alias",
+	 .run = cmd_pf_alias,
+	 .changes = true,
+	 .operand = "PF",
+	 .operand_kind = CLI_PF,
+	 .more = "NAME",
+	 .more_kind = CLI_TEXT,
+	 .summary = "give a PF a name of your own, which it keeps",
+	 .about =
+		 "The name stays with the card wherever it is found again, which is said when it was "
+		 "moved. When another card stands in its place, the name is refused until it is given "
+		 "again. NAME '-' takes it away.",
+	 .examples = EXAMPLES("sluice pf alias ens1f0 uplink", "sluice pf alias uplink -")},
 	{.noun = "vf",
 	 .verb = "list",
 	 .run = cmd_vf_list,
@@ -361,6 +545,16 @@ const struct cli_command cli_commands[] = {
 		 "(its VM is gone without giving it back: see vf release), or foreign (used by "
 		 "something that is not sluice; it is shown and never touched).",
 	 .examples = EXAMPLES("sluice vf list", "sluice vf list ens1f0 --json")},
+	{.noun = "vf",
+	 .verb = "show",
+	 .run = cmd_vf_show,
+	 .operand = "PF/N",
+	 .operand_kind = CLI_VF,
+	 .summary = "everything about one VF",
+	 .about =
+		 "Shows state, owner, every setting that its driver and card tell, its representor "
+		 "in switchdev mode, its IOMMU group, and how it can be reset.",
+	 .examples = EXAMPLES("sluice vf show ens1f0/2", "sluice vf show 0000:01:10.0 --json")},
 	{.noun = "vf",
 	 .verb = "create",
 	 .run = cmd_vf_create,
@@ -404,6 +598,19 @@ const struct cli_command cli_commands[] = {
 		 "Gives an orphaned VF, or a whole device named by its address, its driver and settings back. "
 		 "Refused while its VM lives.",
 	 .examples = EXAMPLES("sluice vf release ens1f0/2", "sluice vf release 0000:02:00.0")},
+	{.noun = "vf",
+	 .verb = "adopt",
+	 .run = cmd_vf_adopt,
+	 .changes = true,
+	 .operand = "PF/N",
+	 .operand_kind = CLI_VF,
+	 .summary = "take a foreign VF in, as it is",
+	 .about =
+		 "What Sluice did not make or bind is foreign: it is shown, and never touched. This "
+		 "takes such a VF in: its driver, an address or VLAN that somebody set, and the number "
+		 "of VFs are wished from now on, also after a reboot. Refused while a process has it "
+		 "open.",
+	 .examples = EXAMPLES("sluice vf adopt ens1f0/2")},
 	{.noun = "vf",
 	 .verb = "attach",
 	 .run = cmd_vf_attach,
@@ -832,6 +1039,73 @@ const struct cli_command cli_commands[] = {
 		 "Shows the last 64 KiB of the guest's output and what follows, and types into it. "
 		 "Ctrl-] leaves; the VM runs on.",
 	 .examples = EXAMPLES("sluice vm console web")},
+	{.noun = "pool",
+	 .verb = "list",
+	 .run = cmd_pool_list,
+	 .summary = "the pools and what their VFs have in common",
+	 .about = "Which VFs meet a pool's conditions is looked up anew for each VM.",
+	 .examples = EXAMPLES("sluice pool list")},
+	{.noun = "pool",
+	 .verb = "set",
+	 .run = cmd_pool_set,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_TEXT,
+	 .options = pool_set_options,
+	 .summary = "make a pool, or change its conditions",
+	 .about =
+		 "A pool's name can stand wherever a VF is asked for. The VM gets the free VF that fits "
+		 "best: on the NUMA node of its pinned CPUs where there is one, with a link, on the PF "
+		 "that has most free ones. The choice is told.",
+	 .examples = EXAMPLES("sluice pool set fast --speed 10000",
+			      "sluice pool set near --numa 0 --driver ice")},
+	{.noun = "pool",
+	 .verb = "remove",
+	 .run = cmd_pool_remove,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_TEXT,
+	 .summary = "forget a pool",
+	 .about = "VMs that got a VF from it keep it.",
+	 .examples = EXAMPLES("sluice pool remove fast")},
+	{.noun = "plan",
+	 .verb = "",
+	 .run = cmd_plan,
+	 .options = plan_options,
+	 .summary = "the steps from the machine as it is to the machine as it is wished",
+	 .about =
+		 "Everything that vf create, vf set, vf adopt and apply --from have wished is kept, and "
+		 "held here against what is found. Each step says what it does to who uses the VF "
+		 "(safe, disruptive, destroys VFs) and who is in the way. Nothing is changed.",
+	 .examples = EXAMPLES("sluice plan", "sluice plan --pf ens1f0 --json")},
+	{.noun = "apply",
+	 .verb = "",
+	 .run = cmd_apply,
+	 .changes = true,
+	 .options = apply_options,
+	 .summary = "make the machine as it is wished",
+	 .about =
+		 "What a killed command left half done is finished or undone, what dead VMs had is taken "
+		 "back, and the steps of `sluice plan` are done, each read back. When one fails, those of "
+		 "its PF are undone, newest first; other PFs go on. A plan that takes VFs away or that "
+		 "somebody feels needs --yes. Nothing is ever taken from under a VM.",
+	 .examples = EXAMPLES("sluice apply", "sluice apply --yes --pf ens1f0",
+			      "sluice apply --from host.json --dry-run")},
+	{.noun = "assert",
+	 .verb = "",
+	 .run = cmd_assert,
+	 .summary = "exit status 0 if the machine is as it is wished, else what is not",
+	 .about = "Looks at wishes, leftovers of killed commands and of dead VMs. Changes nothing.",
+	 .examples = EXAMPLES("sluice assert", "sluice assert --json")},
+	{.noun = "export",
+	 .verb = "",
+	 .run = cmd_export,
+	 .options = export_options,
+	 .summary = "print what is wished as JSON, for apply --from",
+	 .about =
+		 "On another machine of the same kind, or on this one after a mistake, apply --from "
+		 "brings it back.",
+	 .examples = EXAMPLES("sluice export", "sluice export --found")},
 	{.noun = "completion",
 	 .verb = "bash",
 	 .run = cmd_completion_bash,

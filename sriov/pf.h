@@ -11,6 +11,11 @@ int pf_read(const struct sriov *ctx, struct bdf bdf, struct sriov_pf *out);
 int pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out);
 /* Its interface, or else its address. */
 const char *pf_name(const struct sriov_pf *pf, char text[SRIOV_NAME]);
+/* The same, to stand among the arguments of a message. */
+struct pf_text {
+	char text[SRIOV_NAME];
+};
+struct pf_text pf_text(const struct sriov_pf *pf);
 /* Where `virtfnN` points to. */
 int pf_virtfn(const struct sriov *ctx, struct bdf pf, unsigned index, struct bdf *out);
 

@@ -84,12 +84,14 @@ dmar_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 
 # sriov: over a made-up machine (fakes/) instead of the kernel's.
 SRIOV_TESTS := pf attrs bind claim
-$(eval $(call unit_tests,sriov,$(SRIOV_TESTS) ledger holder netlink,sriov iommu base))
-SRIOV_FAKES := $(O)/tests/sriov/host.o $(O)/tests/fakes/fake_kernel.o $(O)/tests/fakes/fake_sysfs.o
+SRIOV_TESTS += channel identity profile
+SRIOV_TESTS += change kill fault pool
+$(eval $(call unit_tests,sriov,$(SRIOV_TESTS) attr ledger holder netlink plan,sriov iommu base))
+SRIOV_FAKES := $(O)/tests/sriov/host.o $(O)/tests/fakes/fake_card.o $(O)/tests/fakes/fake_kernel.o $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_OBJS := $(SRIOV_FAKES)))
 $(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_LDFLAGS := \
 	-Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step))
-$(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_EXTRA := -lpci -lnl-route-3 -lnl-3 -lsqlite3))
+$(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_EXTRA := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3))
 ledger_test_EXTRA := -lsqlite3
 holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 netlink_test_EXTRA := -lnl-3
@@ -100,6 +102,7 @@ CLI_TESTS += net_spec
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_spec
+CLI_TESTS += doctor
 CLI_TESTS += exit_trace vm_costs vm_sample trace_json patience
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
@@ -107,6 +110,8 @@ $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
 $(foreach t,$(filter-out $(CLI_ALONE),$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
+
+doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 
 # What scenarios on the emulated host run beside the product.
 TEST_TOOLS := edu extra_map
