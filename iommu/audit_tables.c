@@ -120,12 +120,12 @@ static void from_context(struct audit *audit, uint64_t table, uint16_t rid, bool
 		decode_legacy(page + at, out);
 }
 
-int audit_context_of(struct audit *audit, const struct audit_unit *unit, uint16_t rid,
-		     struct audit_context *out)
+/* What the root table says of a bus. -EUCLEAN, with `out` refused, when there is no such table. */
+static int read_root(struct audit *audit, const struct audit_unit *unit, unsigned bus,
+		     bool *scalable, struct vtd_root *root, struct audit_context *out)
 {
 	struct vtd_root_raw raw;
 	struct vtd_rtaddr at;
-	struct vtd_root root;
 
 	*out = (struct audit_context){0};
 	const char *why = vtd_rtaddr_decode(unit->rtaddr, &at);
@@ -134,13 +134,23 @@ int audit_context_of(struct audit *audit, const struct audit_unit *unit, uint16_
 		refuse(out, why ? why : "the root table cannot be read");
 		return -EUCLEAN;
 	}
-	memcpy(&raw, page + audit_bus(rid) * 2, sizeof(raw));
-	out->why = vtd_root_decode(&raw, at.mode, &root);
-	if (out->why) {
-		out->present = true;
-		return 0;
-	}
-	bool scalable = at.mode == VTD_MODE_SCALABLE, upper = scalable && (rid & 128);
+	memcpy(&raw, page + (size_t)bus * 2, sizeof(raw));
+	*scalable = at.mode == VTD_MODE_SCALABLE;
+	out->why = vtd_root_decode(&raw, at.mode, root);
+	out->present = out->why != NULL;
+	return 0;
+}
+
+int audit_context_of(struct audit *audit, const struct audit_unit *unit, uint16_t rid,
+		     struct audit_context *out)
+{
+	struct vtd_root root;
+	bool scalable;
+	int err = read_root(audit, unit, audit_bus(rid), &scalable, &root, out);
+
+	if (err || out->why)
+		return err;
+	bool upper = scalable && (rid & 128);
 	if (!(upper ? root.upper_present : root.lower_present))
 		return 0;
 	from_context(audit, upper ? root.upper : root.lower, rid, scalable, out);
@@ -154,12 +164,20 @@ int audit_contexts(struct audit *audit, const struct audit_unit *unit,
 		   void *opaque)
 {
 	struct audit_context context;
+	struct vtd_root root;
+	bool scalable;
 	int err = 0;
 
-	for (uint32_t rid = 0; rid < 65536 && !err; rid++) {
-		err = audit_context_of(audit, unit, (uint16_t)rid, &context);
-		if (!err && context.present)
-			err = each(opaque, (uint16_t)rid, &context);
+	for (unsigned bus = 0; bus < 256 && !err; bus++) {
+		err = read_root(audit, unit, bus, &scalable, &root, &context);
+		if (!err && !root.lower_present && !root.upper_present)
+			continue; /* none of its functions has one */
+		for (unsigned devfn = 0; devfn < 256 && !err; devfn++) {
+			uint16_t rid = (uint16_t)(bus << 8 | devfn);
+			err = audit_context_of(audit, unit, rid, &context);
+			if (!err && context.present)
+				err = each(opaque, rid, &context);
+		}
 	}
 	return err;
 }

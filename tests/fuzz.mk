@@ -40,6 +40,7 @@ mem_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/test
 mem_fuzz_EXTRA := -ljansson -luring -lpthread
 
 $(eval $(call fuzzer,pagetable,iommu base))
+$(eval $(call fuzzer,audit,iommu base))
 
 # virtio: the rings, and the registers in front of a disk.
 $(foreach t,virtq virtio_pci,$(eval $(call fuzzer,$(t),vdev base)))
