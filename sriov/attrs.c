@@ -92,6 +92,8 @@ static const char *reason(int err, enum sriov_attr attr)
 	case -ENXIO:
 		return "the card shows no port for this VF; most do in switchdev mode only "
 		       "(`sluice pf set PF --eswitch switchdev`)";
+	case -ERANGE:
+		return "more than it can have";
 	case -ENOSPC:
 		return "not enough of them are free";
 	case -ENODEV:
