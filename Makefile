@@ -213,6 +213,7 @@ libexecdir := $(DESTDIR)$(prefix)/libexec/sluice
 mandir := $(DESTDIR)$(prefix)/share/man
 compdir := $(DESTDIR)$(prefix)/share/bash-completion/completions
 udevdir := $(DESTDIR)$(prefix)/lib/udev/rules.d
+unitdir := $(DESTDIR)$(prefix)/lib/systemd/system
 
 .PHONY: install uninstall staged
 install: all
@@ -222,13 +223,16 @@ install: all
 	@install -m 644 $(DATA)/sluice.1 $(mandir)/man1/sluice.1
 	@install -m 644 $(DATA)/sluice-vmm.8 $(mandir)/man8/sluice-vmm.8
 	@$(O)/bin/sluice completion bash >$(compdir)/sluice
-	@install -d $(udevdir)
+	@install -d $(udevdir) $(unitdir)
+	@for unit in packaging/systemd/*.service; do sed 's,/usr/bin/,$(prefix)/bin/,' $$unit \
+		>$(unitdir)/$${unit##*/}; done
 	@install -m 644 packaging/udev/*.rules $(udevdir)
 	@echo "installed below $(DESTDIR)$(prefix)"
 
 uninstall:
 	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 $(compdir)/sluice
 	rm -f $(patsubst packaging/udev/%,$(udevdir)/%,$(wildcard packaging/udev/*.rules))
+	rm -f $(patsubst packaging/systemd/%,$(unitdir)/%,$(wildcard packaging/systemd/*))
 	rm -rf $(libexecdir)
 
 TINY_GUESTS := tiny counter

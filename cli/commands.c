@@ -93,6 +93,11 @@ static const struct cli_option plan_options[] = {PF_OPTION, PHASE_OPTION, {0}};
 static const struct cli_option apply_options[] = {
 	PF_OPTION,
 	PHASE_OPTION,
+	{.name = "--await-link",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .max = 3600,
+	 .help = "where something waits for a PF's link, wait for it so long"},
 	{.name = "--yes", .help = "also what somebody feels: VFs made anew, drivers changed"},
 	{.name = "--from",
 	 .value = "FILE",

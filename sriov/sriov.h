@@ -192,8 +192,8 @@ void sriov_vf_representor(struct sriov *ctx, const struct sriov_vf *vf, char ifn
 
 #define SRIOV_PROFILE_PATH    256
 #define SRIOV_PROFILE_SETTING 96
-/* Whether NetworkManager or systemd makes or sets VFs of this PF too: the file that says so, and the
- * first such line. Where there is one, sriov_vfs_create() is refused (-EBUSY). */
+/* Whether NetworkManager or systemd makes or sets VFs of this PF too: the file that says so, and
+ * the first such line. Where there is one, sriov_vfs_create() is refused (-EBUSY). */
 bool sriov_pf_profile(struct sriov *ctx, const struct sriov_pf *pf, char path[SRIOV_PROFILE_PATH],
 		      char setting[SRIOV_PROFILE_SETTING]);
 
@@ -264,6 +264,9 @@ int sriov_change(struct sriov *ctx, const struct sriov_pf *pf, const struct srio
 /* Finishes or undoes what a killed command left half done, and takes back what dead VMs had. 1:
  * there was something, 0: nothing. */
 int sriov_repair(struct sriov *ctx, const struct sriov_pf *pf);
+
+/* Until the PF has a link; -ETIMEDOUT after `ms`, logged. */
+int sriov_await_link(struct sriov *ctx, const struct sriov_pf *pf, unsigned ms);
 
 /* What of the wishes and the books does not hold, one call each; the number, or a negative errno.
  */

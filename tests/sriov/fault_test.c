@@ -375,7 +375,7 @@ static void test_any_statement(void **state)
 				break;
 		}
 	}
-	print_message("# statements that failed: %u\n", points);
+	print_message("#: statements that failed: %u\n", points);
 	assert_true(points > 30);
 }
 

@@ -220,12 +220,12 @@ static void test_every_step(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(life); i++) {
 		unsigned points = kill_everywhere(host, i, apply);
-		print_message("# %-8s %4u kill points, each put right by one apply\n", life[i].name,
+		print_message("#: %-8s %4u kill points, each put right by one apply\n", life[i].name,
 			      points);
 		assert_true(points > 10);
 		all += points;
 	}
-	print_message("# kill points covered: %u\n", all);
+	print_message("#: kill points covered: %u\n", all);
 }
 
 /* The repair itself is killed at each of its steps; the next one does. */
@@ -264,7 +264,7 @@ static void test_killed_in_repair(void **state)
 		if (WIFEXITED(status))
 			break;
 	}
-	print_message("# kills of repairs: %u\n", fake_kernel()->repairs_killed);
+	print_message("#: kills of repairs: %u\n", fake_kernel()->repairs_killed);
 	assert_true(fake_kernel()->repairs_killed > 20);
 }
 
@@ -311,7 +311,7 @@ static void test_killed_in_undo(void **state)
 		assert_int_equal(fake_kernel()->vf[1].vlan, 100);
 		start_over(host);
 	}
-	print_message("# kill points while undoing: %u\n", points);
+	print_message("#: kill points while undoing: %u\n", points);
 	assert_true(points > 30);
 }
 
