@@ -66,23 +66,39 @@ static int note_holder(const char *name, void *opaque)
 	return 1;
 }
 
-/* A disk or partition. Everything that is none has no file `dev`. */
-static int look_at_disk(const char *name, void *opaque)
-{
-	struct disks *d = opaque;
-	char number[32], dir[256];
+static int look_at_disk(const char *name, void *opaque);
 
-	if (strncmp(name, "nvme", 4) ||
-	    snprintf(dir, sizeof(dir), "%s/%s", d->dir, name) >= (int)sizeof(dir) ||
-	    sysfs_read(&d->ctx->fs, number, sizeof(number), "%s/dev", dir))
+/* A disk or partition, by its directory; what is none has no file `dev`. */
+static int look_into(const struct disks *d, const char *dir)
+{
+	struct disks below = *d;
+	char number[32];
+
+	below.dir = dir;
+	if (sysfs_read(&d->ctx->fs, number, sizeof(number), "%s/dev", dir))
 		return 0;
 	if (mounted(number, d->user, d->size))
 		return 1;
-	struct disks below = *d;
-	below.dir = dir;
 	if (sysfs_list(&d->ctx->fs, note_holder, &below, "%s/holders", dir) > 0)
 		return 1;
 	return sysfs_list(&d->ctx->fs, look_at_disk, &below, "%s", dir) > 0;
+}
+
+/* A disk that several controllers may reach stands below this one as its path "nvme0c1n1"; what is
+ * mounted is "nvme0n1" (drivers/nvme/host/multipath.c). */
+static int look_at_disk(const char *name, void *opaque)
+{
+	const struct disks *d = opaque;
+	unsigned subsystem, path, disk;
+	char dir[256];
+
+	if (strncmp(name, "nvme", 4))
+		return 0;
+	if (sscanf(name, "nvme%uc%un%u", &subsystem, &path, &disk) == 3)
+		snprintf(dir, sizeof(dir), "block/nvme%un%u", subsystem, disk);
+	else if (snprintf(dir, sizeof(dir), "%s/%s", d->dir, name) >= (int)sizeof(dir))
+		return 0;
+	return look_into(d, dir);
 }
 
 /* Whether a disk of the controller is in use, and how. */

@@ -219,8 +219,8 @@ int sriov_pool_pick(struct sriov *ctx, const char *name, int node,
 	if (!err)
 		err = pick(ctx, pool, node, taken, opaque, &best);
 	if (!err && !best.free && best.all)
-		err = log_fail(-EBUSY, name, "none of the pool's %u VFs is free; see sluice vf list",
-			       best.all);
+		err = log_fail(-EBUSY, name,
+			       "none of the pool's %u VFs is free; see sluice vf list", best.all);
 	else if (!err && !best.free)
 		err = log_fail(-EBUSY, name,
 			       "no PF of this host has VFs that fit the pool; see sluice pool list "

@@ -328,8 +328,8 @@ int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct srio
 int sriov_pf_set_eswitch(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_eswitch mode);
 
 /* Of the queues and interrupts that VFs could have, how many of each the NVMe controller keeps for
- * itself: some keep all until they are told. It is reset for that; -EBUSY while it has VFs or one of
- * its disks is used. */
+ * itself: some keep all until they are told. It is reset for that; -EBUSY while it has VFs or one
+ * of its disks is used. */
 int sriov_nvme_keep(struct sriov *ctx, const struct sriov_pf *pf, unsigned count);
 
 /* ---- drivers ---- */

@@ -50,23 +50,8 @@ check "they are told" test "$(vf_show nvme_queues)/$(vf_show nvme_interrupts)" =
 sluice vf show "$pf/0" | sed 's/^/# /'
 
 # ---- a guest works with it ----
-# shellcheck disable=SC2016 # for the guest's shell
-cat >"$work/disk.sh" <<'END'
-part() { yes "part $1 of what the guest wrote" | head -c 10485760; }
-wait_for 30 test -b /dev/nvme0n1 || fact "disk missing"
-for i in 0 1 2 3 4 5 6 7 8 9; do part $i | dd of=/dev/nvme0n1 bs=1M seek=$((10 * i)) 2>/dev/null; done
-sync
-echo 3 >/proc/sys/vm/drop_caches
-good=0
-for i in 0 1 2 3 4 5 6 7 8 9; do
-	[ "$(dd if=/dev/nvme0n1 bs=1M skip=$((10 * i)) count=10 2>/dev/null | md5sum)" = "$(part $i | md5sum)" ] &&
-		good=$((good + 10))
-done
-fact "disk model $(cat /sys/class/nvme/nvme0/model) queues $(ls /sys/block/nvme0n1/mq 2>/dev/null | wc -l)"
-fact "read back $good MiB"
-END
 check "a guest is made" env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" lab/guest-initrd \
-	--bare --module button --module evdev --module nvme --init "$work/disk.sh" "$work/guest.cpio"
+	--bare --module button --module evdev --module nvme --init tests/guest/nvme.sh "$work/guest.cpio"
 made=$(host_state)
 LAB_INITRD=$work/guest.cpio
 guest store "" --memory 192M --vf "$pf/0" >"$work/out" 2>&1

@@ -238,6 +238,11 @@ static void test_nvme_keep(void **state)
 	fake_put(fs, text, "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0n1/nvme0n1p1/dev");
 	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EBUSY);
 	fake_unlink(fs, "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0n1/nvme0n1p1/dev");
+	/* The same for a disk with several ways to it. */
+	fake_put(fs, "", "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0c1n2/size");
+	fake_put(fs, text, "block/nvme0n2/dev");
+	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EBUSY);
+	fake_unlink(fs, "block/nvme0n2/dev");
 	host = start(state, 1);
 	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EBUSY); /* has VFs */
 	assert_int_equal(sriov_vfs_destroy(host->ctx, &host->pf), 0);

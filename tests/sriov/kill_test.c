@@ -220,8 +220,8 @@ static void test_every_step(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(life); i++) {
 		unsigned points = kill_everywhere(host, i, apply);
-		print_message("#: %-8s %4u kill points, each put right by one apply\n", life[i].name,
-			      points);
+		print_message("#: %-8s %4u kill points, each put right by one apply\n",
+			      life[i].name, points);
 		assert_true(points > 10);
 		all += points;
 	}
