@@ -466,7 +466,8 @@ const struct cli_command cli_commands[] = {
 	 .summary = "what this machine offers to virtual machines",
 	 .about =
 		 "Shows the CPU and its virtualization, /dev/kvm, the IOMMU and its interrupt remapping, "
-		 "memory and huge pages, the VFIO modules, and how many PFs there are.",
+		 "memory and huge pages, the VFIO modules, NUMA nodes, the kernel's lockdown, and how "
+		 "many PFs and VFs there are.",
 	 .examples = EXAMPLES("sluice host show", "sluice host show --json")},
 	{.noun = "host",
 	 .verb = "caps",
