@@ -147,7 +147,7 @@ static bool as_asked(enum sriov_attr bit, const struct sriov_attrs *now,
 
 static int verify(const struct attrs_target *t, const struct sriov_attrs *wanted)
 {
-	struct sriov_attrs now;
+	struct sriov_attrs now = {0};
 	size_t count;
 	const struct attr_info *table = attr_table(&count);
 	int err = read_some(t, wanted->set, &now);
