@@ -280,7 +280,8 @@ enum deed { CLAIM, RELEASE };
 
 static _Noreturn void child(struct host *host, enum deed deed, int at)
 {
-	struct sriov_config config = {host->sysfs.dir, host->state_dir, host->run_dir, host->sysfs.dir};
+	struct sriov_config config = {host->sysfs.dir, host->state_dir, host->run_dir,
+				      host->sysfs.dir};
 	struct fake_kernel *k = fake_kernel();
 	struct sriov_vf vf;
 	struct sriov *ctx;
