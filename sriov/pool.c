@@ -184,7 +184,7 @@ static int pick(struct sriov *ctx, const struct sriov_pool *pool, int node,
 	struct sriov_pf *pfs = NULL;
 	struct candidate one;
 	size_t count = 0;
-	int err = sriov_pf_list(ctx, &pfs, &count);
+	int err = pf_list(ctx, &pfs, &count);
 
 	*best = (struct candidate){0};
 	for (size_t i = 0; i < count && !err; i++) {
