@@ -136,11 +136,12 @@ static const struct cli_option pf_set_options[] = {
 	 .kind = CLI_WORD,
 	 .words = "legacy|switchdev",
 	 .help = "how the card's own switch is run"},
-	{.name = "--nvme-flexible",
-	 .value = "release",
-	 .kind = CLI_WORD,
-	 .words = "release",
-	 .help = "let VFs have the queues and interrupts that an NVMe controller keeps: it is reset"},
+	{.name = "--nvme-keep",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = UINT16_MAX,
+	 .help = "of the queues and of the interrupts that VFs could have, N stay with the NVMe "
+		 "controller, which is reset"},
 	{0},
 };
 
@@ -465,7 +466,8 @@ const struct cli_command cli_commands[] = {
 	 .summary = "what this machine offers to virtual machines",
 	 .about =
 		 "Shows the CPU and its virtualization, /dev/kvm, the IOMMU and its interrupt remapping, "
-		 "memory and huge pages, the VFIO modules, and how many PFs there are.",
+		 "memory and huge pages, the VFIO modules, NUMA nodes, the kernel's lockdown, and how "
+		 "many PFs and VFs there are.",
 	 .examples = EXAMPLES("sluice host show", "sluice host show --json")},
 	{.noun = "host",
 	 .verb = "caps",
@@ -519,11 +521,11 @@ const struct cli_command cli_commands[] = {
 	 .about =
 		 "Refused while a VF is held: both interrupt every VF of the PF. In switchdev mode "
 		 "each VF has a representor, an interface of the host's (vf show), and settings "
-		 "such as tx-max go to the card's ports. An NVMe controller keeps the queues and "
-		 "interrupts that VFs could have; releasing them resets it, so its disks must "
-		 "not be in use and it may have no VFs yet.",
+		 "such as tx-max go to the card's ports. Some NVMe controllers keep the queues and "
+		 "interrupts that VFs could have until they are told; that resets them, so their "
+		 "disks must not be in use and they may have no VFs yet.",
 	 .examples = EXAMPLES("sluice pf set ens1f0 --eswitch switchdev",
-			      "sluice pf set 0000:02:00.0 --nvme-flexible release")},
+			      "sluice pf set 0000:02:00.0 --nvme-keep 0")},
 	{.noun = "pf",
 	 .verb = "alias",
 	 .run = cmd_pf_alias,

@@ -82,8 +82,7 @@ topo_nvme() {
 # is made. Their functions follow the PF's, eight to a device number.
 topo_virtio_sriov() {
 	local count=$1 n=$TOPO_UNITS fn
-	[[ $count =~ ^[1-9][0-9]?$ ]] && [ "$count" -le 64 ] ||
-		topo_bad "virtio-sriov $count: 1 to 64 VFs"
+	[[ $count =~ ^([1-9]|[1-5][0-9]|6[0-4])$ ]] || topo_bad "virtio-sriov $count: 1 to 64 VFs"
 	TOPO_UNITS=$((n + 1))
 	topo_port
 	for ((fn = count; fn > 0; fn--)); do

@@ -327,9 +327,10 @@ int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct srio
  * (-EBUSY, naming the holder) while one is held. -EOPNOTSUPP: the card has no such switch. */
 int sriov_pf_set_eswitch(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_eswitch mode);
 
-/* An NVMe controller keeps the queues and interrupts that VFs could have until it is told
- * otherwise and reset. This does both; -EBUSY while it has VFs or one of its disks is used. */
-int sriov_nvme_release(struct sriov *ctx, const struct sriov_pf *pf);
+/* Of the queues and interrupts that VFs could have, how many of each the NVMe controller keeps for
+ * itself: some keep all until they are told. It is reset for that; -EBUSY while it has VFs or one
+ * of its disks is used. */
+int sriov_nvme_keep(struct sriov *ctx, const struct sriov_pf *pf, unsigned count);
 
 /* ---- drivers ---- */
 

@@ -88,7 +88,7 @@ $(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_LDFLAGS := \
 $(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_EXTRA := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3))
 ledger_test_EXTRA := -lsqlite3
 holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
-netlink_test_EXTRA := -lnl-3
+netlink_test_EXTRA := -lnl-3 -lnvme
 
 # cli: all of sluice but its main; what a test does not call is linked and never run.
 CLI_TESTS := args output proc vf_spec vmm_config vmm_console
