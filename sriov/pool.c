@@ -206,7 +206,7 @@ int sriov_pool_pick(struct sriov *ctx, const char *name, int node,
 		    char why[SRIOV_WHY])
 {
 	struct sriov_pool *pools = NULL;
-	struct candidate best;
+	struct candidate best = {0};
 	size_t count = 0;
 	int err = sriov_pool_list(ctx, &pools, &count);
 	const struct sriov_pool *pool = NULL;

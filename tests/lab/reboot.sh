@@ -10,6 +10,7 @@
 
 state=/var/lib/sluice
 a=0000:01:00.0 b=0000:02:00.0
+export SYSTEMD_IGNORE_CHROOT=1 # the lab's root is one, and udevadm would do nothing
 
 numvfs() {
 	cat "/sys/bus/pci/devices/$1/sriov_numvfs"
@@ -26,7 +27,7 @@ first_boot() {
 	check "all is as wished" sluice assert
 	sluice export >"$LAB_OUT/wished"
 
-	refused 1 "needs|pass --yes|as wished" "a plan that takes VFs away needs a word more" no_yes
+	other_hand
 	kills
 	check "resized in the end" sluice vf create eth1 --count 2 --probe
 	check "its VF has its settings again" sluice vf set eth1/1 --mac 02:00:00:00:09:11 --trust on
@@ -36,14 +37,14 @@ first_boot() {
 }
 
 # By another's hand the number is another: to take those VFs away takes consent.
-no_yes() {
+other_hand() {
 	echo 0 >/sys/bus/pci/devices/$b/sriov_numvfs
 	echo 1 >/sys/bus/pci/devices/$b/sriov_numvfs
-	sluice apply
-	local status=$?
-	echo 0 >/sys/bus/pci/devices/$b/sriov_numvfs
-	sluice apply >/dev/null
-	return $status
+	check "a plan that takes VFs away needs a word more" sh -c '! sluice apply 2>"$1"' sh "$work/refusal"
+	check_text "and says so" "takes VFs away.*pass --yes" "$work/refusal"
+	check "nothing was done" test "$(numvfs $b)" = 1
+	check "with that word" sluice apply --yes
+	check "it is done" test "$(numvfs $b)" = 2
 }
 
 # kill -9 at some moments of a resize; one command puts it right.
@@ -108,8 +109,8 @@ second_boot() {
 	# The PF's driver goes and comes, as with an update of it.
 	check "the driver goes" sh -c "echo $b >/sys/bus/pci/drivers/igb/unbind"
 	check "the driver comes" sh -c "echo $b >/sys/bus/pci/drivers/igb/bind"
-	ip link set eth1 up
-	check "udev has seen it" udevadm settle
+	check "udev is done with it" udevadm settle
+	ip link set "$(ls /sys/bus/pci/devices/$b/net)" up # udev has renamed it
 	start_wanted $b
 	check "its VFs are back" wait_for 20 test "$(numvfs $b)" = 2
 	check "all is as wished again" sluice assert
