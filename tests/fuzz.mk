@@ -49,3 +49,10 @@ legacy_fuzz_EXTRA := -ljansson
 $(eval $(call fuzzer,firmware,vdev base))
 firmware_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o
 firmware_fuzz_EXTRA := -ljansson -luring -lpthread
+
+# netqueue: frames, and what the other side of vhost-user may say.
+$(eval $(call fuzzer,switch,netqueue base))
+switch_fuzz_EXTRA := $(DPDK_LIBS) -lpthread
+$(eval $(call fuzzer,vhost,netqueue base))
+vhost_fuzz_OBJS := $(O)/tests/fakes/vhost_front.o
+vhost_fuzz_EXTRA := $(DPDK_LIBS) -lpthread
