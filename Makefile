@@ -14,6 +14,7 @@
 #: make test-fuzz    every fuzzer for SLUICE_FUZZ_SECONDS (15); make fuzz: for ten minutes each
 #: make bench-iommu  cost of map and unmap by page size: our walker, and VFIO on the emulated host
 #: make coverage     lines of iommu/ that its unit tests run (gcov)
+#: make bench-switch cycles per frame from guest to guest, beside DPDK's own forwarding
 #: make bench-boot   start to first user-space line, beside QEMU, in one run
 #: make bench-blk    random reads from a virtio disk, beside QEMU, in one run
 #: make bench-hotplug  a VF comes and goes, beside QEMU, in one run
@@ -188,6 +189,16 @@ IOMMU_BENCH := $(O)/bench/iommu_walker $(O)/bench/iommu_vfio
 $(IOMMU_BENCH): %: %.o $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(O)/bench/switch_cycles: $(O)/bench/switch_cycles.o $(O)/tests/fakes/vhost_front.o $(O)/netqueue.a $(O)/base.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpthread
+
+.PHONY: bench-switch
+bench-switch:
+	@packaging/deps.sh build
+	@$(MAKE) --no-print-directory $(O)/bench/switch_cycles $(O)/bin/sluice-switch
+	@$(O)/bench/switch_cycles
 
 .PHONY: bench-iommu
 bench-iommu:

@@ -1434,7 +1434,7 @@ const struct cli_command cli_commands[] = {
 	 .summary = "workers, bridges and ports",
 	 .about = "Shows what the switch consists of and who is at the other end of each port.",
 	 .examples = EXAMPLES("sluice switch show", "sluice switch show --json",
-			      "sluice switch show --config >switch.json")},
+			      "sluice switch show --config")},
 	{.noun = "switch",
 	 .verb = "bridge",
 	 .run = cmd_switch_bridge,

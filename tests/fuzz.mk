@@ -65,3 +65,10 @@ $(eval $(call fuzzer,pci,vdev base))
 pci_fuzz_OBJS := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/fakes/fake_vfio.o
 pci_fuzz_LDFLAGS := -Wl,--wrap=ioctl
 pci_fuzz_EXTRA := -ljansson -luring -lpthread
+
+# netqueue: frames, and what the other side of vhost-user may say.
+$(eval $(call fuzzer,switch,netqueue base))
+switch_fuzz_EXTRA := $(DPDK_LIBS) -lpthread
+$(eval $(call fuzzer,vhost,netqueue base))
+vhost_fuzz_OBJS := $(O)/tests/fakes/vhost_front.o
+vhost_fuzz_EXTRA := $(DPDK_LIBS) -lpthread
