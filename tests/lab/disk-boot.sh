@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# lab: --topology none --disk --timeout 600
+# lab: --topology none --disk --timeout 900
 #
 # A disk with an installed Debian, as people have them, boots unattended to its login prompt: by SeaBIOS
 # and GRUB from its boot sector, by OVMF and GRUB from its EFI partition. What UEFI has written
@@ -30,7 +30,7 @@ boot_disk() { # NAME OPTION...
 	local name=$1 start=$SECONDS
 	shift
 	check "$name: started" sluice vm run "$name" --memory 512M --disk "$LAB_DISK" --detach "$@"
-	check "$name: login prompt" wait_for 240 says "$name" "login: "
+	check "$name: login prompt" wait_for 400 says "$name" "login: "
 	check "$name: GRUB was there" says "$name" "GRUB: starting Debian"
 	check "$name: ACPI's fixed events are there" test -z "$(said "$name" | grep "ACPI Error")"
 	echo "#: $name: $((SECONDS - start)) s to the login prompt"
