@@ -18,6 +18,7 @@
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_disk.h"
+#include "cli/vm_place.h"
 #include "cli/vm_supervise.h"
 #include "iommu/iommu.h"
 
@@ -363,7 +364,8 @@ static int call_attach_disk(const struct plug *p, const struct vmm_disk *disk, i
 		json_decref(params);
 		return err;
 	}
-	err = rpc_call_fds(path, "attach", params, &disk->file.fd, 1, VM_CALL_MS, &result, error);
+	const int *fd = disk->socket ? &disk->life_fd : &disk->file.fd;
+	err = rpc_call_fds(path, "attach", params, fd, *fd >= 0, VM_CALL_MS, &result, error);
 	if (err) {
 		explain(p, disk->file.name, log_from, error);
 	}
@@ -379,6 +381,8 @@ static int attach_disk(struct plug *p, const struct disk_spec *spec)
 	struct vmm_disk disk;
 	int slot = 0, err = vm_disk_open(p->cli, p->subject, spec, cpus, &disk);
 
+	if (!err && spec->format[0] && !p->cli->dry_run)
+		err = vm_disk_serve(p->cli, p->subject, p->name, spec, &disk);
 	if (!err && p->cli->dry_run)
 		printf("%s: would be given disk %s\n", p->subject, disk.file.name);
 	else if (!err)
@@ -386,6 +390,7 @@ static int attach_disk(struct plug *p, const struct disk_spec *spec)
 	if (!err && !p->cli->dry_run)
 		report_disk(p, disk.file.name, slot, now_ms() - start);
 	io_close(&disk.file.fd);
+	io_close(&disk.life_fd);
 	vmm_disk_finish(&disk);
 	return err;
 }
@@ -400,6 +405,8 @@ int vm_plug_attach(struct cli *cli, struct vm_request *r)
 		err = settle(&p, true);
 	if (!err)
 		err = vm_request_find(cli, r);
+	if (!err)
+		vm_place_check_attach(cli, r);
 	for (size_t i = 0; i < r->pick_count && !err; i++) {
 		err = attach_one(&p, r, &r->picks[i]);
 		if (!err && i + 1 < r->pick_count) /* it has another group now */

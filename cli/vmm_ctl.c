@@ -208,9 +208,10 @@ static json_t *stat_disk(const struct vdev_disk_stat *disk)
 
 	snprintf(guest, sizeof(guest), "%02x:00.0", disk->guest_bus);
 	return json_pack(
-		"{s:s,s:s,s:s,s:s,s:o,s:b,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:i,s:o,s:o}", "name",
-		disk->name, "serial", disk->serial, "guest", guest, "state",
-		disk->held	? "stopped: no space"
+		"{s:s,s:s,s:s,s:s,s:o,s:b,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:i,s:o,s:o,s:s,s:i}",
+		"name", disk->name, "serial", disk->serial, "guest", guest, "state",
+		disk->away	? "its back-end is away"
+		: disk->held	? "stopped: no space"
 		: disk->running ? "running"
 				: "idle",
 		"size", number(disk->size), "read_only", disk->read_only, "queues",
@@ -219,7 +220,8 @@ static json_t *stat_disk(const struct vdev_disk_stat *disk)
 		number(disk->write_bytes), "flushes", number(disk->flushes), "discards",
 		number(disk->discards), "errors", number(disk->errors), "in_flight",
 		(int)disk->in_flight, "held", (int)disk->held, "kicks", number(disk->kicks),
-		"interrupts", number(disk->interrupts));
+		"interrupts", number(disk->interrupts), "backend",
+		disk->elsewhere ? "vhost-user" : "io_uring", "connections", (int)disk->connections);
 }
 
 static json_t *stat_disks(struct vmm_machine *machine)
@@ -351,18 +353,25 @@ static int refuse_while_saving(const struct vmm_ctl *ctl, char error[RPC_ERROR_T
 
 static int attach_disk(const struct vmm_ctl *ctl, const json_t *json, unsigned *slot)
 {
-	struct vmm_disk disk = {.file.fd = -1};
-	int fd = rpc_server_take_fd(ctl->server);
-	int err = fd < 0 ? -EINVAL : vmm_disk_decode(json, &disk);
+	struct vmm_disk disk;
 
-	disk.file.fd = fd; /* "fd" was its number on the other side */
+	vmm_disk_init(&disk);
+	int err = vmm_disk_decode(json, &disk);
+	bool alive = disk.life_fd >= 0;
+
+	/* They were numbers on the other side. */
+	disk.life_fd = alive ? rpc_server_take_fd(ctl->server) : -1;
+	disk.file.fd = disk.socket ? -1 : rpc_server_take_fd(ctl->server);
+	if (!err && ((alive && disk.life_fd < 0) || (!disk.socket && disk.file.fd < 0)))
+		err = -EINVAL;
 	if (!err)
 		err = vmm_hotplug_attach_disk(ctl->machine, &disk);
 	*slot = disk.slot;
 	if (!err)
 		return 0;
 	vmm_disk_finish(&disk);
-	io_close(&fd);
+	io_close(&disk.file.fd);
+	io_close(&disk.life_fd);
 	return err;
 }
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/sysfs.h"
 #include "base/util.h"
 #include "cli/vm_file.h"
 #include "cli/vmm_hotplug.h"
@@ -50,6 +51,11 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.ram = config->ram,
 		.ram_max = config->ram_max,
 		.pages = config->pages,
+		.merge = config->merge,
+		.nodes = config->nodes,
+		.node_count = config->node_count,
+		.phys_bits = config->phys_bits,
+		.share_ram = config->share_ram,
 		.iova = info->usable,
 		.iova_count = info->usable_count,
 		.legacy = config->firmware.fd >= 0 ? m->loop : NULL,
@@ -82,6 +88,18 @@ static int touch_memory(const struct vmm_machine *m)
 	return hv_mem_prefault(m->vm, 0, NULL);
 }
 
+/* Where the device is plugged in; -1 on a host with one node, or that does not tell. */
+static int node_of(const char *bdf)
+{
+	struct sysfs sys = {.root = -1};
+	char text[16] = "";
+
+	if (sysfs_open(&sys, "/sys") == 0)
+		sysfs_read(&sys, text, sizeof(text), "bus/pci/devices/%s/numa_node", bdf);
+	sysfs_close(&sys);
+	return *text ? atoi(text) : -1; /* NOLINT: the kernel writes numbers */
+}
+
 static int group_fd(const struct vmm_config *config, int id)
 {
 	for (size_t i = 0; i < config->group_count; i++)
@@ -96,7 +114,12 @@ int vmm_machine_add_device(struct vmm_machine *m, struct vmm_device *device)
 	int fd = iommu_device_open(m->domain, group_fd(m->config, device->group),
 				   bdf_format(device->bdf, bdf));
 	struct vdev_vfio_config config = {
-		.name = device->name, .host = device->bdf, .device_fd = fd, .slot = device->slot};
+		.name = device->name,
+		.host = device->bdf,
+		.device_fd = fd,
+		.slot = device->slot,
+		.node = node_of(bdf),
+	};
 	struct vdev_vfio *added;
 	int err = fd < 0 ? fd : vdev_vfio_add(m->devices, &config, &added);
 
@@ -112,7 +135,8 @@ int vmm_machine_add_disk(struct vmm_machine *m, struct vmm_disk *disk)
 	const char *base = strrchr(disk->file.name, '/');
 	struct vdev_disk_config config = {
 		.name = name,
-		.fd = fcntl(disk->file.fd, F_DUPFD_CLOEXEC, 3),
+		.fd = disk->socket ? -1 : fcntl(disk->file.fd, F_DUPFD_CLOEXEC, 3),
+		.socket = disk->socket,
 		.read_only = disk->read_only,
 		.serial = disk->serial,
 		.queues = disk->queues,
@@ -122,7 +146,7 @@ int vmm_machine_add_disk(struct vmm_machine *m, struct vmm_disk *disk)
 	};
 
 	snprintf(name, sizeof(name), "disk %s", base ? base + 1 : disk->file.name);
-	if (config.fd < 0)
+	if (config.fd < 0 && !disk->socket)
 		return log_fail(-errno, name, "no descriptor: %s", strerror(errno));
 	return vdev_disk_add(m->devices, &config, &disk->slot);
 }
@@ -160,6 +184,9 @@ static int add_net(struct vmm_machine *m, const struct vmm_net *net)
 		.pairs = net->pairs,
 		.tap = net->tap,
 		.vhost = net->vhost[0] < 0 ? NULL : net->vhost,
+		.socket = net->socket,
+		.listener = net->listen_fd,
+		.packed = net->packed,
 	};
 
 	snprintf(name, sizeof(name), "net %s", net->tap_name);

@@ -9,6 +9,7 @@
 
 #include "base/util.h"
 #include "hv-core/aml.h"
+#include "hv-core/numa.h"
 
 #define SLEEP_TYPE_S5 5
 
@@ -37,6 +38,18 @@ static void name_int(struct aml *a, const char *name, uint64_t value)
 {
 	aml_name(a, name);
 	aml_int(a, value);
+}
+
+/* The node that the device belongs to (ACPI 6.5, 6.2.14); a negative one is not told. */
+static void put_proximity(struct aml *a, int node)
+{
+	if (node >= 0)
+		name_int(a, "_PXM", (uint64_t)node);
+}
+
+static int cpu_node(const struct hv_acpi_input *input, unsigned cpu)
+{
+	return input->numa ? hv_numa_of_cpu(input->numa, cpu) : -1;
 }
 
 /* ---- processors ---- */
@@ -134,6 +147,7 @@ static void put_processors(struct aml *a, const struct hv_acpi_input *input)
 
 		hid_string(a, "ACPI0007");
 		name_int(a, "_UID", i);
+		put_proximity(a, cpu_node(input, i));
 		if (port)
 			put_cpu_methods(a, i, input->apic_ids[i]);
 		aml_close(a, device);
@@ -294,16 +308,22 @@ static void put_root_ports(struct aml *a, const struct hv_acpi_config *config)
 {
 	for (int slot = 0; slot < 32; slot++) {
 		bool used = false;
+		int node = -1;
 		char name[8];
 		size_t device;
 
-		for (size_t i = 0; i < config->intx_count; i++)
-			used |= config->intx[i].bridge == slot;
+		for (size_t i = 0; i < config->intx_count; i++) {
+			if (config->intx[i].bridge != slot)
+				continue;
+			used = true;
+			node = config->intx[i].placed ? config->intx[i].node : -1;
+		}
 		if (!used)
 			continue;
 		snprintf(name, sizeof(name), "S%02X", slot);
 		device = aml_device(a, name);
 		name_int(a, "_ADR", (uint64_t)slot << 16);
+		put_proximity(a, node);
 		put_routes(a, config, slot);
 		if (has_slot(config, slot))
 			put_slot(a, slot);
@@ -370,6 +390,22 @@ static void put_osc(struct aml *a, const struct hv_acpi_config *config)
 	aml_close(a, method);
 }
 
+/* The host bridge is where all of its placed devices are; Linux asks no other bridge. */
+static int bridge_node(const struct hv_acpi_input *input)
+{
+	const struct hv_acpi_config *config = input->config;
+	int node = input->numa && input->numa->count == 1 ? 0 : -1;
+
+	for (size_t i = 0; i < config->intx_count; i++) {
+		if (!config->intx[i].placed)
+			continue;
+		if (node >= 0 && node != config->intx[i].node)
+			return -1;
+		node = config->intx[i].node;
+	}
+	return node;
+}
+
 static void put_pcie(struct aml *a, const struct hv_acpi_input *input)
 {
 	size_t device;
@@ -382,6 +418,7 @@ static void put_pcie(struct aml *a, const struct hv_acpi_input *input)
 	name_int(a, "_UID", 0);
 	name_int(a, "_SEG", 0);
 	name_int(a, "_BBN", 0);
+	put_proximity(a, bridge_node(input));
 	put_bridge_resources(a, input);
 	put_routes(a, input->config, -1);
 	put_osc(a, input->config);

@@ -46,10 +46,20 @@ struct hv_vm;
 
 #define HV_MAX_CPUS    64
 #define HV_IOAPIC_PINS 24
+#define HV_MAX_NODES   8
 
 /* ---- the machine ---- */
 
 enum hv_pages { HV_PAGES_4K, HV_PAGES_THP, HV_PAGES_2M, HV_PAGES_1G };
+
+/* A NUMA node of the guest's: some of its CPUs, and a piece of its RAM; the pieces follow each
+ * other in RAM. `host` names the host's node that the piece comes from and that the CPUs run on,
+ * where they are not pinned; -1: any. */
+struct hv_node {
+	uint64_t ram;  /* bytes; a multiple of the page size and of 2 MiB, but for the last */
+	uint64_t cpus; /* bit n: CPU n */
+	int host;
+};
 
 struct hv_config {
 	const char *name;		    /* for messages and thread names */
@@ -62,7 +72,12 @@ struct hv_config {
 	uint64_t ram;	  /* bytes, a multiple of the page size chosen; at least 16 MiB */
 	uint64_t ram_max; /* what it may grow to while the guest runs; 0: it does not */
 	enum hv_pages pages;
-	bool share_ram;		  /* other processes must be able to map it (vhost-user) */
+	bool share_ram; /* other processes must be able to map it (vhost-user) */
+	bool merge; /* the host's kernel may merge equal pages (KSM): private memory, 4K or THP */
+	const struct hv_node *nodes; /* all of RAM and CPUs between them; count 0: no nodes */
+	size_t node_count;
+	/* Width of guest physical addresses; 0: the host's, or that of `iova` where it is less. */
+	unsigned phys_bits;
 	const struct range *iova; /* where DMA may go, sorted; count 0: everywhere */
 	size_t iova_count;
 	/* Set for a machine that boots by firmware: a PIC pair and a PIT are there as in a PC,
@@ -112,8 +127,8 @@ void hv_vm_end(struct hv_vm *vm, enum hv_end end);
 void hv_vm_on_end(struct hv_vm *vm, void (*fn)(void *opaque, enum hv_end end), void *opaque);
 /*
  * What an operator should hear of while the VM runs: "guest-panic", "io-error", "watchdog",
- * "plugged", "ejected", "eject-timed-out". From any thread, signal handlers excluded; texts are
- * copied by the listener.
+ * "plugged", "ejected", "eject-timed-out", "backend-lost", "backend-back". From any thread, signal
+ * handlers excluded; texts are copied by the listener.
  */
 struct hv_event {
 	const char *what;
@@ -168,6 +183,8 @@ struct hv_mem_layout {
 
 void hv_mem_layout(const struct hv_vm *vm, struct hv_mem_layout *out);
 size_t hv_mem_blocks(const struct hv_vm *vm, const struct hv_ram_block **out);
+/* The guest node that stands for the host's node `host`, or -1. */
+int hv_numa_guest_node(const struct hv_vm *vm, int host);
 /* Text such as "512 MiB in 256 pages of 2M (memfd, THP)"; owned by vm. */
 const char *hv_mem_describe(const struct hv_vm *vm);
 
@@ -312,6 +329,8 @@ struct hv_acpi_intx {
 	int bridge;
 	uint8_t dev;
 	uint8_t gsi[4];
+	bool placed;  /* what is behind that port is near a guest node … */
+	uint8_t node; /* … this one */
 };
 
 /* The tables for a firmware that places them itself: `rsdp` and `tables` as if at address 0 each,

@@ -53,6 +53,8 @@ int hv_mem_plan(const char *subject, const struct hv_config *config, unsigned ph
 		struct hv_mem_layout *out);
 
 uint64_t hv_mem_page_size(enum hv_pages pages);
+/* In which blocks `size` bytes of memory come and go. */
+uint64_t hv_mem_block_size(uint64_t size);
 /* Whether the host has that much: -ENOMEM with the numbers. Made for being asked before anything
  * else. `sys` and `proc` are handles on /sys and /proc. */
 int hv_mem_check(const char *subject, const struct hv_config *config, const struct sysfs *sys,

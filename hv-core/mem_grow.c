@@ -17,22 +17,6 @@
 #include "hv-core/mem.h"
 #include "hv-core/vm.h"
 
-#define BLOCK_MIN (2 * MIB) /* a large page */
-
-static uint64_t block_size(uint64_t size)
-{
-	uint64_t block = BLOCK_MIN;
-
-	while (size > block * HV_GROW_BLOCKS)
-		block *= 2;
-	return block;
-}
-
-uint64_t hv_mem_growth_size(uint64_t ram, uint64_t ram_max)
-{
-	return ram_max <= ram ? 0 : ALIGN_DOWN(ram_max - ram, block_size(ram_max - ram));
-}
-
 static int check(const char *subject, const struct hv_config *config)
 {
 	if (config->pages == HV_PAGES_2M || config->pages == HV_PAGES_1G)
@@ -44,7 +28,7 @@ static int check(const char *subject, const struct hv_config *config)
 		return log_fail(-ENOTSUP, subject,
 				"not created: memory that grows cannot be shared with another "
 				"process, such as a vhost-user switch");
-	if (!IS_ALIGNED(config->ram, BLOCK_MIN))
+	if (!IS_ALIGNED(config->ram, 2 * MIB))
 		return log_fail(-EINVAL, subject,
 				"not created: memory that grows begins at a multiple of 2 MiB");
 	return 0;
@@ -70,7 +54,7 @@ int hv_mem_grow_create(struct hv_vm *vm, const struct hv_config *config, const s
 	rc = hv_mem_back(vm->subject, &part, sys, &g->back);
 	if (rc < 0)
 		return rc;
-	g->block = block_size(config->ram_max - config->ram);
+	g->block = hv_mem_block_size(config->ram_max - config->ram);
 	vm->mem.block[vm->mem.blocks++] = (struct hv_ram_block){
 		.gpa = vm->mem.layout.grow.start,
 		.size = part.ram,

@@ -20,6 +20,7 @@
 #define HIGH_START   (4 * GIB)
 #define PCI64_ALIGN  GIB
 #define GROW_ALIGN   (2 * GIB)
+#define GROW_BLOCK   (2 * MIB)	 /* a large page; more, where there would be too many */
 #define PCI64_ENOUGH (512 * GIB) /* a window this large is taken without looking for a larger */
 
 uint64_t hv_mem_page_size(enum hv_pages pages)
@@ -34,6 +35,20 @@ uint64_t hv_mem_page_size(enum hv_pages pages)
 		break;
 	}
 	return 4 * KIB;
+}
+
+uint64_t hv_mem_block_size(uint64_t size)
+{
+	uint64_t block = GROW_BLOCK;
+
+	while (size > block * HV_GROW_BLOCKS)
+		block *= 2;
+	return block;
+}
+
+uint64_t hv_mem_growth_size(uint64_t ram, uint64_t ram_max)
+{
+	return ram_max <= ram ? 0 : ALIGN_DOWN(ram_max - ram, hv_mem_block_size(ram_max - ram));
 }
 
 /* The usable range that address 0 lies in; false when there is none. */

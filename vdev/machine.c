@@ -23,9 +23,11 @@
 #include "vdev/vfio.h"
 #include "vdev/virtio_balloon.h"
 #include "vdev/virtio_blk.h"
+#include "vdev/virtio_blk_user.h"
 #include "vdev/virtio_console.h"
 #include "vdev/virtio_mem.h"
 #include "vdev/virtio_net.h"
+#include "vdev/virtio_net_user.h"
 #include "vdev/virtio_rng.h"
 #include "vdev/virtio_vsock.h"
 #include "vdev/vmgenid.h"
@@ -54,6 +56,10 @@ struct vdev_machine {
 	size_t mapped; /* RAM blocks in the domain */
 	struct hv_acpi_config acpi;
 	struct hv_acpi_intx intx[VDEV_SLOTS];
+	struct {
+		bool placed;
+		uint8_t node;
+	} near[VDEV_SLOTS]; /* the guest node that what is in a slot is near to */
 };
 
 /* Makes the guest's ACPI look. */
@@ -229,12 +235,27 @@ int vdev_watchdog_add(struct vdev_machine *m, enum vdev_watchdog_action action)
 
 int vdev_net_add(struct vdev_machine *m, const struct vdev_net_config *config)
 {
+	struct vdev_function *fn = NULL;
 	struct vdev_net *net;
-	int err = vdev_net_create(m->vm, m->loop, config, &net);
+	int err;
 
-	if (err < 0)
-		return err;
-	return add_function(m, vdev_net_function(net), 0);
+	if (config->socket) {
+		err = vdev_net_user_create(m->vm, m->loop, config, &fn);
+	} else {
+		err = vdev_net_create(m->vm, m->loop, config, &net);
+		if (!err)
+			fn = vdev_net_function(net);
+	}
+	return err ? err : add_function(m, fn, 0);
+}
+
+static bool net_stat(struct vdev_function *fn, struct vdev_net_stat *out)
+{
+	struct vdev_net *net = vdev_net_of(fn);
+
+	if (net)
+		vdev_net_fill_stat(net, out);
+	return net || (fn && vdev_net_user_stat(fn, out));
 }
 
 int vdev_net_stat(struct vdev_machine *m, size_t index, struct vdev_net_stat *out)
@@ -243,11 +264,8 @@ int vdev_net_stat(struct vdev_machine *m, size_t index, struct vdev_net_stat *ou
 
 	hv_device_lock(m->vm);
 	for (unsigned slot = 1; slot <= m->host->bridges; slot++) {
-		struct vdev_net *net = vdev_net_of(m->host->bridge[slot]->child);
-
-		if (!net || index--)
+		if (!net_stat(m->host->bridge[slot]->child, out) || index--)
 			continue;
-		vdev_net_fill_stat(net, out);
 		err = 0;
 		break;
 	}
@@ -381,7 +399,8 @@ size_t vdev_console_in(struct vdev_machine *m, const uint8_t *bytes, size_t len)
 int vdev_disk_add(struct vdev_machine *m, const struct vdev_disk_config *config, unsigned *slot)
 {
 	struct vdev_function *fn;
-	int err = vdev_blk_create(m->vm, m->loop, config, &fn);
+	int err = config->socket ? vdev_blk_user_create(m->vm, m->loop, config, &fn)
+				 : vdev_blk_create(m->vm, m->loop, config, &fn);
 
 	if (!err)
 		err = add_function(m, fn, config->slot);
@@ -398,7 +417,8 @@ int vdev_disk_stat(struct vdev_machine *m, size_t index, struct vdev_disk_stat *
 	for (unsigned slot = 1; slot <= m->host->bridges && err; slot++) {
 		struct vdev_function *child = m->host->bridge[slot]->child;
 
-		if (child && vdev_blk_stat(child, out) && !index--)
+		if (child && (vdev_blk_stat(child, out) || vdev_blk_user_stat(child, out)) &&
+		    !index--)
 			err = 0;
 	}
 	hv_device_unlock(m->vm);
@@ -437,9 +457,13 @@ int vdev_vfio_add(struct vdev_machine *m, const struct vdev_vfio_config *config,
 
 	if (!err)
 		err = add_function(m, &dev->fn, config->slot);
-	if (!err)
-		*out = dev;
-	return err;
+	if (err)
+		return err;
+	*out = dev;
+	int node = hv_numa_guest_node(m->vm, config->node);
+	m->near[vdev_vfio_slot(dev) - 1].placed = node >= 0;
+	m->near[vdev_vfio_slot(dev) - 1].node = node >= 0 ? (uint8_t)node : 0;
+	return 0;
 }
 
 unsigned vdev_vfio_slot(const struct vdev_vfio *dev)
@@ -598,7 +622,10 @@ static void describe(struct vdev_machine *m)
 	for (unsigned slot = 1; slot <= ports; slot++) {
 		struct hv_acpi_intx *intx = &m->intx[slot - 1];
 
-		*intx = (struct hv_acpi_intx){.bridge = (int)slot, .dev = 0};
+		*intx = (struct hv_acpi_intx){.bridge = (int)slot,
+					      .dev = 0,
+					      .placed = m->near[slot - 1].placed,
+					      .node = m->near[slot - 1].node};
 		for (unsigned pin = 0; pin < 4; pin++)
 			intx->gsi[pin] = (uint8_t)vdev_host_intx_gsi(slot, pin);
 	}

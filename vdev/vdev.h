@@ -110,6 +110,11 @@ struct vdev_net_config {
 	const int *tap; /* so many descriptors of one tap (IFF_VNET_HDR, nonblocking) */
 	/* … and of /dev/vhost-net; NULL: we move the frames. All stay the caller's. */
 	const int *vhost;
+	/* NULL, or the socket of a switch that moves the frames (vhost-user); then there is no tap.
+	 * It listens there, unless `listener` (else -1; stays the caller's) is where it calls. */
+	const char *socket;
+	int listener;
+	bool packed; /* offer packed rings too: a switch that dies leaves them in doubt */
 };
 
 /* A virtio-net device behind its own root port. */
@@ -120,12 +125,13 @@ struct vdev_net_traffic {
 };
 
 struct vdev_net_stat {
-	const char *name, *backend; /* "user", "vhost" */
+	const char *name, *backend; /* "user", "vhost", "vhost-user" */
 	uint8_t mac[6];		    /* as the driver has it */
 	unsigned pairs, pairs_used; /* 0: there is no driver */
 	uint64_t features;	    /* as negotiated */
-	/* As the guest sees it; zeros with vhost, which tells no one. */
+	/* As the guest sees it; zeros with vhost and vhost-user, which tell no one. */
 	struct vdev_net_traffic received, sent;
+	bool up; /* the switch is there; a tap always is */
 };
 
 /* -ENOENT behind the last one. */
@@ -171,6 +177,7 @@ struct vdev_vfio_config {
 	struct bdf host;
 	int device_fd; /* from iommu_device_open; taken over */
 	unsigned slot; /* where it has to go; 0: the first that is free */
+	int node;      /* of the host's, where it is plugged in; -1: the host does not tell */
 };
 
 /* -EINVAL, -ENOTSUP (what about the device cannot be passed), -ENOSPC (no slot for it), or the
@@ -218,6 +225,9 @@ int vdev_vfio_stat(struct vdev_machine *machine, size_t index, struct vdev_vfio_
 struct vdev_disk_config {
 	const char *name; /* "disk /srv/web.img": for messages */
 	int fd; /* raw file or block device, open as it shall be used (O_DIRECT); taken over */
+	/* NULL, or the socket of a process that serves the disk (vhost-user-blk); then there is no
+	 * fd, and read_only and the limits are that process's. */
+	const char *socket;
 	bool read_only;
 	const char *serial; /* up to 20 bytes; NULL: none */
 	unsigned queues;
@@ -237,6 +247,9 @@ struct vdev_disk_stat {
 	unsigned held;	    /* wait because the host has no space left: the disk is stopped */
 	uint64_t kicks, interrupts;
 	uint8_t guest_bus;
+	bool elsewhere;	      /* another process serves it: no requests are counted */
+	bool away;	      /* and is not there now */
+	unsigned connections; /* to it, so far */
 };
 
 /* A virtio disk behind its own root port, *slot. While the guest runs: on the loop's thread. */

@@ -16,4 +16,5 @@ vdev_SRCS += vdev/pci_ports.c vdev/pm.c vdev/q35.c vdev/rtc.c vdev/smbios.c
 vdev_SRCS += vdev/virtio_mem.c
 vdev_SRCS += vdev/vmgenid.c
 vdev_SRCS += vdev/watchdog.c vdev/vhost.c vdev/virtio_balloon.c vdev/virtio_console.c vdev/virtio_vsock.c
+vdev_SRCS += vdev/vhost_user.c vdev/vhost_user_msg.c vdev/vhost_user_queues.c vdev/virtio_blk_user.c vdev/virtio_net_user.c
 vdev_SRCS += vdev/net_ctrl.c vdev/net_pair.c vdev/net_tap.c vdev/virtio_net.c

@@ -521,6 +521,7 @@ void vdev_net_fill_stat(struct vdev_net *net, struct vdev_net_stat *out)
 		.pairs = net->pairs,
 		.pairs_used = net->virtio.running ? atomic_load(&net->active) : 0,
 		.features = net->virtio.features,
+		.up = true,
 	};
 	pthread_mutex_lock(&net->lock);
 	memcpy(out->mac, net->fresh ? net->mac : net->ctrl.filter.mac, sizeof(out->mac));

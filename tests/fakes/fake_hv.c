@@ -40,10 +40,32 @@ void fake_hv_add_ram(struct hv_vm *vm)
 	}
 }
 
+void fake_hv_share_ram(struct hv_vm *vm)
+{
+	for (size_t i = 0; i < vm->blocks; i++) {
+		struct hv_ram_block *b = &vm->block[i];
+
+		b->fd = memfd_create("guest-ram", MFD_CLOEXEC);
+		b->offset = 4096 * (i + 1);
+		if (b->hva == vm->ram)
+			b->hva = NULL;
+		if (b->fd < 0 || ftruncate(b->fd, (off_t)(b->offset + b->size)) < 0)
+			abort();
+		b->hva = mmap(b->hva, b->size, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | (b->hva ? MAP_FIXED : 0), b->fd, (off_t)b->offset);
+		if (b->hva == MAP_FAILED)
+			abort();
+	}
+}
+
 void fake_hv_destroy(struct hv_vm *vm)
 {
-	for (size_t i = 1; i < vm->blocks; i++)
-		munmap(vm->block[i].hva, vm->block[i].size);
+	for (size_t i = 0; i < vm->blocks; i++) {
+		if (vm->block[i].hva != vm->ram)
+			munmap(vm->block[i].hva, vm->block[i].size);
+		if (vm->block[i].fd >= 0)
+			close(vm->block[i].fd);
+	}
 	free(vm);
 }
 
@@ -312,6 +334,13 @@ void fake_hv_eoi(struct hv_vm *vm, unsigned gsi)
 	hv_device_lock(vm);
 	vm->eoi[gsi](vm->eoi_opaque[gsi]);
 	hv_device_unlock(vm);
+}
+
+int hv_numa_guest_node(const struct hv_vm *vm, int host)
+{
+	(void)vm;
+	(void)host;
+	return -1;
 }
 
 int hv_msi_signal(struct hv_vm *vm, const struct hv_msi *msi)

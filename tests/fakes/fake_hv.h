@@ -87,6 +87,8 @@ void fake_hv_destroy(struct hv_vm *vm);
 #define FAKE_GROWTH	(16 * FAKE_BLOCK)
 void fake_hv_add_growth(struct hv_vm *vm);
 void fake_hv_add_ram(struct hv_vm *vm);
+/* Makes all of it such that another process could map it too. */
+void fake_hv_share_ram(struct hv_vm *vm);
 /* What a guest's access does: all ones where nobody answers. Memory mapped into the guest is read
  * and written without a region's help. */
 uint64_t fake_hv_read(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len);
