@@ -269,7 +269,7 @@ static int begin(struct cli *cli, struct gathering *g)
 	if (!g->fs)
 		return -EIO;
 	g->rows = json_array();
-	g->live = !audit_open_live(g->fs, &g->audit); /* told; the rest goes without */
+	g->live = !audit_open_live(g->fs, NULL, &g->audit); /* told; the rest goes without */
 	return 0;
 }
 

@@ -7,6 +7,7 @@
  *     config.json   how it was started        vmm.log        what sluice-vmm said
  *     result.json   how it ended: only for a VM that did not end well
  *     cpus.json     where it runs (vm_place.h)
+ *     engine-N.sock where a disk's engine serves it (disk_engine.h): there until it has closed
  *     plug.lock     held by a command that gives it devices or takes them (vm_plug.h)
  *
  * It appears with the lock, and goes when the VM has ended well and given everything back.

@@ -378,6 +378,7 @@ static const struct ending {
 	{"saved", "suspended: saved into a file; vm restore goes on with it", false},
 	{"panic", "ended: panic: the guest's kernel gave up", false},
 	{"crash", "ended: crash: a CPU of the guest could not go on", false},
+	{"triple-fault", "ended: crash: the guest triple-faulted", false},
 	{"status", "ended: by the exit port", true},
 	{"device-failure", "ended: a device failed", false},
 	{"failed", "ended: not built again after a reboot", false},

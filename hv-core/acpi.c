@@ -292,7 +292,7 @@ static struct address io_block(uint32_t port, uint8_t bits, uint8_t access)
 static int append_full_fadt(struct image *image, const struct hv_acpi_config *config, uint64_t dsdt,
 			    uint64_t facs, uint64_t *at)
 {
-	uint32_t evt = config->pm_port, cnt = evt + 4, timer = evt + 8;
+	uint32_t evt = config->pm_port, cnt = evt + 4, timer = evt + 8, gpe = evt + 12;
 	struct fadt fadt = {
 		.preferred_pm_profile = PM_PROFILE_ENTERPRISE_SERVER,
 		.firmware_ctrl = (uint32_t)facs,
@@ -301,9 +301,11 @@ static int append_full_fadt(struct image *image, const struct hv_acpi_config *co
 		.pm1a_evt = evt,
 		.pm1a_cnt = cnt,
 		.pm_tmr = timer,
+		.gpe0 = gpe,
 		.pm1_evt_len = 4,
 		.pm1_cnt_len = 2,
 		.pm_tmr_len = 4,
+		.gpe0_len = 2,
 		.c2_latency = 0xfff, /* no C2 and no C3 */
 		.c3_latency = 0xfff,
 		.century = 0x32, /* index in the RTC's memory */
@@ -317,6 +319,7 @@ static int append_full_fadt(struct image *image, const struct hv_acpi_config *co
 		.x_pm1a_evt = io_block(evt, 32, ACCESS_WORD),
 		.x_pm1a_cnt = io_block(cnt, 16, ACCESS_WORD),
 		.x_pm_tmr = io_block(timer, 32, ACCESS_DWORD),
+		.x_gpe0 = io_block(gpe, 16, ACCESS_BYTE),
 	};
 
 	memcpy(fadt.hypervisor_vendor, "SLUICE", 6);

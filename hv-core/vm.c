@@ -268,7 +268,7 @@ const char *hv_end_name(enum hv_end end)
 		[HV_END_RESET] = "reset",	    [HV_END_PANIC] = "panic",
 		[HV_END_CRASH] = "crash",	    [HV_END_KILLED] = "killed",
 		[HV_END_DEVICE] = "device-failure", [HV_END_SAVED] = "saved",
-		[HV_END_STATUS] = "status",
+		[HV_END_STATUS] = "status",	    [HV_END_TRIPLE_FAULT] = "triple-fault",
 	};
 
 	return (size_t)end < ARRAY_SIZE(names) ? names[end] : "unknown";

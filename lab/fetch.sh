@@ -15,12 +15,14 @@
 #   kernel-6.1/  the same of an older Debian, for guests alone: few modules, no vmlinux
 #   qemu/    root of the unpacked packages
 #   bochs/   the same, for rig 2
+#   netdevsim/  netdevsim.ko: the kernel's simulated SR-IOV NIC with a switch; portsim.ko
 
 # Raise a piece's number when what fetch makes of it changes: old caches are then rebuilt.
 LAB_FORMAT_KERNEL=1
 LAB_FORMAT_OLD_KERNEL=1
 LAB_FORMAT_QEMU=1
 LAB_FORMAT_BOCHS=1
+LAB_FORMAT_NETDEVSIM=1
 
 LAB_RELEASE=trixie
 LAB_KERNEL_SERIES=6.12
@@ -247,11 +249,91 @@ extract_vmlinux() {
 	mv "$kernel/vmlinux.new" "$kernel/vmlinux"
 }
 
+# The tools of linux-kbuild are programs of the kernel's release; here they run with its libraries,
+# which QEMU's tree has. modpost and objtool are wrappers themselves, which choose by architecture.
+wrap_kbuild() { # DIR
+	local tool real lib=$LAB_CACHE/qemu/usr
+	for tool in scripts/basic/fixdep scripts/mod/modpost tools/objtool/objtool; do
+		real=$1/$tool.real
+		case $tool in
+		*/modpost) real+=-lsb-64 ;;
+		*/objtool) real+=-x86 ;;
+		*) mv "$1/$tool" "$real" ;;
+		esac
+		cat >"$1/$tool.new" <<END
+#!/bin/sh
+exec $lib/lib64/ld-linux-x86-64.so.2 --library-path $lib/lib/x86_64-linux-gnu $real "\$@"
+END
+		chmod 755 "$1/$tool.new"
+		mv -f "$1/$tool.new" "$1/$tool"
+	done
+}
+
+# Debian's kernel comes without netdevsim, so it is built from that kernel's own source; beside it
+# portsim, which has what netdevsim lacks.
+build_netdevsim() { # DIR VERSION: with the packages in DIR
+	local dir=$1 version=$2 headers=$1/usr/src/linux-headers-$2
+	local common=${2%-amd64} series=$LAB_KERNEL_SERIES deb module
+	dpkg-deb --fsys-tarfile "$dir/linux-source-"*.deb |
+		tar x --to-stdout --wildcards "*/linux-source-$series.tar.xz" |
+		tar xJ -C "$dir" --wildcards '*/drivers/net/netdevsim/*'
+	rm "$dir/linux-source-"*.deb
+	for deb in "$dir"/*.deb; do
+		dpkg-deb -x "$deb" "$dir"
+	done
+	wrap_kbuild "$dir/usr/lib/linux-kbuild-$common"
+	sed -i "s|/usr/src/|$dir/usr/src/|" "$headers/Makefile"
+	# This machine's compiler may be older than the kernel's: it lacks one option.
+	mkdir "$dir/portsim"
+	cp "$LAB_DIR"/portsim/* "$dir/portsim/"
+	for module in "$dir/portsim" "$dir/linux-source-$series/drivers/net/netdevsim"; do
+		make -C "$headers" M="$module" CC=gcc CONFIG_NETDEVSIM=m \
+			CONFIG_DEBUG_INFO_BTF_MODULES= CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT= modules &&
+			mv "$module"/*.ko "$dir/" || return
+	done
+}
+
+netdevsim_format() {
+	echo "$LAB_FORMAT_NETDEVSIM $(cat "$LAB_CACHE/kernel/version") $(cat "$LAB_DIR"/portsim/* | cksum)"
+}
+
+netdevsim_ready() {
+	piece_ready netdevsim "$(netdevsim_format)"
+}
+
+# The labs that do without it must not fail for it: where it cannot be built, that is said, and the
+# scenario that needs it is skipped.
+fetch_netdevsim() {
+	local new=$LAB_CACHE/netdevsim.new version
+
+	netdevsim_ready && return
+	version=$(cat "$LAB_CACHE/kernel/version")
+	apt_prepare
+	say "fetch: netdevsim, from the kernel's source (170 MB)"
+	rm -rf "$new"
+	mkdir -p "$new/done"
+	(cd "$new" && apt_quiet apt-get download "linux-source-$LAB_KERNEL_SERIES" \
+		"linux-headers-$version" "linux-headers-${version%-amd64}-common" \
+		"linux-kbuild-${version%-amd64}") || exit
+	if build_netdevsim "$new" "$version" >"$new/log" 2>&1; then
+		mv "$new"/*.ko "$new/done/"
+	else
+		cp "$new/log" "$new/done/log"
+		say "fetch: netdevsim was not built; $LAB_CACHE/netdevsim/log tells why"
+	fi
+	mv "$new/done" "$new.done"
+	rm -rf "$new"
+	publish netdevsim "$(netdevsim_format)" "$new.done"
+}
+
 # rig_ready RIG: nothing is left to fetch for it. Takes no lock, so that labs start freely.
 rig_ready() {
 	piece_ready kernel $LAB_FORMAT_KERNEL && [ -e "$LAB_CACHE/kernel/vmlinux" ] || return
 	case $1 in
-	1) piece_ready qemu $LAB_FORMAT_QEMU && piece_ready "kernel-$LAB_OLD_SERIES" $LAB_FORMAT_OLD_KERNEL ;;
+	1)
+		piece_ready qemu $LAB_FORMAT_QEMU &&
+			piece_ready "kernel-$LAB_OLD_SERIES" $LAB_FORMAT_OLD_KERNEL && netdevsim_ready
+		;;
 	2) piece_ready bochs $LAB_FORMAT_BOCHS ;;
 	esac
 }
@@ -274,7 +356,7 @@ fetch_rig() {
 		fetch_kernel
 		extract_vmlinux
 		case $rig in
-		1) fetch_qemu && fetch_old_kernel ;;
+		1) fetch_qemu && fetch_old_kernel && fetch_netdevsim ;;
 		2) fetch_bochs ;;
 		esac
 	done

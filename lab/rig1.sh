@@ -22,7 +22,10 @@ rig1_initrd() {
 rig1_command() {
 	local tree=$LAB_CACHE/qemu
 	export QEMU_MODULE_DIR=$tree/usr/lib/x86_64-linux-gnu/qemu
-	QEMU=("$tree/usr/lib64/ld-linux-x86-64.so.2"
+	# What QEMU's emulation of SVM does wrong is put right, or guests hang.
+	local repair=$RUN/emulator.so
+	"${CC:-cc}" -O2 -fPIC -shared "$LAB_DIR"/emulator-*.c -o "$repair" || die "rig 1: no compiler"
+	QEMU=("$tree/usr/lib64/ld-linux-x86-64.so.2" --preload "$repair"
 		--library-path "$tree/usr/lib/x86_64-linux-gnu"
 		"$tree/usr/bin/qemu-system-x86_64"
 		-L "$tree/usr/share/qemu" -L "$tree/usr/share/seabios")

@@ -370,6 +370,13 @@ static void iasl_reads_it(void **state)
 		"Notify (C03F, 0x03)",
 		"Method (_EJ0",
 		"SystemIO, 0x0638, 0x08",
+		"SystemIO, 0x0640, 0x0C",
+		"Notify (\\_SB.PCI0.S02.FN, 0x03)",
+		"Name (_SUN, 0x02)",
+		"\\_SB.EVNT",
+		"\"VM_Gen_Counter\"",
+		"0xFED60000",
+		"Notify (\\_SB.VGEN, 0x80)",
 	};
 	char dir[] = "/tmp/acpi-XXXXXX", command[64], *text;
 	struct tables t;
@@ -382,6 +389,9 @@ static void iasl_reads_it(void **state)
 	struct hv_acpi_config with = config;
 	with.cpu_port = 0x620;
 	with.cpus_present = 1;
+	with.slot_port = 0x640;
+	with.slots = 0x6;
+	with.generation = UINT64_C(0x1fed60000);
 	t = build_with(&with, 64);
 	assert_non_null(mkdtemp(dir));
 	text = disassemble(table_at(&t, get(find_table(&t, "FACP") + 140, 8), "DSDT"), dir, "dsdt");
@@ -394,6 +404,21 @@ static void iasl_reads_it(void **state)
 	free(disassemble(find_table(&t, "FACP"), dir, "facp"));
 	free(disassemble(find_table(&t, "APIC"), dir, "apic"));
 	free(disassemble(find_table(&t, "MCFG"), dir, "mcfg"));
+	free(t.data);
+	/* the same with fixed hardware: the events are a general-purpose one */
+	with.pm_port = 0x600;
+	with.event_port = 0x610;
+	t = build_with(&with, 2);
+	const uint8_t *fadt = find_table(&t, "FACP");
+	assert_int_equal(get(fadt + 80, 4), 0x60c); /* GPE0_BLK */
+	assert_int_equal(fadt[92], 2);
+	text = disassemble(table_at(&t, get(fadt + 140, 8), "DSDT"), dir, "dsdt");
+	assert_non_null(strstr(text, "Method (_L02"));
+	assert_non_null(strstr(text, "Notify (\\_SB.PCI0.S02.FN, 0x03)"));
+	assert_null(strstr(text, "ACPI0013"));
+	free(text);
+	compile(dir, "dsdt");
+	free(disassemble(fadt, dir, "facp"));
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	assert_int_equal(system(command), 0);
 	free(t.data);

@@ -42,6 +42,9 @@ check "each reaches what its VM mapped, to the byte" test "$(jq \
 	"$work/json")" = true
 check "and at least its VM's RAM" test "$(jq '[.devices[] | select(.owner != "") | .mapped] | min' \
 	"$work/json")" -ge $((192 << 20))
+check "BARs are mapped for the VM's other devices" test "$(sluice vm maps left --json |
+	jq '[.[] | select(.what == "bar")] | length')" -ge 1
+check_text "and reached by them: peer to peer" "^$left +vm left .* 0x0-0xbffffff,0x[0-9a-f]+-0x" "$work/pass"
 check "interrupts of both are in the table" test "$(jq \
 	'[.devices[] | select(.owner != "") | .interrupts] | min' "$work/json")" -ge 1
 
