@@ -60,7 +60,7 @@ static void remove_files(const struct cli *cli, const char *name, const char *co
 void vm_dir_remove(const struct cli *cli, const char *name)
 {
 	static const char *const files[] = {VM_CTL,    VM_CONSOLE, VM_CONFIG, VM_LOG,
-					    VM_RESULT, VM_PLUG,	   VM_LOCK};
+					    VM_RESULT, VM_PLUG,	   VM_CPUS,   VM_LOCK};
 	char path[CLI_PATH];
 
 	disk_engine_wait(cli, name); /* their sockets are in it */

@@ -198,12 +198,18 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->cmdline = strdup(r->cmdline);
 	config->virtio_console = r->virtio_console;
 	config->balloon = r->balloon;
+	config->prefault = r->prefault;
 	config->watchdog = r->watchdog ? strdup(r->watchdog) : NULL;
 	config->cpus = r->cpus;
 	config->max_cpus = r->max_cpus;
 	memcpy(config->pin, r->pin, sizeof(config->pin));
 	config->ram = r->ram;
+	config->ram_max = r->ram_max;
 	config->pages = r->pages;
+	config->merge = r->merge;
+	config->phys_bits = r->phys_bits;
+	for (size_t i = 0; i < r->numa_count; i++)
+		config->nodes[config->node_count++] = r->numa[i].node;
 	config->kaslr = r->kaslr;
 	config->restart = r->restart;
 	config->rng = r->rng;

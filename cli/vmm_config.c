@@ -60,7 +60,8 @@ enum kind {
 	DEVICES,
 	DISKS,
 	OBJECT,
-	NETS
+	NETS,
+	NODES
 };
 
 struct field {
@@ -83,6 +84,11 @@ static const struct field fields[] = {
 	FIELD("pin", PINS, true, pin),
 	FIELD("ram", BYTES, false, ram),
 	FIELD("pages", PAGES, false, pages),
+	FIELD("merge", BOOL, true, merge),
+	FIELD("phys_bits", UNSIGNED, true, phys_bits),
+	FIELD("numa", NODES, true, nodes),
+	FIELD("ram_max", BYTES, true, ram_max),
+	FIELD("prefault", BOOL, true, prefault),
 	FIELD("share_ram", BOOL, true, share_ram),
 	FIELD("kaslr", BOOL, false, kaslr),
 	FIELD("restart", BOOL, false, restart),
@@ -287,6 +293,22 @@ static json_t *encode_disks(const struct vmm_config *config)
 	return array;
 }
 
+/* The mask in hexadecimal: JSON's integers have a sign. */
+static json_t *encode_nodes(const struct vmm_config *config)
+{
+	json_t *array = config->node_count ? json_array() : NULL;
+
+	for (size_t i = 0; i < config->node_count; i++) {
+		const struct hv_node *node = &config->nodes[i];
+		char cpus[24];
+
+		snprintf(cpus, sizeof(cpus), "0x%llx", (unsigned long long)node->cpus);
+		json_array_append_new(array, json_pack("{s:i,s:s,s:I}", "host", node->host, "cpus",
+						       cpus, "ram", (json_int_t)node->ram));
+	}
+	return array;
+}
+
 /* NULL for what is absent. */
 static json_t *encode_field(const struct vmm_config *config, const struct field *field)
 {
@@ -322,6 +344,8 @@ static json_t *encode_field(const struct vmm_config *config, const struct field 
 		return json_incref(*(json_t *const *)at);
 	case DISKS:
 		return encode_disks(config);
+	case NODES:
+		return encode_nodes(config);
 	}
 	return NULL;
 }
@@ -531,6 +555,29 @@ static int decode_disks(const json_t *json, struct vmm_config *config)
 	return err;
 }
 
+/* What they have to make up is checked by hv_vm_create. */
+static int decode_nodes(const json_t *json, struct vmm_config *config)
+{
+	if (json_array_size(json) == 0 || json_array_size(json) > HV_MAX_NODES)
+		return -EINVAL;
+	for (size_t i = 0; i < json_array_size(json); i++) {
+		const json_t *item = json_array_get(json, i);
+		const char *cpus = json_string_value(json_object_get(item, "cpus"));
+		struct hv_node *node = &config->nodes[i];
+		json_int_t host, ram;
+
+		if (json_object_size(item) != 3 || !cpus ||
+		    parse_u64(cpus, 0, UINT64_MAX, &node->cpus) ||
+		    decode_integer(json_object_get(item, "host"), -1, INT_MAX, &host) ||
+		    decode_integer(json_object_get(item, "ram"), 1, INT64_MAX, &ram))
+			return -EINVAL;
+		node->host = (int)host;
+		node->ram = (uint64_t)ram;
+		config->node_count = i + 1;
+	}
+	return 0;
+}
+
 static int decode_field(const json_t *json, const struct field *field, struct vmm_config *config)
 {
 	void *at = (char *)config + field->offset;
@@ -573,6 +620,8 @@ static int decode_field(const json_t *json, const struct field *field, struct vm
 		return json_is_object(json) ? 0 : -EINVAL;
 	case DISKS:
 		return decode_disks(json, config);
+	case NODES:
+		return decode_nodes(json, config);
 	}
 	return -EINVAL;
 }

@@ -77,10 +77,18 @@ struct vmm_config {
 	int pin[HV_MAX_CPUS]; /* host CPU, or -1 */
 	uint64_t ram;
 	enum hv_pages pages;
+	bool merge;	    /* equal pages may become one (KSM) */
+	unsigned phys_bits; /* of guest physical addresses; 0: as many as can be */
+	struct hv_node nodes[HV_MAX_NODES];
+	size_t node_count;
 	bool share_ram; /* other processes may map it */
 	bool kaslr;
-	bool restart;	/* on a guest's reset: run again; else end */
-	int exit_port;	/* where a test kernel ends the VM with a status; -1: nowhere */
+	uint64_t ram_max;	/* 0: memory does not grow */
+	uint64_t ram_wanted;	/* beyond ram, what the guest shall have; 0 at first */
+	uint8_t generation[16]; /* of this process: chosen by it, and kept over resets */
+	bool prefault;		/* RAM is touched beside the guest, from its start on */
+	bool restart;		/* on a guest's reset: run again; else end */
+	int exit_port;		/* where a test kernel ends the VM with a status; -1: nowhere */
 	char *watchdog; /* "reset", "poweroff", "none": what it does; NULL: there is no watchdog */
 	char *cmdline;
 	struct vmm_file kernel, initrd; /* kernel.fd -1: the firmware looks for a disk */

@@ -59,6 +59,17 @@ static json_t *disks_of(const struct vmm_ctl *ctl)
 	return array;
 }
 
+static void status_memory(const struct vmm_ctl *ctl, json_t *result)
+{
+	const uint64_t ram = ctl->config->ram;
+	struct vdev_mem_stat mem = {0};
+
+	vdev_mem_stat(ctl->machine->devices, &mem);
+	json_object_set_new(result, "ram_max", number(ram + mem.max));
+	json_object_set_new(result, "ram_wanted", number(ram + mem.requested));
+	json_object_set_new(result, "ram_now", number(ram + mem.plugged));
+}
+
 static int method_status(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
@@ -76,6 +87,7 @@ static int method_status(void *opaque, const json_t *params, json_t **result, ch
 		disks_of(ctl), "events_missed",
 		(json_int_t)vmm_events_lost(ctl->events) +
 			(json_int_t)rpc_server_missed(ctl->server));
+	status_memory(ctl, *result);
 	return *result ? 0 : -ENOMEM;
 }
 
@@ -381,6 +393,21 @@ static int method_attach(void *opaque, const json_t *params, json_t **result, ch
 	return err;
 }
 
+/* Called again and again, it tells how far it is. */
+static int method_touch(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+	struct vmm_machine *m = ctl->machine;
+
+	(void)params;
+	int err = refuse_while_saving(ctl, error);
+	if (!err)
+		err = vmm_touch_start(m->touch, false);
+	if (!err)
+		*result = vmm_touch_status(m->touch);
+	return err;
+}
+
 static int method_detach(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
@@ -424,6 +451,31 @@ static int method_cpus(void *opaque, const json_t *params, json_t **result, char
 	else if (err == -EINVAL)
 		snprintf(error, RPC_ERROR_TEXT, "it can have 1 to %u",
 			 hv_vm_cpus(((const struct vmm_ctl *)opaque)->machine->vm));
+	return err;
+}
+
+/* Kept over a reset of the guest. */
+static int method_memory(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+	struct vmm_config *config = ctl->machine->config;
+	json_int_t size = json_integer_value(json_object_get(params, "size"));
+
+	(void)result;
+	if (refuse_while_saving(ctl, error))
+		return -EBUSY;
+	int err = size < 0 || (uint64_t)size < config->ram
+			  ? -EINVAL
+			  : vdev_mem_set(ctl->machine->devices, (uint64_t)size - config->ram);
+	if (err == -ENOTSUP)
+		snprintf(error, RPC_ERROR_TEXT,
+			 "its memory is fixed; start it with --memory SIZE,max=SIZE");
+	else if (err)
+		snprintf(error, RPC_ERROR_TEXT, "it can have %llu to %llu MiB",
+			 (unsigned long long)(config->ram / MIB),
+			 (unsigned long long)(MAX(config->ram, config->ram_max) / MIB));
+	else
+		config->ram_wanted = (uint64_t)size - config->ram;
 	return err;
 }
 
@@ -519,8 +571,10 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"stat", method_stat, ""},
 	{"maps", method_maps, ""},
 	{"attach", method_attach, "name? bdf? group? files? disk?"},
+	{"touch", method_touch, ""},
 	{"detach", method_detach, "bdf? disk? timeout"},
 	{"cpus", method_cpus, "count?"},
+	{"memory", method_memory, "size"},
 	{"power-button", method_power_button, ""},
 	{"quit", method_quit, "saved?"},
 	{"pause", method_pause, ""},

@@ -66,7 +66,7 @@ static int map_memory(struct vmm_machine *m, const char *name)
 	int err = check_layout(m, name);
 
 	if (!err)
-		err = hv_mem_prefault(m->vm, 0);
+		err = hv_mem_prefault(m->vm, 0, NULL);
 	return err ? err : vdev_machine_set_domain(m->devices, m->domain);
 }
 

@@ -67,7 +67,10 @@ struct vdev_machine_config {
 	void (*ejected)(void *opaque, unsigned slot);
 	void *opaque;
 	void *ejected_opaque;
-	unsigned cpus;	     /* of the VM's, present at first; 0: all, and none come or go */
+	unsigned cpus; /* of the VM's, present at first; 0: all, and none come or go */
+	/* 16 bytes; another number for each process that the guest goes on in. NULL: none is told.
+	 */
+	const uint8_t *generation;
 	unsigned free_ports; /* empty root ports to make, beyond the devices added before finish */
 	unsigned ports; /* root ports to have at least, as the guest knew them before a reset */
 	uint32_t empty; /* bit n: port n is not filled before finish unless it is named: what a
@@ -174,6 +177,7 @@ struct vdev_vfio_config {
 	struct bdf host;
 	int device_fd; /* from iommu_device_open; taken over */
 	unsigned slot; /* where it has to go; 0: the first that is free */
+	int node;      /* of the host's, where it is plugged in; -1: the host does not tell */
 };
 
 /* -EINVAL, -ENOTSUP (what about the device cannot be passed), -ENOSPC (no slot for it), or the
@@ -258,6 +262,20 @@ void vdev_disk_retry(struct vdev_machine *machine);
 
 /* A virtio source of entropy. */
 int vdev_rng_add(struct vdev_machine *machine);
+
+/* ---- memory that comes and goes: vdev_mem_add needs a VM with hv_config.ram_max ---- */
+
+struct vdev_mem_stat {
+	bool driver;				 /* the guest has one */
+	uint64_t max, block, requested, plugged; /* bytes beyond the RAM that it has always */
+	uint64_t refused;
+};
+
+/* The guest shall have so many bytes more than at the start; vdev_mem_stat tells how many it has
+ * taken, or kept. -EINVAL: it cannot have as many; -ENOTSUP: its memory does not grow. */
+int vdev_mem_add(struct vdev_machine *machine, uint64_t bytes);
+int vdev_mem_set(struct vdev_machine *machine, uint64_t bytes);
+int vdev_mem_stat(struct vdev_machine *machine, struct vdev_mem_stat *out);
 
 /* ---- slots ---- */
 

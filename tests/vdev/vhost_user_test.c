@@ -167,6 +167,14 @@ static void wait_away(struct rig *rig)
 	assert_true(disk_stat(rig).away);
 }
 
+/* What is told comes after what is done. */
+static void wait_event(struct rig *rig, const char *event)
+{
+	for (unsigned i = 0; i < AWAY_MS && strcmp(rig->g.vm->event, event); i++)
+		usleep(1000);
+	assert_string_equal(rig->g.vm->event, event);
+}
+
 static bool needs_reset(struct rig *rig)
 {
 	for (unsigned i = 0; i < 200; i++) {
@@ -284,10 +292,7 @@ static void test_disk_comes_back(void **state)
 		assert_int_equal(get_request(rig, 0, 0), VIRTIO_BLK_S_OK);
 	}
 	assert_int_equal(disk_stat(rig).connections, 4);
-	/* its first answer may come before it has heard everything */
-	for (unsigned i = 0; i < AWAY_MS && strcmp(rig->g.vm->event, "backend-back") != 0; i++)
-		usleep(1000);
-	assert_string_equal(rig->g.vm->event, "backend-back");
+	wait_event(rig, "backend-back");
 	finish(rig);
 }
 
