@@ -292,7 +292,8 @@ static const struct cli_option vm_run_options[] = {
 	 .repeat = true,
 	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM; "
 		 "settings bridge, mac (else made of the VM's name, always the same), queues (1), mtu, "
-		 "backend=vhost|user"},
+		 "backend=vhost|user, standby=on (the guest uses it while the VF of the same address, by "
+		 "default its first --vf, is away)"},
 	{.name = "--hotplug-ports",
 	 .value = "N",
 	 .kind = CLI_NUMBER,

@@ -50,6 +50,7 @@ struct vmm_net {
 	char *tap_name; /* of the interface */
 	uint8_t mac[6];
 	unsigned mtu;
+	bool standby; /* virtio 1.2 section 5.1.3, VIRTIO_NET_F_STANDBY */
 	unsigned pairs;
 	int tap[VMM_NET_PAIRS_MAX];   /* one per pair of queues; -1 behind them */
 	int vhost[VMM_NET_PAIRS_MAX]; /* of /dev/vhost-net; -1: none */
