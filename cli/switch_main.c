@@ -140,6 +140,18 @@ static int read_config(const struct process *p, const char *wanted, json_t **out
 	return 0;
 }
 
+/* What is kept from now on lacks what could not be made (a NIC that was taken, a socket in use): so
+ * that it is not lost, the configuration as it was stays beside it. */
+static void keep_former(const struct process *p, const json_t *config, unsigned failed)
+{
+	char path[PATH_MAX + 8];
+
+	snprintf(path, sizeof(path), "%s.before", p->keep);
+	bool kept = json_dump_file(config, path, JSON_INDENT(2)) == 0;
+	log_warn(SUBJECT, "%u things of its configuration are missing, the rest runs; %s %s",
+		 failed, path, kept ? "has them all" : "could not be written");
+}
+
 static int start_switch(struct process *p, const json_t *config)
 {
 	char error[RPC_ERROR_TEXT] = "";
@@ -158,8 +170,7 @@ static int start_switch(struct process *p, const json_t *config)
 		return err;
 	unsigned failed = switch_config_apply(p->ctl.sw, config);
 	if (failed)
-		log_warn(SUBJECT, "%u things of its configuration are missing; the rest runs",
-			 failed);
+		keep_former(p, config, failed);
 	return 0;
 }
 
