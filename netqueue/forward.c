@@ -143,11 +143,12 @@ static void flush_by_flow(struct worker *w, const struct view_port *out, unsigne
 static void flush(struct worker *w, const struct view_port *out)
 {
 	unsigned workers = MAX(w->sw->options.workers, 1u);
+	unsigned ours = (out->tx_queues + workers - 1 - w->index) / workers;
 	struct stage *stage = &w->stages[out->id];
 	struct port *port = out->port;
 
-	if (out->tx_queues >= w->index + 1 + workers) /* more than one is ours */
-		flush_by_flow(w, out, (out->tx_queues - w->index + workers - 1) / workers);
+	if (ours > 1)
+		flush_by_flow(w, out, ours);
 	else
 		port->ops->tx(port, w->index % out->tx_queues, stage->frames, stage->count,
 			      stage->bytes, &port->counters[w->index].stats);
