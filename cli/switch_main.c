@@ -28,8 +28,12 @@
 #define SUBJECT	   "sluice-switch"
 #define CONFIG_MAX (4u << 20)
 
+/* A guest that turns its queues on and off without end gets a new view this often, and no more. */
+#define EVENT_MS 10
+
 struct process {
 	struct switch_ctl ctl;
+	struct loop_source *events;
 	char keep[PATH_MAX];
 	int lock, signals, timer;
 };
@@ -63,12 +67,24 @@ static void on_second(void *opaque, uint32_t events)
 		nq_switch_tick(p->ctl.sw);
 }
 
-static void on_switch(void *opaque, uint32_t events)
+static void listen_again(void *opaque, uint32_t events)
 {
 	struct process *p = opaque;
 
 	(void)events;
+	loop_modify(p->events, EPOLLIN);
+}
+
+static void on_switch(void *opaque, uint32_t events)
+{
+	struct process *p = opaque;
+	struct loop_source *timer;
+
+	(void)events;
 	nq_switch_event(p->ctl.sw);
+	if (loop_modify(p->events, 0) == 0 &&
+	    loop_timer(p->ctl.loop, EVENT_MS, listen_again, p, &timer))
+		loop_modify(p->events, EPOLLIN);
 }
 
 /* ---- starting ---- */
@@ -187,7 +203,7 @@ static int start_control(struct process *p, const char *folder)
 		err = loop_add(p->ctl.loop, p->timer, EPOLLIN, on_second, p, &source);
 	if (!err)
 		err = loop_add(p->ctl.loop, nq_switch_event_fd(p->ctl.sw), EPOLLIN, on_switch, p,
-			       &source);
+			       &p->events);
 	int fd = err ? err : rpc_listen(path);
 	if (fd >= 0)
 		err = rpc_server_create(p->ctl.loop, fd, switch_ctl_methods, &p->ctl,
