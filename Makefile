@@ -12,11 +12,12 @@
 #: make test         every ring of tests: unit, sanitizers, local KVM, the lab's two rigs
 #: make test-unit | test-asan | test-kvm | test-lab | test-lab-asan | test-rig2
 #: make test-fuzz    every fuzzer for SLUICE_FUZZ_SECONDS (15); make fuzz: for ten minutes each
-#: make bench-iommu  cost of map and unmap by page size
+#: make bench-iommu  cost of map and unmap by page size: our walker, and VFIO on the emulated host
 #: make coverage     lines of iommu/ that its unit tests run (gcov)
 #: make bench-switch cycles per frame from guest to guest, beside DPDK's own forwarding
 #: make bench-boot   start to first user-space line, beside QEMU, in one run
 #: make bench-blk    random reads from a virtio disk, beside QEMU, in one run
+#: make bench-hotplug  a VF comes and goes, beside QEMU, in one run
 #: make lint         include direction, headers, format, shellcheck, cppcheck, clang-tidy, man pages
 #: make install | uninstall  [DESTDIR=] [prefix=/usr/local]
 #: make clean        everything but the lab's cache
@@ -81,7 +82,7 @@ $(O)/%.o: %.S
 
 # What links what. sluice links libpci (GPL-2+), so that binary as a whole is under the GPL;
 # sluice-vmm links only permissive and LGPL libraries.
-SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lsqlite3 -ljansson
+SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson
 VMM_LIBS    := -ljansson -luring -lpthread
 SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
 
@@ -184,7 +185,8 @@ demo:
 	@lab/lab fetch --rig 1
 	@lab/lab run --name demo /usr/bin/env SLUICE_BUILD=$(CURDIR)/build docs/demo.sh
 
-$(O)/bench/iommu_walker: $(O)/bench/iommu_walker.o $(O)/iommu.a $(O)/base.a
+IOMMU_BENCH := $(O)/bench/iommu_walker $(O)/bench/iommu_vfio
+$(IOMMU_BENCH): %: %.o $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
@@ -200,8 +202,10 @@ bench-switch:
 
 .PHONY: bench-iommu
 bench-iommu:
-	@$(MAKE) --no-print-directory $(O)/bench/iommu_walker
-	@$(O)/bench/iommu_walker
+	@packaging/deps.sh build lab
+	@$(MAKE) --no-print-directory $(IOMMU_BENCH)
+	@lab/lab fetch --rig 1
+	@bench/iommu.sh
 
 # Lines of iommu/ that its unit tests run; below COVERAGE_MIN percent is a failure.
 .PHONY: coverage
@@ -210,8 +214,8 @@ coverage:
 		$(patsubst %,build/coverage/tests/%,$(filter iommu/%,$(UNIT_TESTS)))
 	@tests/coverage build/coverage iommu
 
-.PHONY: bench-boot bench-blk
-bench-boot bench-blk:
+.PHONY: bench-boot bench-blk bench-hotplug
+bench-boot bench-blk bench-hotplug:
 	@packaging/deps.sh build lab
 	@$(MAKE) --no-print-directory staged
 	@lab/lab fetch --rig 1
@@ -231,6 +235,8 @@ bindir := $(DESTDIR)$(prefix)/bin
 libexecdir := $(DESTDIR)$(prefix)/libexec/sluice
 mandir := $(DESTDIR)$(prefix)/share/man
 compdir := $(DESTDIR)$(prefix)/share/bash-completion/completions
+udevdir := $(DESTDIR)$(prefix)/lib/udev/rules.d
+unitdir := $(DESTDIR)$(prefix)/lib/systemd/system
 
 .PHONY: install uninstall staged
 install: all
@@ -242,14 +248,21 @@ install: all
 	@install -m 644 $(DATA)/sluice-vmm.8 $(mandir)/man8/sluice-vmm.8
 	@install -m 644 $(DATA)/sluice-switch.8 $(mandir)/man8/sluice-switch.8
 	@$(O)/bin/sluice completion bash >$(compdir)/sluice
+	@install -d $(udevdir) $(unitdir)
+	@for unit in packaging/systemd/*.service; do sed 's,/usr/bin/,$(prefix)/bin/,' $$unit \
+		>$(unitdir)/$${unit##*/}; done
+	@install -m 644 packaging/udev/*.rules $(udevdir)
 	@echo "installed below $(DESTDIR)$(prefix)"
 
 uninstall:
 	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 \
 		$(mandir)/man8/sluice-switch.8 $(compdir)/sluice
+	rm -f $(patsubst packaging/udev/%,$(udevdir)/%,$(wildcard packaging/udev/*.rules))
+	rm -f $(patsubst packaging/systemd/%,$(unitdir)/%,$(wildcard packaging/systemd/*))
 	rm -rf $(libexecdir)
 
 TINY_GUESTS := tiny counter
+TINY_GUESTS += fault
 TINY_GUESTS += mb-environment mb-cpu mb-long mb-apic
 
 # An installed tree inside build/, for the lab: what is tested there is what a user would have.

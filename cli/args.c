@@ -79,6 +79,12 @@ static void add_word(char *words, size_t size, const char *word)
 	snprintf(words + used, size - used, "%s%s", used ? "|" : "", word);
 }
 
+/* ---- names ---- */
+
+/* "vf create", or "apply": a thing of its own. */
+#define NAME	   "%s%s%s"
+#define NAME_OF(c) (c)->noun, (c)->verb[0] ? " " : "", (c)->verb
+
 /* ---- lookup ---- */
 
 static const struct cli_noun *noun_find(const char *name)
@@ -135,7 +141,7 @@ static enum cli_parsed unknown_option(struct parser *p, const char *text)
 	for (const struct cli_option *o = cli_common; o->name; o++)
 		if (cli_common_applies(o, command))
 			add_word(words, sizeof(words), o->name);
-	fprintf(p->err, "sluice: %s %s: unknown option '%s'", command->noun, command->verb, text);
+	fprintf(p->err, "sluice: " NAME ": unknown option '%s'", NAME_OF(command), text);
 	suggest(p->err, text, words);
 	return CLI_PARSED_ERROR;
 }
@@ -145,8 +151,8 @@ static enum cli_parsed bad_value(const struct parser *p, const struct cli_given 
 {
 	const struct cli_command *command = p->args->command;
 
-	fprintf(p->err, "sluice: %s %s: %s '%s': %s\n", command->noun, command->verb,
-		given->option->name, given->text, why);
+	fprintf(p->err, "sluice: " NAME ": %s '%s': %s\n", NAME_OF(command), given->option->name,
+		given->text, why);
 	return CLI_PARSED_ERROR;
 }
 
@@ -207,16 +213,15 @@ static enum cli_parsed take_value(struct parser *p, struct cli_given *given,
 	if (o->kind == CLI_FLAG) {
 		if (!inline_value)
 			return CLI_PARSED_RUN;
-		fprintf(p->err, "sluice: %s %s: %s takes no value\n", command->noun, command->verb,
-			o->name);
+		fprintf(p->err, "sluice: " NAME ": %s takes no value\n", NAME_OF(command), o->name);
 		return CLI_PARSED_ERROR;
 	}
 	given->text = inline_value;
 	if (!inline_value && p->at < p->argc)
 		given->text = p->argv[p->at++];
 	if (!given->text) {
-		fprintf(p->err, "sluice: %s %s: %s needs a value: %s\n", command->noun,
-			command->verb, o->name, o->value);
+		fprintf(p->err, "sluice: " NAME ": %s needs a value: %s\n", NAME_OF(command),
+			o->name, o->value);
 		return CLI_PARSED_ERROR;
 	}
 	return check_value(p, given);
@@ -236,14 +241,14 @@ static enum cli_parsed take_option(struct parser *p, const char *text)
 		p->help = true;
 	for (size_t i = 0; i < p->args->count; i++) {
 		if (p->args->given[i].option == o && !o->repeat) {
-			fprintf(p->err, "sluice: %s %s: %s given twice\n", command->noun,
-				command->verb, o->name);
+			fprintf(p->err, "sluice: " NAME ": %s given twice\n", NAME_OF(command),
+				o->name);
 			return CLI_PARSED_ERROR;
 		}
 	}
 	if (p->args->count == CLI_GIVEN_MAX) {
-		fprintf(p->err, "sluice: %s %s: more than %d options\n", command->noun,
-			command->verb, CLI_GIVEN_MAX);
+		fprintf(p->err, "sluice: " NAME ": more than %d options\n", NAME_OF(command),
+			CLI_GIVEN_MAX);
 		return CLI_PARSED_ERROR;
 	}
 	struct cli_given *given = &p->args->given[p->args->count];
@@ -268,8 +273,8 @@ static enum cli_parsed take_operand(struct parser *p, const char *text)
 		return CLI_PARSED_RUN;
 	}
 	if (!command->operand || p->args->operand) {
-		fprintf(p->err, "sluice: %s %s: unexpected '%s'; see sluice %s %s --help\n",
-			command->noun, command->verb, text, command->noun, command->verb);
+		fprintf(p->err, "sluice: " NAME ": unexpected '%s'; see sluice " NAME " --help\n",
+			NAME_OF(command), text, NAME_OF(command));
 		return CLI_PARSED_ERROR;
 	}
 	p->args->operand = text;
@@ -291,8 +296,8 @@ static enum cli_parsed check_complete(const struct parser *p)
 			missing = o->name;
 	if (!missing)
 		return CLI_PARSED_RUN;
-	fprintf(p->err, "sluice: %s %s: %s is missing; for example: %s\n", command->noun,
-		command->verb, missing, command->examples[0]);
+	fprintf(p->err, "sluice: " NAME ": %s is missing; for example: %s\n", NAME_OF(command),
+		missing, command->examples[0]);
 	return CLI_PARSED_ERROR;
 }
 
@@ -372,6 +377,10 @@ enum cli_parsed cli_parse(int argc, char **argv, struct cli_args *args,
 	*noun = noun_find(argv[0]);
 	if (!*noun)
 		return unknown_noun(argv[0], err);
+	args->command = command_find((*noun)->name, ""); /* without a verb: it is all there is */
+	struct parser p = {.argc = argc, .at = 1, .argv = argv, .args = args, .err = err};
+	if (args->command)
+		return help ? CLI_PARSED_HELP : parse_command(&p);
 	if ((help && argc == 1) || (argc > 1 && is_help(argv[1])))
 		return CLI_PARSED_HELP;
 	args->command = argc > 1 ? command_find((*noun)->name, argv[1]) : NULL;
@@ -379,7 +388,7 @@ enum cli_parsed cli_parse(int argc, char **argv, struct cli_args *args,
 		return unknown_verb(*noun, argc > 1 ? argv[1] : NULL, err);
 	if (help)
 		return CLI_PARSED_HELP;
-	struct parser p = {.argc = argc, .at = 2, .argv = argv, .args = args, .err = err};
+	p.at = 2;
 	return parse_command(&p);
 }
 

@@ -19,6 +19,7 @@ struct cli {
 	const char *state_dir; /* SLUICE_STATE_DIR, /var/lib/sluice */
 	const char *run_dir;   /* SLUICE_RUN_DIR, /run/sluice */
 	const char *sysfs;     /* SLUICE_SYSFS, /sys */
+	const char *root;      /* SLUICE_ROOT, /: where other programs keep their files */
 	bool json;	       /* --json */
 	bool dry_run;	       /* --dry-run */
 	struct sysfs fs;       /* opened with the first use of cli_sysfs */
@@ -40,12 +41,25 @@ int cli_run_path(const struct cli *cli, char path[CLI_PATH], const char *fmt, ..
 
 int cmd_host_show(struct cli *cli, const struct cli_args *args);
 int cmd_host_caps(struct cli *cli, const struct cli_args *args);
+int cmd_host_doctor(struct cli *cli, const struct cli_args *args);
 int cmd_pf_list(struct cli *cli, const struct cli_args *args);
+int cmd_pf_show(struct cli *cli, const struct cli_args *args);
+int cmd_pf_set(struct cli *cli, const struct cli_args *args);
+int cmd_pf_alias(struct cli *cli, const struct cli_args *args);
 int cmd_vf_list(struct cli *cli, const struct cli_args *args);
+int cmd_vf_show(struct cli *cli, const struct cli_args *args);
 int cmd_vf_create(struct cli *cli, const struct cli_args *args);
 int cmd_vf_destroy(struct cli *cli, const struct cli_args *args);
 int cmd_vf_set(struct cli *cli, const struct cli_args *args);
 int cmd_vf_release(struct cli *cli, const struct cli_args *args);
+int cmd_vf_adopt(struct cli *cli, const struct cli_args *args);
+int cmd_pool_list(struct cli *cli, const struct cli_args *args);
+int cmd_pool_set(struct cli *cli, const struct cli_args *args);
+int cmd_pool_remove(struct cli *cli, const struct cli_args *args);
+int cmd_plan(struct cli *cli, const struct cli_args *args);
+int cmd_apply(struct cli *cli, const struct cli_args *args);
+int cmd_assert(struct cli *cli, const struct cli_args *args);
+int cmd_export(struct cli *cli, const struct cli_args *args);
 int cmd_iommu_show(struct cli *cli, const struct cli_args *args);
 int cmd_iommu_groups(struct cli *cli, const struct cli_args *args);
 int cmd_iommu_explain(struct cli *cli, const struct cli_args *args);
@@ -55,6 +69,7 @@ int cmd_iommu_audit(struct cli *cli, const struct cli_args *args);
 int cmd_iommu_dump(struct cli *cli, const struct cli_args *args);
 int cmd_iommu_walk(struct cli *cli, const struct cli_args *args);
 int cmd_iommu_release(struct cli *cli, const struct cli_args *args);
+int cmd_iommu_guard(struct cli *cli, const struct cli_args *args);
 int cmd_vm_run(struct cli *cli, const struct cli_args *args);
 int cmd_vm_list(struct cli *cli, const struct cli_args *args);
 int cmd_vm_show(struct cli *cli, const struct cli_args *args);
@@ -76,6 +91,7 @@ int cmd_vm_stop(struct cli *cli, const struct cli_args *args);
 int cmd_vm_console(struct cli *cli, const struct cli_args *args);
 int cmd_vm_attach(struct cli *cli, const struct cli_args *args);
 int cmd_vm_cpus(struct cli *cli, const struct cli_args *args);
+int cmd_vm_memory(struct cli *cli, const struct cli_args *args);
 int cmd_vm_detach(struct cli *cli, const struct cli_args *args);
 int cmd_vf_attach(struct cli *cli, const struct cli_args *args);
 int cmd_vf_detach(struct cli *cli, const struct cli_args *args);

@@ -20,7 +20,7 @@ static int open_audit(struct cli *cli, const struct cli_args *args, struct audit
 	const struct sysfs *fs = file ? NULL : cli_sysfs(cli);
 
 	if (!file)
-		return fs ? audit_open_live(fs, audit) : -EIO;
+		return fs ? audit_open_live(fs, NULL, audit) : -EIO;
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return log_fail(-errno, file, "not opened: %m");

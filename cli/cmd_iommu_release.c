@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* iommu release: units that our own driver left on when it was killed. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -33,7 +34,9 @@ static void add_unit(void *opaque, uint64_t base, int result)
 int cmd_iommu_release(struct cli *cli, const struct cli_args *args)
 {
 	struct listing listing = {cli, json_array()};
-	int err = iommu_units_release(cli->run_dir, cli->dry_run, add_unit, &listing);
+	const struct sysfs *fs = cli_sysfs(cli);
+	int err =
+		fs ? iommu_units_release(fs, cli->run_dir, cli->dry_run, add_unit, &listing) : -EIO;
 
 	(void)args;
 	if (cli->json)

@@ -7,9 +7,11 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/cli.h"
+#include "cli/show_plan.h"
 #include "cli/vf_spec.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
+#include "sriov/attr.h"
 
 static int exit_code(int err)
 {
@@ -121,47 +123,96 @@ int cmd_vf_list(struct cli *cli, const struct cli_args *args)
 	return exit_code(err);
 }
 
-/* ---- create, destroy ---- */
+/* ---- show ---- */
 
-/* For --dry-run: the VF that keeps the count from being changed, if any. */
-static int check_unused(struct sriov *sriov, const struct sriov_pf *pf)
+static const struct cli_column show_columns[] = {
+	{"VF", "name", CLI_SHOW_PLAIN},
+	{"address", "address", CLI_SHOW_PLAIN},
+	{"PF address", "pf_address", CLI_SHOW_PLAIN},
+	{"state", "state", CLI_SHOW_PLAIN},
+	{"vm", "owner", CLI_SHOW_PLAIN},
+	{"process", "pid", CLI_SHOW_PLAIN},
+	{"driver", "driver", CLI_SHOW_PLAIN},
+	{"interface", "interface", CLI_SHOW_PLAIN},
+	{"representor", "representor", CLI_SHOW_PLAIN},
+	{"IOMMU group", "iommu_group", CLI_SHOW_PLAIN},
+	{"NUMA node", "numa_node", CLI_SHOW_PLAIN},
+	{"reset methods", "reset_methods", CLI_SHOW_PLAIN},
+	{"MAC", "mac", CLI_SHOW_PLAIN},
+	{"VLAN", "vlan", CLI_SHOW_PLAIN},
+	{"VLAN priority", "qos", CLI_SHOW_PLAIN},
+	{"VLAN protocol", "vlan_proto", CLI_SHOW_PLAIN},
+	{"max rate, Mb/s", "max_rate", CLI_SHOW_PLAIN},
+	{"min rate, Mb/s", "min_rate", CLI_SHOW_PLAIN},
+	{"tx max, Mb/s", "tx_max", CLI_SHOW_PLAIN},
+	{"tx share, Mb/s", "tx_share", CLI_SHOW_PLAIN},
+	{"spoof check", "spoof_check", CLI_SHOW_ON},
+	{"trust", "trust", CLI_SHOW_ON},
+	{"link state", "link_state", CLI_SHOW_PLAIN},
+	{"RSS query", "rss_query", CLI_SHOW_ON},
+	{"MSI-X vectors", "msix", CLI_SHOW_PLAIN},
+	{"port address", "port_addr", CLI_SHOW_PLAIN},
+	{"RoCE", "roce", CLI_SHOW_ON},
+	{"migratable", "migratable", CLI_SHOW_ON},
+	{"event queues", "io_eqs", CLI_SHOW_PLAIN},
+	{"NVMe queues", "nvme_queues", CLI_SHOW_PLAIN},
+	{"NVMe interrupts", "nvme_interrupts", CLI_SHOW_PLAIN},
+	{0},
+};
+
+static void add_sysfs(const struct sysfs *fs, struct bdf bdf, json_t *object)
 {
-	struct sriov_vf *vfs = NULL;
-	size_t count;
-	int err = sriov_vf_list(sriov, pf, &vfs, &count);
+	char dev[BDF_TEXT], text[96];
 
-	for (size_t i = 0; !err && i < count; i++)
-		if (vfs[i].state != SRIOV_VF_FREE)
-			err = log_fail(-EBUSY, vfs[i].pf, "its VFs stay: %s/%u is %s%s%s",
-				       vfs[i].pf, vfs[i].index, state_name(vfs[i].state),
-				       vfs[i].owner[0] ? " by vm " : "", vfs[i].owner);
-	free(vfs);
-	return err;
+	bdf_format(bdf, dev);
+	if (!sysfs_read(fs, text, sizeof(text), "bus/pci/devices/%s/numa_node", dev) &&
+	    text[0] != '-')
+		json_object_set_new(object, "numa_node", json_integer(strtol(text, NULL, 10)));
+	if (sysfs_read(fs, text, sizeof(text), "bus/pci/devices/%s/reset_method", dev))
+		strcpy(text, "none");
+	json_object_set_new(object, "reset_methods", json_string(text));
 }
+
+int cmd_vf_show(struct cli *cli, const struct cli_args *args)
+{
+	const struct sysfs *fs = cli_sysfs(cli);
+	struct sriov *sriov = cli_sriov(cli);
+	char representor[SRIOV_NAME];
+	struct sriov_vf vf;
+
+	if (!fs || !sriov || sriov_vf_find(sriov, args->operand, &vf))
+		return CLI_FAILED;
+	json_t *object = encode(&vf);
+	add_sysfs(fs, vf.bdf, object);
+	sriov_vf_representor(sriov, &vf, representor);
+	if (representor[0])
+		json_object_set_new(object, "representor", json_string(representor));
+	if (cli->json)
+		cli_print_json(stdout, object);
+	else
+		cli_print_fields(stdout, show_columns, object);
+	json_decref(object);
+	return CLI_OK;
+}
+
+/* ---- create, destroy ---- */
 
 static const char *pf_name(const struct sriov_pf *pf, char bdf[BDF_TEXT])
 {
 	return pf->ifname[0] ? pf->ifname : bdf_format(pf->bdf, bdf);
 }
 
-static int plan_count(struct sriov *sriov, const struct sriov_pf *pf, unsigned count)
+/* For --dry-run. */
+static int plan_count(struct cli *cli, const struct sriov_pf *pf, unsigned count, bool probe)
 {
-	char bdf[BDF_TEXT];
-	const char *name = pf_name(pf, bdf);
+	struct sriov_wish *changes;
+	size_t n;
 
-	if (count > pf->total_vfs)
-		return log_fail(-ERANGE, name, "%u VFs not possible: the device has at most %u",
-				count, pf->total_vfs);
-	if (count == pf->num_vfs) {
-		printf("%s: has %u VFs already; nothing to do\n", name, count);
-		return 0;
-	}
-	int err = pf->num_vfs ? check_unused(sriov, pf) : 0;
-	if (!err && pf->num_vfs)
-		printf("%s: would remove its %u VFs\n", name, pf->num_vfs);
-	if (!err && count)
-		printf("%s: would create %u VFs\n", name, count);
-	return err;
+	if (sriov_count_changes(cli->sriov, pf, count, probe, &changes, &n))
+		return CLI_FAILED;
+	int status = show_plan_changes(cli, pf, changes, n);
+	free(changes);
+	return status;
 }
 
 /* What the commands that change something say when they have done it. */
@@ -185,7 +236,7 @@ int cmd_vf_create(struct cli *cli, const struct cli_args *args)
 	if (!sriov || sriov_pf_find(sriov, args->operand, &pf))
 		return CLI_FAILED;
 	if (cli->dry_run)
-		return exit_code(plan_count(sriov, &pf, count));
+		return plan_count(cli, &pf, count, cli_has(args, "--probe"));
 	if (sriov_vfs_create(sriov, &pf, count, cli_has(args, "--probe")))
 		return CLI_FAILED;
 	snprintf(text, sizeof(text), "%u VFs; see sluice vf list", count);
@@ -202,7 +253,7 @@ int cmd_vf_destroy(struct cli *cli, const struct cli_args *args)
 	if (!sriov || sriov_pf_find(sriov, args->operand, &pf))
 		return CLI_FAILED;
 	if (cli->dry_run)
-		return exit_code(plan_count(sriov, &pf, 0));
+		return plan_count(cli, &pf, 0, true);
 	if (sriov_vfs_destroy(sriov, &pf))
 		return CLI_FAILED;
 	report(cli, pf_name(&pf, bdf), json_pack("{s:i}", "vfs", 0), "no VFs");
@@ -211,19 +262,17 @@ int cmd_vf_destroy(struct cli *cli, const struct cli_args *args)
 
 /* ---- set, release ---- */
 
+/* Every option of the command but --driver is the name of a setting, or of a part of one. */
 static int read_attrs(const struct cli_args *args, struct sriov_attrs *attrs)
 {
-	static const char *const names[] = {"--mac",   "--vlan",     "--spoof-check",
-					    "--trust", "--max-rate", "--min-rate"};
-	char why[VF_SPEC_WHY];
-
 	*attrs = (struct sriov_attrs){0};
-	for (size_t i = 0; i < 6; i++) {
-		const char *value = cli_text(args, names[i], NULL);
-		if (value && vf_spec_set(attrs, names[i] + 2, value, why))
-			return log_fail(-EINVAL, "vf set", "%s", why);
+	for (const struct cli_option *option = args->command->options; option->name; option++) {
+		const char *value = cli_text(args, option->name, NULL);
+		if (value && strcmp(option->name, "--driver") &&
+		    attr_parse("vf set", option->name + 2, value, attrs))
+			return -EINVAL;
 	}
-	if (!attrs->set)
+	if (!attrs->set && !cli_has(args, "--driver"))
 		return log_fail(-EINVAL, "vf set", "nothing to set; for example: %s",
 				args->command->examples[0]);
 	return 0;
@@ -241,8 +290,36 @@ static void keep_other_rate(const struct cli_args *args, const struct sriov_vf *
 		attrs->min_rate = vf->attrs.min_rate;
 }
 
+static int find_pf_of(struct sriov *sriov, const struct sriov_vf *vf, struct sriov_pf *out)
+{
+	char bdf[BDF_TEXT];
+
+	return sriov_pf_find(sriov, bdf_format(vf->pf_bdf, bdf), out);
+}
+
+/* The driver too, as one change with the settings. */
+static int set_all(struct cli *cli, const struct sriov_vf *vf, const struct sriov_attrs *attrs,
+		   const char *driver)
+{
+	struct sriov_wish *changes;
+	struct sriov_pf pf;
+	size_t count;
+
+	if (!driver && !cli->dry_run)
+		return exit_code(sriov_vf_set(cli->sriov, vf, attrs));
+	if (find_pf_of(cli->sriov, vf, &pf) ||
+	    sriov_attr_changes(cli->sriov, vf, attrs, driver, &changes, &count))
+		return CLI_FAILED;
+	int status = cli->dry_run
+			     ? show_plan_changes(cli, &pf, changes, count)
+			     : exit_code(sriov_change(cli->sriov, &pf, changes, count, "vf set"));
+	free(changes);
+	return status;
+}
+
 int cmd_vf_set(struct cli *cli, const struct cli_args *args)
 {
+	const char *driver = cli_text(args, "--driver", NULL);
 	struct sriov_attrs attrs;
 	struct sriov *sriov;
 	struct sriov_vf vf;
@@ -255,9 +332,31 @@ int cmd_vf_set(struct cli *cli, const struct cli_args *args)
 		return CLI_FAILED;
 	keep_other_rate(args, &vf, &attrs);
 	snprintf(name, sizeof(name), "vf %s/%u", vf.pf, vf.index);
-	if (!cli->dry_run && sriov_vf_set(sriov, &vf, &attrs))
+	int status = set_all(cli, &vf, &attrs, driver);
+	if (status || cli->dry_run)
+		return status;
+	json_t *result = vf_spec_encode(&attrs);
+	if (driver)
+		json_object_set_new(result, "driver", json_string(driver));
+	report(cli, name, result, "set");
+	return CLI_OK;
+}
+
+int cmd_vf_adopt(struct cli *cli, const struct cli_args *args)
+{
+	struct sriov *sriov = cli_sriov(cli);
+	struct sriov_vf vf;
+	char name[64];
+
+	if (!sriov || sriov_vf_find(sriov, args->operand, &vf))
 		return CLI_FAILED;
-	report(cli, name, vf_spec_encode(&attrs), cli->dry_run ? "would be set" : "set");
+	if (!cli->dry_run && sriov_adopt(sriov, &vf))
+		return CLI_FAILED;
+	snprintf(name, sizeof(name), "vf %s/%u", vf.pf, vf.index);
+	report(cli, name,
+	       json_pack("{s:b,s:s}", "adopted", !cli->dry_run, "driver",
+			 vf.driver[0] ? vf.driver : "none"),
+	       cli->dry_run ? "would be taken in, as it is" : "taken in, as it is");
 	return CLI_OK;
 }
 

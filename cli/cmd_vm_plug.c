@@ -35,17 +35,17 @@ int cmd_vm_detach(struct cli *cli, const struct cli_args *args)
 int cmd_vf_attach(struct cli *cli, const struct cli_args *args)
 {
 	struct vm_request request = {.pick_count = 0};
-	char why[VF_SPEC_WHY] = "too many at once";
 
 	vm_request_set_name(&request, args->operand);
 	for (size_t i = 0; i < args->more_count; i++) {
 		struct vm_pick *pick = &request.picks[request.pick_count];
 
-		if (request.pick_count++ == VMM_DEVICES_MAX ||
-		    vf_spec_parse(args->more[i], &pick->spec, why)) {
-			log_error("vf attach", "%s", why);
+		if (request.pick_count++ == VMM_DEVICES_MAX) {
+			log_error("vf attach", "more than %d devices at once", VMM_DEVICES_MAX);
 			return CLI_USAGE;
 		}
+		if (vf_spec_parse("vf attach", args->more[i], &pick->spec))
+			return CLI_USAGE;
 		pick->is_vf = true;
 	}
 	return vm_plug_attach(cli, &request) ? CLI_FAILED : CLI_OK;

@@ -12,6 +12,11 @@ const struct cli_noun cli_nouns[] = {
 	{"vf", "virtual functions: the parts of a PF that VMs get"},
 	{"iommu", "IOMMU groups: what can be handed out apart from the rest"},
 	{"vm", "virtual machines"},
+	{"pool", "VFs by what they are, for VMs that take any of them"},
+	{"plan", "what is missing on this machine of what is wished"},
+	{"apply", "make the machine as it is wished"},
+	{"assert", "whether the machine is as it is wished"},
+	{"export", "what is wished, as a file"},
 	{"switch", "the switch that joins virtual machines (DPDK)"},
 	{"completion", "completion of commands in a shell"},
 	{0},
@@ -58,7 +63,10 @@ static const struct cli_option iommu_offline_options[] = {
 	"For every vector of a passed-through device: the host's interrupt, its chip (IR-: remapped), " \
 	"the CPU it goes to, how often it came, and whether the IOMMU posts it into the virtual CPU "   \
 	"without the host, or why not. The entry of the remapping table is shown where registers and "  \
-	"tables can be read (see iommu audit)."
+	"tables can be read (see iommu audit). Where the way is known from is said too: table, the "    \
+	"entry itself; count, the host's handler took the interrupt between two looks (vm irqs "        \
+	"--seconds), so it was not posted; capabilities, a conclusion from what processor, IOMMU and "  \
+	"guest could do."
 
 static const struct cli_option vf_create_options[] = {
 	{.name = "--count",
@@ -72,7 +80,80 @@ static const struct cli_option vf_create_options[] = {
 	{0},
 };
 
+#define PF_OPTION                                                     \
+	{                                                             \
+		.name = "--pf", .value = "PF", .kind = CLI_PF,        \
+		.help = "only this physical function, instead of all" \
+	}
+#define PHASE_OPTION                                                                           \
+	{                                                                                      \
+		.name = "--phase", .value = "early|late|all", .kind = CLI_WORD,                \
+		.words = "early|late|all",                                                     \
+		.help = "at boot: early leaves out the settings that need the PF's link (all)" \
+	}
+
+static const struct cli_option plan_options[] = {PF_OPTION, PHASE_OPTION, {0}};
+
+static const struct cli_option apply_options[] = {
+	PF_OPTION,
+	PHASE_OPTION,
+	{.name = "--await-link",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .max = 3600,
+	 .help = "where something waits for a PF's link, wait for it so long"},
+	{.name = "--yes", .help = "also what somebody feels: VFs made anew, drivers changed"},
+	{.name = "--from",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "first wish for what this file says (see export)"},
+	{0},
+};
+
+static const struct cli_option export_options[] = {
+	{.name = "--found", .help = "the machine as it is, instead of as it is wished"},
+	{0},
+};
+
+static const struct cli_option pool_set_options[] = {
+	{.name = "--pf", .value = "PF", .kind = CLI_PF, .help = "only VFs of this PF"},
+	{.name = "--numa",
+	 .value = "NODE",
+	 .kind = CLI_NUMBER,
+	 .max = 1023,
+	 .help = "only VFs of PFs on this NUMA node"},
+	{.name = "--driver",
+	 .value = "DRIVER",
+	 .kind = CLI_TEXT,
+	 .help = "only VFs of PFs with this driver"},
+	{.name = "--speed",
+	 .value = "MBIT",
+	 .kind = CLI_NUMBER,
+	 .max = 10000000,
+	 .help = "only VFs of PFs whose link is at least so fast"},
+	{0},
+};
+
+static const struct cli_option pf_set_options[] = {
+	{.name = "--eswitch",
+	 .value = "legacy|switchdev",
+	 .kind = CLI_WORD,
+	 .words = "legacy|switchdev",
+	 .help = "how the card's own switch is run"},
+	{.name = "--nvme-keep",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = UINT16_MAX,
+	 .help = "of the queues and of the interrupts that VFs could have, N stay with the NVMe "
+		 "controller, which is reset"},
+	{0},
+};
+
 static const struct cli_option vf_set_options[] = {
+	{.name = "--driver",
+	 .value = "NAME|none",
+	 .kind = CLI_TEXT,
+	 .help = "the host's driver of the VF while no VM has it"},
 	{.name = "--mac",
 	 .value = "MAC",
 	 .kind = CLI_TEXT,
@@ -81,6 +162,11 @@ static const struct cli_option vf_set_options[] = {
 	 .value = "ID[,qos=Q]",
 	 .kind = CLI_TEXT,
 	 .help = "VLAN 1 to 4094 with priority 0 to 7; 0 for none"},
+	{.name = "--vlan-proto",
+	 .value = "802.1q|802.1ad",
+	 .kind = CLI_WORD,
+	 .words = "802.1q|802.1ad",
+	 .help = "the VLAN tag: plain, or the outer one of two"},
 	{.name = "--spoof-check",
 	 .value = "on|off",
 	 .kind = CLI_WORD,
@@ -101,6 +187,60 @@ static const struct cli_option vf_set_options[] = {
 	 .kind = CLI_NUMBER,
 	 .max = UINT32_MAX,
 	 .help = "guaranteed transmit rate in Mb/s; 0 for none"},
+	{.name = "--link-state",
+	 .value = "auto|enable|disable",
+	 .kind = CLI_WORD,
+	 .words = "auto|enable|disable",
+	 .help = "the link that the VF sees: the PF's, always up, always down"},
+	{.name = "--rss-query",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "let the VF read how the card spreads packets over queues"},
+	{.name = "--msix",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = 2048,
+	 .help = "interrupt vectors of the VF, before a driver has it; 0 for the default"},
+	{.name = "--port-addr",
+	 .value = "MAC",
+	 .kind = CLI_TEXT,
+	 .help = "hardware address of the VF's devlink port function"},
+	{.name = "--roce",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "RDMA over Ethernet in the VF (devlink port function)"},
+	{.name = "--migratable",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "whether the VF can be saved and moved (devlink port function)"},
+	{.name = "--io-eqs",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = UINT16_MAX,
+	 .help = "most event queues of the VF (devlink port function)"},
+	{.name = "--tx-share",
+	 .value = "MBIT",
+	 .kind = CLI_NUMBER,
+	 .max = UINT32_MAX,
+	 .help = "guaranteed transmit rate in switchdev mode (devlink rate); 0 for none"},
+	{.name = "--tx-max",
+	 .value = "MBIT",
+	 .kind = CLI_NUMBER,
+	 .max = UINT32_MAX,
+	 .help = "highest transmit rate in switchdev mode (devlink rate); 0 for no limit"},
+	{.name = "--nvme-queues",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = UINT16_MAX,
+	 .help = "queue pairs of an NVMe VF, the admin queue counted; 0 takes it offline"},
+	{.name = "--nvme-interrupts",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = UINT16_MAX,
+	 .help = "interrupt vectors of an NVMe VF; 0 takes it offline"},
 	{0},
 };
 
@@ -132,31 +272,56 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_TEXT,
 	 .help = "virtual CPUs (1), and how many it may get while it runs"},
 	{.name = "--memory",
-	 .value = "SIZE[,pages=4k|thp|2m|1g]",
+	 .value = "SIZE[,pages=4k|thp|2m|1g][,max=SIZE][,share]",
 	 .kind = CLI_TEXT,
-	 .help = "guest RAM, and the pages that hold it (512M,pages=thp)"},
+	 .help = "guest RAM, the pages that hold it (512M,pages=thp), and how much it may become by vm "
+		 "memory; best in steps of 128M, which Linux takes as a piece; share lets other processes "
+		 "map it, for a disk of theirs that comes later"},
 	{.name = "--pin",
 	 .value = "VCPU:CPU,...",
 	 .kind = CLI_TEXT,
 	 .help = "keep virtual CPUs on CPUs of the host, such as 0:2,1:3"},
+	{.name = "--isolate",
+	 .help = "keep the cores that --pin names for this VM: no other VM gets them, and those that "
+		 "run there without being pinned are moved away"},
+	{.name = "--numa",
+	 .value = "NODE|any[,cpus=N-N:N][,memory=SIZE]",
+	 .kind = CLI_TEXT,
+	 .repeat = true,
+	 .help = "a NUMA node of the guest, on a node of the host: memory comes from there, virtual CPUs "
+		 "run there unless pinned; without cpus and memory the nodes share them equally"},
+	{.name = "--ksm",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "let the host's kernel merge pages that are equal in this VM and others (off); another VM "
+		 "can find out by timing which pages it shares"},
+	{.name = "--phys-bits",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 32,
+	 .max = 52,
+	 .help = "width of the guest's physical addresses (the CPU's, or the IOMMU's where devices are "
+		 "given and it is less)"},
 	{.name = "--vf",
 	 .value = "PF[/N][:KEY=VALUE,...]",
 	 .kind = CLI_VF,
 	 .repeat = true,
-	 .help = "give the VM a VF (the first free one without /N), with settings mac, vlan, qos, "
-		 "spoof-check, trust, max-rate, min-rate"},
+	 .help = "give the VM a VF (the first free one without /N; or a pool's name), with settings mac, vlan, qos, "
+		 "spoof-check, trust, max-rate, min-rate and the others of vf set"},
 	{.name = "--device",
 	 .value = "ADDRESS",
 	 .kind = CLI_BDF,
 	 .repeat = true,
 	 .help = "give the VM a whole PCI function"},
 	{.name = "--net",
-	 .value = "tap[=INTERFACE][,KEY=VALUE,...]",
+	 .value = "tap[=INTERFACE]|vhost-user=PATH[,KEY=VALUE,...]",
 	 .kind = CLI_TEXT,
 	 .repeat = true,
-	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM; "
-		 "settings bridge, mac (else made of the VM's name, always the same), queues (1), mtu, "
-		 "backend=vhost|user"},
+	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM, or on "
+		 "a switch's port at a vhost-user socket; settings bridge, mac (else made of the VM's name, "
+		 "always the same), queues (1), mtu, backend=vhost|user; of a port also server (listen "
+		 "there, and the switch calls) and packed (rings)"},
 	{.name = "--hotplug-ports",
 	 .value = "N",
 	 .kind = CLI_NUMBER,
@@ -168,14 +333,16 @@ static const struct cli_option vm_run_options[] = {
 	 .repeat = true,
 	 .help = "a raw image or block device as a virtio disk; settings: ro, direct (past the host's "
 		 "cache), share (without a lock), serial=TEXT, queues=N, iops=N and bps=SIZE (limits "
-		 "per second)"},
+		 "per second); format=qcow2 (or vmdk, vdi, vhdx, ...): qemu-storage-daemon reads the "
+		 "image; vhost-user=SOCKET[,queues=N]: another process serves the disk"},
 	{.name = "--rng", .help = "give the guest entropy of the host's (virtio-rng)"},
 	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
 	 .value = "restart|exit",
 	 .kind = CLI_WORD,
 	 .words = "restart|exit",
-	 .help = "what a reboot of the guest does (restart)"},
+	 .help = "what a reboot of the guest does (restart); a triple fault is one, as in a PC, but with "
+		 "exit, or three times in a row within ten seconds of the start, it is a crash"},
 	{.name = "--console",
 	 .value = "serial|virtio",
 	 .kind = CLI_WORD,
@@ -191,6 +358,9 @@ static const struct cli_option vm_run_options[] = {
 	{.name = "--balloon",
 	 .help = "let vm balloon take memory from the guest, and idle pages go back to the host; not "
 		 "together with devices of the host or huge pages"},
+	{.name = "--prefault",
+	 .help = "take all memory from the host, in the background while the guest runs, so that the first "
+		 "attach need not wait for it; not together with --balloon"},
 	{.name = "--watchdog",
 	 .value = "reset|poweroff|none",
 	 .kind = CLI_WORD,
@@ -221,7 +391,8 @@ static const struct cli_option vm_attach_options[] = {
 	 .value = "PATH[,KEY=VALUE,...]",
 	 .kind = CLI_FILE,
 	 .repeat = true,
-	 .help = "a raw image or block device, with settings as for vm run"},
+	 .help = "a raw image, block device, image of another format, or vhost-user=SOCKET, with settings "
+		 "as for vm run"},
 	{0},
 };
 
@@ -235,11 +406,11 @@ static const struct cli_option detach_options[] = {
 	{0},
 };
 
-#define DETACH_ABOUT                                                                                \
-	"Presses the attention button of the device's slot. The guest blinks the slot's indicator " \
-	"for five seconds, stops its driver and turns the slot off; then the device is taken out, " \
-	"and goes back to its former driver and settings. A guest that does not do so in time "     \
-	"keeps the device, and may be asked again."
+#define DETACH_ABOUT                                                                                   \
+	"Asks the guest through ACPI, or, where its own driver has the slot, by the slot's attention " \
+	"button, after which it waits five seconds. The guest stops its driver and lets go; then the " \
+	"device is taken out, and goes back to its former driver and settings. A guest that does not " \
+	"do so in time keeps the device, and may be asked again."
 
 static const struct cli_option vm_stat_options[] = {
 	{.name = "--exits",
@@ -273,6 +444,18 @@ static const struct cli_option vm_top_options[] = {
 	{0},
 };
 
+static const struct cli_option vm_irqs_options[] = {
+	{.name = "--seconds",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "look twice, so far apart, and tell what came in between: by the host's handlers, and how "
+		 "many notifications of posted interrupts the host had to take (PIN and PIW in "
+		 "/proc/interrupts)"},
+	{0},
+};
+
 static const struct cli_option vm_trace_options[] = {
 	{.name = "--seconds",
 	 .value = "N",
@@ -280,6 +463,12 @@ static const struct cli_option vm_trace_options[] = {
 	 .min = 1,
 	 .max = 3600,
 	 .help = "how long (5)"},
+	{.name = "--format",
+	 .value = "json|trace-cmd",
+	 .kind = CLI_WORD,
+	 .words = "json|trace-cmd",
+	 .help = "json for Perfetto and chrome://tracing, or a trace.dat for trace-cmd and KernelShark "
+		 "(json)"},
 	{.name = "--output",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
@@ -320,6 +509,8 @@ static const struct cli_option vm_restore_options[] = {
 
 static const struct cli_option vm_clone_options[] = {
 	{.name = "--verify", .help = "compare all of the saved memory with its checksums first"},
+	{.name = "--keep-macs",
+	 .help = "let NICs whose address was given with mac= have that one, not one of their own"},
 	{0},
 };
 
@@ -535,7 +726,8 @@ const struct cli_command cli_commands[] = {
 	 .summary = "what this machine offers to virtual machines",
 	 .about =
 		 "Shows the CPU and its virtualization, /dev/kvm, the IOMMU and its interrupt remapping, "
-		 "memory and huge pages, the VFIO modules, and how many PFs there are.",
+		 "memory and huge pages, the VFIO modules, NUMA nodes, the kernel's lockdown, and how "
+		 "many PFs and VFs there are.",
 	 .examples = EXAMPLES("sluice host show", "sluice host show --json")},
 	{.noun = "host",
 	 .verb = "caps",
@@ -549,12 +741,65 @@ const struct cli_command cli_commands[] = {
 		 "missing and would be felt, one sentence says what that costs.",
 	 .examples = EXAMPLES("sluice host caps", "sluice host caps --json",
 			      "sluice host caps --from server.msrs")},
+	{.noun = "host",
+	 .verb = "doctor",
+	 .run = cmd_host_doctor,
+	 .summary = "what will stand in the way of handing devices to VMs",
+	 .about =
+		 "Looks at the IOMMU and its groups, interrupt remapping, lockdown and modules, and of "
+		 "each PF at its driver and link, at profiles of NetworkManager and systemd that make its "
+		 "VFs too, at what else is in its group and why, at resets, bus numbers, address space and "
+		 "NUMA. Each finding says why it matters and what to do. Reads only; status 1 when "
+		 "something is bad.",
+	 .examples = EXAMPLES("sluice host doctor", "sluice host doctor --json")},
 	{.noun = "pf",
 	 .verb = "list",
 	 .run = cmd_pf_list,
 	 .summary = "the devices that can be divided",
 	 .about = "Lists every PCI function with the SR-IOV capability.",
 	 .examples = EXAMPLES("sluice pf list")},
+	{.noun = "pf",
+	 .verb = "show",
+	 .run = cmd_pf_show,
+	 .operand = "PF",
+	 .operand_kind = CLI_PF,
+	 .summary = "everything about one PF, and what its VFs can be given",
+	 .about =
+		 "Settings of VFs are asked of the driver and the card, and nothing is changed by it: "
+		 "possible, not possible, or not known now (without root; before there are VFs; "
+		 "before switchdev mode). A PF can be named by its alias, its interface, its address, "
+		 "its path, or its identity: path, IDs and serial number, which outlive reboots.",
+	 .examples = EXAMPLES("sluice pf show ens1f0", "sluice pf show uplink --json")},
+	{.noun = "pf",
+	 .verb = "set",
+	 .run = cmd_pf_set,
+	 .changes = true,
+	 .operand = "PF",
+	 .operand_kind = CLI_PF,
+	 .options = pf_set_options,
+	 .summary = "the mode of a card's switch; an NVMe controller's spare queues",
+	 .about =
+		 "Refused while a VF is held: both interrupt every VF of the PF. In switchdev mode "
+		 "each VF has a representor, an interface of the host's (vf show), and settings "
+		 "such as tx-max go to the card's ports. Some NVMe controllers keep the queues and "
+		 "interrupts that VFs could have until they are told; that resets them, so their "
+		 "disks must not be in use and they may have no VFs yet.",
+	 .examples = EXAMPLES("sluice pf set ens1f0 --eswitch switchdev",
+			      "sluice pf set 0000:02:00.0 --nvme-keep 0")},
+	{.noun = "pf",
+	 .verb = "alias",
+	 .run = cmd_pf_alias,
+	 .changes = true,
+	 .operand = "PF",
+	 .operand_kind = CLI_PF,
+	 .more = "NAME",
+	 .more_kind = CLI_TEXT,
+	 .summary = "give a PF a name of your own, which it keeps",
+	 .about =
+		 "The name stays with the card wherever it is found again, which is said when it was "
+		 "moved. When another card stands in its place, the name is refused until it is given "
+		 "again. NAME '-' takes it away.",
+	 .examples = EXAMPLES("sluice pf alias ens1f0 uplink", "sluice pf alias uplink -")},
 	{.noun = "vf",
 	 .verb = "list",
 	 .run = cmd_vf_list,
@@ -567,6 +812,16 @@ const struct cli_command cli_commands[] = {
 		 "(its VM is gone without giving it back: see vf release), or foreign (used by "
 		 "something that is not sluice; it is shown and never touched).",
 	 .examples = EXAMPLES("sluice vf list", "sluice vf list ens1f0 --json")},
+	{.noun = "vf",
+	 .verb = "show",
+	 .run = cmd_vf_show,
+	 .operand = "PF/N",
+	 .operand_kind = CLI_VF,
+	 .summary = "everything about one VF",
+	 .about =
+		 "Shows state, owner, every setting that its driver and card tell, its representor "
+		 "in switchdev mode, its IOMMU group, and how it can be reset.",
+	 .examples = EXAMPLES("sluice vf show ens1f0/2", "sluice vf show 0000:01:10.0 --json")},
 	{.noun = "vf",
 	 .verb = "create",
 	 .run = cmd_vf_create,
@@ -610,6 +865,19 @@ const struct cli_command cli_commands[] = {
 		 "Gives an orphaned VF, or a whole device named by its address, its driver and settings back. "
 		 "Refused while its VM lives.",
 	 .examples = EXAMPLES("sluice vf release ens1f0/2", "sluice vf release 0000:02:00.0")},
+	{.noun = "vf",
+	 .verb = "adopt",
+	 .run = cmd_vf_adopt,
+	 .changes = true,
+	 .operand = "PF/N",
+	 .operand_kind = CLI_VF,
+	 .summary = "take a foreign VF in, as it is",
+	 .about =
+		 "What Sluice did not make or bind is foreign: it is shown, and never touched. This "
+		 "takes such a VF in: its driver, an address or VLAN that somebody set, and the number "
+		 "of VFs are wished from now on, also after a reboot. Refused while a process has it "
+		 "open.",
+	 .examples = EXAMPLES("sluice vf adopt ens1f0/2")},
 	{.noun = "vf",
 	 .verb = "attach",
 	 .run = cmd_vf_attach,
@@ -719,9 +987,27 @@ const struct cli_command cli_commands[] = {
 	 .summary = "switch off IOMMU units that a killed driver left on",
 	 .about =
 		 "Where Sluice drives a unit itself, a kill -9 leaves it on, with tables that are kept in "
-		 "hugepages until it is off. This switches such units off and gives the hugepages back; "
-		 "the next driver of a unit does the same by itself.",
+		 "hugepages until it is off. This keeps the devices that nobody drives any more from DMA, "
+		 "switches such units off and gives the hugepages back; the next driver of a unit does "
+		 "the same by itself, and iommu guard does it at once.",
 	 .examples = EXAMPLES("sluice iommu release --dry-run", "sluice iommu release")},
+	{.noun = "iommu",
+	 .verb = "guard",
+	 .run = cmd_iommu_guard,
+	 .changes = true,
+	 .operand = "ADDRESS",
+	 .operand_kind = CLI_BDF,
+	 .more = "PROGRAM...",
+	 .more_kind = CLI_FILE,
+	 .summary = "run a program that drives an IOMMU unit, and clean up when it dies",
+	 .about =
+		 "Runs PROGRAM with its arguments, which drives the VT-d unit in front of the device at "
+		 "ADDRESS with Sluice's own driver. When the program has ended and left the unit on, "
+		 "whatever killed it, the device is kept from DMA, the unit is switched off and its "
+		 "hugepages are given back. The status is the program's, or 1 when a signal ended it. A "
+		 "request to end (SIGTERM, SIGHUP) is passed on. Killed itself, the guard leaves the "
+		 "program alone; iommu release is then what remains.",
+	 .examples = EXAMPLES("sluice iommu guard 0000:00:03.0 -- ./driver --verbose")},
 	{.noun = "vm",
 	 .verb = "run",
 	 .run = cmd_vm_run,
@@ -738,23 +1024,28 @@ const struct cli_command cli_commands[] = {
 		 "typed twice it sends itself. The exit status is 0 when the guest powered itself "
 		 "off, and 1 otherwise.\n\n"
 		 "A disk is locked: two VMs that write to one image damage it. When the host runs out "
-		 "of space, writes wait instead of failing (vm stat says so) and go on by themselves.\n\n"
+		 "of space, writes wait instead of failing (vm stat says so) and go on by themselves. "
+		 "That is so for raw images; an image of another format is read by an engine of QEMU's, "
+		 "which tells the guest of an I/O error then. An engine or a switch that dies may come "
+		 "back; requests wait for it.\n\n"
 		 "VFs and devices are prepared for the VM, and given back with their former drivers "
 		 "and settings when it ends.\n\n"
 		 "With an exit port, a value that the guest writes there ends the VM, and the exit "
 		 "status is (value * 2 + 1) modulo 256, always odd; a VM that then ends in another bad "
 		 "way, or does not start, gives 4.",
-	 .examples =
-		 EXAMPLES("sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
-			  "console=ttyS0 --vf ens1f0",
-			  "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
-			  "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
-			  "sluice vm run db --kernel vmlinuz --cpus 2 --net "
-			  "tap,bridge=br0,queues=2 --watchdog reset --detach",
-			  "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
-			  "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
-			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
-			  "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
+	 .examples = EXAMPLES(
+		 "sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
+		 "console=ttyS0 --vf ens1f0",
+		 "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
+		 "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
+		 "sluice vm run db --kernel vmlinuz --cpus 2 --net "
+		 "tap,bridge=br0,queues=2 --watchdog reset --detach",
+		 "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
+		 "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
+		 "sluice vm run web --kernel vmlinuz --append root=/dev/vda1 "
+		 "--disk web.qcow2,format=qcow2 --net vhost-user=/run/switch/web.sock,queues=2",
+		 "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
+		 "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
 	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,
@@ -824,15 +1115,19 @@ const struct cli_command cli_commands[] = {
 		 "Writes the exits that came to the VM's process, each with its CPU, its duration and the device "
 		 "that it met, as JSON that Perfetto (ui.perfetto.dev) and chrome://tracing show. Times "
 		 "are those of the host's monotonic clock, as trace-cmd record -C mono has them.",
-	 .examples = EXAMPLES("sluice vm trace web --seconds 10 --output web.json")},
+	 .examples = EXAMPLES("sluice vm trace web --seconds 10 --output web.json",
+			      "sluice vm trace web --format trace-cmd --output web.dat",
+			      "trace-cmd report -i web.dat")},
 	{.noun = "vm",
 	 .verb = "irqs",
 	 .run = cmd_vm_irqs,
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
+	 .options = vm_irqs_options,
 	 .summary = "how the interrupts of a VM's devices reach it",
 	 .about = IRQS_ABOUT,
-	 .examples = EXAMPLES("sluice vm irqs web", "sluice vm irqs web --json")},
+	 .examples = EXAMPLES("sluice vm irqs web", "sluice vm irqs web --json",
+			      "sluice vm irqs web --seconds 5")},
 	{.noun = "vm",
 	 .verb = "maps",
 	 .run = cmd_vm_maps,
@@ -897,6 +1192,23 @@ const struct cli_command cli_commands[] = {
 		  "/sys/devices/system/cpu/cpuN/online). CPUs that shall go are asked for, and the "
 		  "guest lets go of them or not.",
 	 .examples = EXAMPLES("sluice vm cpus web 4", "sluice vm cpus web 1 --timeout 60")},
+	{.noun = "vm",
+	 .verb = "memory",
+	 .run = cmd_vm_memory,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "SIZE",
+	 .more_kind = CLI_TEXT,
+	 .options = detach_options,
+	 .summary = "how much memory a running VM has",
+	 .about =
+		 "From what it was started with up to its maximum (vm run --memory SIZE,max=SIZE). "
+		 "The guest takes what comes block by block, and gives back what it can free; what is "
+		 "given back is the host's again at once. Devices of the host reach what the guest has "
+		 "taken, and nothing else.",
+	 .examples =
+		 EXAMPLES("sluice vm memory web 2G", "sluice vm memory web 512M --timeout 120")},
 	{.noun = "vm",
 	 .verb = "pause",
 	 .run = cmd_vm_pause,
@@ -980,7 +1292,12 @@ const struct cli_command cli_commands[] = {
 		 "The VM runs at once; its memory is read from the file as it is needed, so the file "
 		 "must stay while it runs. Where the host lacks what the guest's CPU has shown it, "
 		 "the VM is refused and what is missing is named. The kernel is only needed when the "
-		 "guest reboots.",
+		 "guest reboots.\n\n"
+		 "The guest's clocks go on where they stood, so its date lags by the time that it was "
+		 "away. What it is told: its VM generation ID is another one, for which Linux makes its "
+		 "random numbers anew and sends an event (NEW_VMGENID) to user space; and its virtio NICs "
+		 "announce themselves to the network. The host's time it can read at any moment from "
+		 "/dev/ptp0 (ptp_kvm), where the host's clock is the TSC; chrony takes that as a source.",
 	 .examples = EXAMPLES("sluice vm restore /var/lib/sluice/web.vm --detach",
 			      "sluice vm restore base.vm --name test --verify")},
 	{.noun = "vm",
@@ -996,7 +1313,9 @@ const struct cli_command cli_commands[] = {
 	 .about =
 		 "Each goes on where the saved VM was, under its own name and in the background. They "
 		 "share the memory that none of them has changed: vm stat shows each one's part "
-		 "of it.",
+		 "of it. Each has a generation ID of its own, and its NICs addresses made of its name; "
+		 "a guest goes on using the address that it knows until it binds the NIC's driver again, "
+		 "which it best does when it hears of the new ID (see vm restore).",
 	 .examples = EXAMPLES("sluice vm clone base.vm worker-1 worker-2 worker-3")},
 	{.noun = "vm",
 	 .verb = "events",
@@ -1020,6 +1339,73 @@ const struct cli_command cli_commands[] = {
 		 "Shows the last 64 KiB of the guest's output and what follows, and types into it. "
 		 "Ctrl-] leaves; the VM runs on.",
 	 .examples = EXAMPLES("sluice vm console web")},
+	{.noun = "pool",
+	 .verb = "list",
+	 .run = cmd_pool_list,
+	 .summary = "the pools and what their VFs have in common",
+	 .about = "Which VFs meet a pool's conditions is looked up anew for each VM.",
+	 .examples = EXAMPLES("sluice pool list")},
+	{.noun = "pool",
+	 .verb = "set",
+	 .run = cmd_pool_set,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_TEXT,
+	 .options = pool_set_options,
+	 .summary = "make a pool, or change its conditions",
+	 .about =
+		 "A pool's name can stand wherever a VF is asked for. The VM gets the free VF that fits "
+		 "best: on the NUMA node of its pinned CPUs where there is one, with a link, on the PF "
+		 "that has most free ones. The choice is told.",
+	 .examples = EXAMPLES("sluice pool set fast --speed 10000",
+			      "sluice pool set near --numa 0 --driver ice")},
+	{.noun = "pool",
+	 .verb = "remove",
+	 .run = cmd_pool_remove,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_TEXT,
+	 .summary = "forget a pool",
+	 .about = "VMs that got a VF from it keep it.",
+	 .examples = EXAMPLES("sluice pool remove fast")},
+	{.noun = "plan",
+	 .verb = "",
+	 .run = cmd_plan,
+	 .options = plan_options,
+	 .summary = "the steps from the machine as it is to the machine as it is wished",
+	 .about =
+		 "Everything that vf create, vf set, vf adopt and apply --from have wished is kept, and "
+		 "held here against what is found. Each step says what it does to who uses the VF "
+		 "(safe, disruptive, destroys VFs) and who is in the way. Nothing is changed.",
+	 .examples = EXAMPLES("sluice plan", "sluice plan --pf ens1f0 --json")},
+	{.noun = "apply",
+	 .verb = "",
+	 .run = cmd_apply,
+	 .changes = true,
+	 .options = apply_options,
+	 .summary = "make the machine as it is wished",
+	 .about =
+		 "What a killed command left half done is finished or undone, what dead VMs had is taken "
+		 "back, and the steps of `sluice plan` are done, each read back. When one fails, those of "
+		 "its PF are undone, newest first; other PFs go on. A plan that takes VFs away or that "
+		 "somebody feels needs --yes. Nothing is ever taken from under a VM.",
+	 .examples = EXAMPLES("sluice apply", "sluice apply --yes --pf ens1f0",
+			      "sluice apply --from host.json --dry-run")},
+	{.noun = "assert",
+	 .verb = "",
+	 .run = cmd_assert,
+	 .summary = "exit status 0 if the machine is as it is wished, else what is not",
+	 .about = "Looks at wishes, leftovers of killed commands and of dead VMs. Changes nothing.",
+	 .examples = EXAMPLES("sluice assert", "sluice assert --json")},
+	{.noun = "export",
+	 .verb = "",
+	 .run = cmd_export,
+	 .options = export_options,
+	 .summary = "print what is wished as JSON, for apply --from",
+	 .about =
+		 "On another machine of the same kind, or on this one after a mistake, apply --from "
+		 "brings it back.",
+	 .examples = EXAMPLES("sluice export", "sluice export --found")},
 	{.noun = "switch",
 	 .verb = "start",
 	 .run = cmd_switch_start,

@@ -51,6 +51,15 @@ static const char *kind_name(enum cli_kind kind)
 	}
 }
 
+/* The verb; or the options of a command that has none. */
+static void print_second(FILE *out, const struct cli_command *command)
+{
+	if (*command->verb)
+		fprintf(out, "%s ", command->verb);
+	for (const struct cli_option *o = command->options; !*command->verb && o && o->name; o++)
+		fprintf(out, "%s ", o->name);
+}
+
 static void print_nouns(FILE *out)
 {
 	fputs("\tif ((COMP_CWORD == 1)); then\n\t\twords=\"", out);
@@ -62,7 +71,7 @@ static void print_nouns(FILE *out)
 		fprintf(out, "\t\t%s) words=\"", noun->name);
 		for (const struct cli_command *c = cli_commands; c->noun; c++)
 			if (!strcmp(c->noun, noun->name))
-				fprintf(out, "%s ", c->verb);
+				print_second(out, c);
 		fputs("--help\" ;;\n", out);
 	}
 	fputs("\t\tesac\n\telse\n", out);
@@ -74,7 +83,8 @@ static void print_values(FILE *out, const struct cli_command *command)
 	for (const struct cli_option *o = command->options; o && o->name; o++) {
 		if (o->kind == CLI_FLAG)
 			continue;
-		fprintf(out, "\t\t\"%s %s %s\") ", command->noun, command->verb, o->name);
+		fprintf(out, *command->verb ? "\t\t\"%s %s %s\") " : "\t\t\"%s \"*\"%s%s\") ",
+			command->noun, command->verb, o->name);
 		if (o->kind != CLI_WORD) {
 			fprintf(out, "kind=%s ;;\n", kind_name(o->kind));
 			continue;
@@ -88,8 +98,8 @@ static void print_values(FILE *out, const struct cli_command *command)
 
 static void print_command(FILE *out, const struct cli_command *command)
 {
-	fprintf(out, "\t\t\"%s %s \"*)\n\t\t\tif [[ $cur == -* ]]; then words=\"", command->noun,
-		command->verb);
+	fprintf(out, "\t\t\"%s %s%s\"*)\n\t\t\tif [[ $cur == -* ]]; then words=\"", command->noun,
+		command->verb, *command->verb ? " " : "");
 	for (const struct cli_option *o = command->options; o && o->name; o++)
 		fprintf(out, "%s ", o->name);
 	for (const struct cli_option *o = cli_common; o->name; o++)

@@ -23,7 +23,11 @@ const struct sysfs *cli_sysfs(struct cli *cli)
 struct sriov *cli_sriov(struct cli *cli)
 {
 	const struct sriov_config config = {
-		.sysfs = cli->sysfs, .state_dir = cli->state_dir, .run_dir = cli->run_dir};
+		.sysfs = cli->sysfs,
+		.state_dir = cli->state_dir,
+		.run_dir = cli->run_dir,
+		.root = cli->root,
+	};
 
 	if (!cli->sriov && sriov_open(&config, &cli->sriov))
 		return NULL;

@@ -59,7 +59,7 @@ static void print_synopsis(FILE *out, const struct cli_command *command)
 {
 	bool optional = false;
 
-	fprintf(out, "sluice %s %s", command->noun, command->verb);
+	fprintf(out, "sluice %s%s%s", command->noun, *command->verb ? " " : "", command->verb);
 	if (command->operand)
 		fprintf(out, command->operand_optional ? " [%s]" : " %s", command->operand);
 	if (command->more)
@@ -74,7 +74,8 @@ static void print_synopsis(FILE *out, const struct cli_command *command)
 
 static void help_command(FILE *out, const struct cli_command *command)
 {
-	fprintf(out, "sluice %s %s: %s\n\nusage: ", command->noun, command->verb, command->summary);
+	fprintf(out, "sluice %s%s%s: %s\n\nusage: ", command->noun, *command->verb ? " " : "",
+		command->verb, command->summary);
 	print_synopsis(out, command);
 	fputc('\n', out);
 	wrap(out, command->about, 0, 0);
@@ -87,6 +88,14 @@ static void help_command(FILE *out, const struct cli_command *command)
 	fputs("\nexamples:\n", out);
 	for (const char *const *example = command->examples; *example; example++)
 		fprintf(out, "  %s\n", *example);
+}
+
+static const struct cli_command *only_command(const struct cli_noun *noun)
+{
+	for (const struct cli_command *c = cli_commands; c->noun; c++)
+		if (!strcmp(c->noun, noun->name) && !*c->verb)
+			return c;
+	return NULL;
 }
 
 static void help_noun(FILE *out, const struct cli_noun *noun)
@@ -124,6 +133,8 @@ static void help_all(FILE *out)
 
 void cli_help(FILE *out, const struct cli_command *command, const struct cli_noun *noun)
 {
+	if (!command && noun)
+		command = only_command(noun);
 	if (command)
 		help_command(out, command);
 	else if (noun)
@@ -194,8 +205,10 @@ static void man_option(FILE *out, const struct cli_option *option)
 
 static void man_command(FILE *out, const struct cli_command *command)
 {
-	fprintf(out, ".Ss %s %s\n.Nm\n.Cm %s %s\n", command->noun, command->verb, command->noun,
-		command->verb);
+	const char *gap = *command->verb ? " " : "";
+
+	fprintf(out, ".Ss %s%s%s\n.Nm\n.Cm %s%s%s\n", command->noun, gap, command->verb,
+		command->noun, gap, command->verb);
 	if (command->operand)
 		fprintf(out, command->operand_optional ? ".Op Ar %s\n" : ".Ar %s\n",
 			command->operand);
@@ -254,6 +267,7 @@ void cli_manual(FILE *out)
 	      ".It Ev SLUICE_VMM\nThe program that runs a VM.\n"
 	      "Without it, the\n.Nm sluice-vmm\nbeside\n.Nm ,\nor else the one in\n.Ev PATH .\n"
 	      ".It Ev SLUICE_SYSFS\nThe sysfs tree to look at, for tests.\n"
+	      ".It Ev SLUICE_ROOT\nWhere profiles of other managers are looked for, for tests.\n"
 	      ".It Ev SLUICE_LOG\nHow much is said on standard error:\n"
 	      ".Cm error , warn , info\nor\n.Cm debug .\n.El\n"
 	      ".Sh FILES\n.Bl -tag -width Ds\n"

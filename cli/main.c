@@ -22,6 +22,7 @@ static int run(const struct cli_args *args)
 		.state_dir = environment("SLUICE_STATE_DIR", "/var/lib/sluice"),
 		.run_dir = environment("SLUICE_RUN_DIR", "/run/sluice"),
 		.sysfs = environment("SLUICE_SYSFS", "/sys"),
+		.root = environment("SLUICE_ROOT", "/"),
 		.json = cli_has(args, "--json"),
 		.dry_run = args->command->changes && cli_has(args, "--dry-run"),
 		.fs.root = -1,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vf_spec: settings of a VF as a user types them: "ens1f0/2:mac=02:00:00:00:00:02,vlan=100", and
- * the same settings as options of `vf set`. Nothing is logged; `why` gets one line.
+ * vf_spec: a VF with settings as a user types it: "ens1f0/2:mac=02:00:00:00:00:02,vlan=100". The
+ * names and values of settings are those of sriov/attr.h.
  */
 #ifndef CLI_VF_SPEC_H
 #define CLI_VF_SPEC_H
@@ -10,20 +10,16 @@
 
 #include "sriov/sriov.h"
 
-#define VF_SPEC_WHY 128
+#define VF_SPEC_WHY 128 /* one line on what is wrong with an option */
 
 struct vf_spec {
 	char vf[64]; /* "ens1f0/2", "ens1f0", "0000:01:10.0" */
 	struct sriov_attrs attrs;
 };
 
-/* One setting: mac, vlan ("100" or "100,qos=3"), qos, spoof-check, trust, max-rate, min-rate;
- * "spoof" is short for spoof-check. -EINVAL. */
-int vf_spec_set(struct sriov_attrs *attrs, const char *key, const char *value,
-		char why[VF_SPEC_WHY]);
-/* The whole. Settings begin behind the first ':' that "KEY=" follows, so addresses may contain
- * colons. */
-int vf_spec_parse(const char *text, struct vf_spec *spec, char why[VF_SPEC_WHY]);
+/* Settings begin behind the first ':' that "KEY=" follows, so addresses may contain colons.
+ * -EINVAL, logged under `subject`. */
+int vf_spec_parse(const char *subject, const char *text, struct vf_spec *spec);
 
 /* {"mac": …, "vlan": …} of what is set. */
 json_t *vf_spec_encode(const struct sriov_attrs *attrs);

@@ -70,6 +70,7 @@ struct audit {
 	uint16_t *others; /* requester ids of interrupts without a PCI function: I/O APICs, HPETs */
 	size_t unit_count, owner_count, device_count, run_count, reserved_count, other_count;
 	struct audit_pages *pages;
+	const char *root; /* what stands before /dev and /proc; NULL for nothing */
 	/* Reads 4096 bytes at `phys` that are not among `pages` yet; 0 or a negative errno. NULL: a
 	 * snapshot, where what is not there cannot be had. */
 	int (*fetch)(void *opaque, uint64_t phys, void *page);
@@ -205,8 +206,9 @@ int audit_load(int fd, const char *name, struct audit *out);
 
 struct sysfs;
 /* Units, their registers, functions and reserved memory; table pages are fetched on demand. One
- * line says which door is closed (-EPERM) when one is. `audit_finish` closes all. */
-int audit_open_live(const struct sysfs *fs, struct audit *out);
+ * line says which door is closed (-EPERM) when one is. `root`: a directory with a made-up /dev and
+ * /proc, which stays the caller's; NULL outside tests. `audit_finish` closes all. */
+int audit_open_live(const struct sysfs *fs, const char *root, struct audit *out);
 
 /* Physical pages behind [hva, hva + size) of a process, as runs at `iova` of `owner`. -ENODATA when
  * a page is not there. Needs CAP_SYS_ADMIN. */

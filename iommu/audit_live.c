@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,17 @@
 #include "iommu/dmar.h"
 
 #define PAGE 4096u
+
+/* A file of /dev or /proc. `path` is what messages call it. */
+static int open_door(const char *root, const char *path, int flags)
+{
+	char whole[PATH_MAX];
+
+	if (snprintf(whole, sizeof(whole), "%s%s", root ? root : "", path) >= (int)sizeof(whole))
+		return -ENAMETOOLONG;
+	int fd = open(whole, O_RDONLY | O_CLOEXEC | flags);
+	return fd < 0 ? -errno : fd;
+}
 
 /* ---- memory ---- */
 
@@ -61,16 +73,17 @@ static void kcore_close(void *opaque)
 	free(core);
 }
 
-static int kcore_open(struct kcore **out)
+static int kcore_open(const char *root, struct kcore **out)
 {
-	int fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	int fd = open_door(root, "/proc/kcore", 0);
 	Elf64_Ehdr head;
 
 	if (fd < 0)
 		return log_fail(
-			-errno, "iommu",
-			"table pages cannot be read: /proc/kcore: %m; run as root, on a kernel "
-			"that is not locked down");
+			fd, "iommu",
+			"table pages cannot be read: /proc/kcore: %s; run as root, on a kernel "
+			"that is not locked down",
+			strerror(-fd));
 	int err = io_pread_full(fd, &head, sizeof(head), 0);
 	struct kcore *core =
 		err ? NULL : calloc(1, sizeof(*core) + head.e_phnum * sizeof(Elf64_Phdr));
@@ -123,12 +136,13 @@ static int read_unit(int mem, const struct dmar *dmar, const struct dmar_entry *
 
 static int read_units(const struct dmar *dmar, struct audit *out)
 {
-	int err = 0, mem = open("/dev/mem", O_RDONLY | O_SYNC | O_CLOEXEC);
+	int err = 0, mem = open_door(out->root, "/dev/mem", O_SYNC);
 
 	if (mem < 0)
-		return log_fail(-errno, "iommu",
-				"registers cannot be read: /dev/mem: %m; run as root, on a kernel "
-				"that is not locked down");
+		return log_fail(mem, "iommu",
+				"registers cannot be read: /dev/mem: %s; run as root, on a kernel "
+				"that is not locked down",
+				strerror(-mem));
 	for (size_t i = 0; i < dmar->count && !err; i++)
 		if (dmar->entries[i].type == DMAR_DRHD)
 			err = read_unit(mem, dmar, &dmar->entries[i], out);
@@ -215,18 +229,18 @@ static int add_facts(const struct sysfs *fs, const struct dmar *dmar, struct aud
 	return err ? err : sysfs_list(fs, add_function, &l, "bus/pci/devices");
 }
 
-int audit_open_live(const struct sysfs *fs, struct audit *out)
+int audit_open_live(const struct sysfs *fs, const char *root, struct audit *out)
 {
 	struct kcore *core = NULL;
 	struct dmar *dmar = NULL;
 	int err = dmar_read(fs, &dmar);
 
-	*out = (struct audit){0};
+	*out = (struct audit){.root = root};
 	if (!err)
 		err = add_facts(fs, dmar, out);
 	dmar_destroy(dmar);
 	if (!err)
-		err = kcore_open(&core);
+		err = kcore_open(root, &core);
 	if (err) {
 		audit_finish(out);
 		return err;
@@ -273,9 +287,10 @@ int audit_add_memory(struct audit *audit, int owner, int pid, uint64_t hva, uint
 	int err = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open_door(audit->root, path, 0);
 	if (fd < 0)
-		return log_fail(-errno, audit->owners[owner].name, "%s not opened: %m", path);
+		return log_fail(fd, audit->owners[owner].name, "%s not opened: %s", path,
+				strerror(-fd));
 	for (uint64_t done = 0; done < size && !err; done += BATCH * (uint64_t)PAGE) {
 		size_t count = (size_t)MIN((size - done) / PAGE, (uint64_t)BATCH);
 		err = io_pread_full(fd, entries, count * sizeof(*entries),

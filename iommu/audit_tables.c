@@ -77,35 +77,25 @@ static void from_pasid(struct audit *audit, const struct vtd_scontext *context,
 		out->why = "nested translation, which is not audited";
 }
 
-static void from_scalable(struct audit *audit, uint64_t table, uint16_t rid,
-			  struct audit_context *out)
+static void decode_scalable(struct audit *audit, const uint64_t *entry, struct audit_context *out)
 {
-	const uint64_t *page = audit_page(audit, table);
 	struct vtd_scontext_raw raw;
 	struct vtd_scontext context;
 
-	if (!page)
-		return refuse(out, "its context table cannot be read");
-	out->entry = table + (rid & 127u) * sizeof(raw);
-	memcpy(&raw, page + (rid & 127u) * 4, sizeof(raw));
+	memcpy(&raw, entry, sizeof(raw));
 	out->why = vtd_scontext_decode(&raw, &context);
+	/* Otherwise its PASID entry says whether anything is there. */
+	out->present = context.present && out->why;
 	if (context.present && !out->why)
 		from_pasid(audit, &context, out);
-	else if (context.present)
-		out->present = true;
 }
 
-static void from_legacy(struct audit *audit, uint64_t table, uint16_t rid,
-			struct audit_context *out)
+static void decode_legacy(const uint64_t *entry, struct audit_context *out)
 {
-	const uint64_t *page = audit_page(audit, table);
 	struct vtd_context_raw raw;
 	struct vtd_context context;
 
-	if (!page)
-		return refuse(out, "its context table cannot be read");
-	out->entry = table + (rid & 255u) * sizeof(raw);
-	memcpy(&raw, page + (rid & 255u) * 2, sizeof(raw));
+	memcpy(&raw, entry, sizeof(raw));
 	out->why = vtd_context_decode(&raw, &context);
 	out->present = context.present;
 	out->pass_through = context.present && context.type == VTD_TT_PASS_THROUGH;
@@ -114,12 +104,28 @@ static void from_legacy(struct audit *audit, uint64_t table, uint16_t rid,
 	out->levels = context.levels;
 }
 
-int audit_context_of(struct audit *audit, const struct audit_unit *unit, uint16_t rid,
-		     struct audit_context *out)
+/* A context table has one page in both modes: 256 entries, or 128 of twice the size (9.3, 9.4). */
+static void from_context(struct audit *audit, uint64_t table, uint16_t rid, bool scalable,
+			 struct audit_context *out)
+{
+	size_t words = scalable ? 4 : 2, at = (scalable ? rid & 127u : rid & 255u) * words;
+	const uint64_t *page = audit_page(audit, table);
+
+	if (!page)
+		return refuse(out, "its context table cannot be read");
+	out->entry = table + at * sizeof(*page);
+	if (scalable)
+		decode_scalable(audit, page + at, out);
+	else
+		decode_legacy(page + at, out);
+}
+
+/* What the root table says of a bus. -EUCLEAN, with `out` refused, when there is no such table. */
+static int read_root(struct audit *audit, const struct audit_unit *unit, unsigned bus,
+		     bool *scalable, struct vtd_root *root, struct audit_context *out)
 {
 	struct vtd_root_raw raw;
 	struct vtd_rtaddr at;
-	struct vtd_root root;
 
 	*out = (struct audit_context){0};
 	const char *why = vtd_rtaddr_decode(unit->rtaddr, &at);
@@ -128,19 +134,26 @@ int audit_context_of(struct audit *audit, const struct audit_unit *unit, uint16_
 		refuse(out, why ? why : "the root table cannot be read");
 		return -EUCLEAN;
 	}
-	memcpy(&raw, page + audit_bus(rid) * 2, sizeof(raw));
-	out->why = vtd_root_decode(&raw, at.mode, &root);
-	if (out->why) {
-		out->present = true;
-		return 0;
-	}
-	bool upper = at.mode == VTD_MODE_SCALABLE && (rid & 128);
+	memcpy(&raw, page + (size_t)bus * 2, sizeof(raw));
+	*scalable = at.mode == VTD_MODE_SCALABLE;
+	out->why = vtd_root_decode(&raw, at.mode, root);
+	out->present = out->why != NULL;
+	return 0;
+}
+
+int audit_context_of(struct audit *audit, const struct audit_unit *unit, uint16_t rid,
+		     struct audit_context *out)
+{
+	struct vtd_root root;
+	bool scalable;
+	int err = read_root(audit, unit, audit_bus(rid), &scalable, &root, out);
+
+	if (err || out->why)
+		return err;
+	bool upper = scalable && (rid & 128);
 	if (!(upper ? root.upper_present : root.lower_present))
 		return 0;
-	if (at.mode == VTD_MODE_SCALABLE)
-		from_scalable(audit, upper ? root.upper : root.lower, rid, out);
-	else
-		from_legacy(audit, root.lower, rid, out);
+	from_context(audit, upper ? root.upper : root.lower, rid, scalable, out);
 	if (!out->present)
 		out->why = NULL;
 	return 0;
@@ -151,12 +164,20 @@ int audit_contexts(struct audit *audit, const struct audit_unit *unit,
 		   void *opaque)
 {
 	struct audit_context context;
+	struct vtd_root root;
+	bool scalable;
 	int err = 0;
 
-	for (uint32_t rid = 0; rid < 65536 && !err; rid++) {
-		err = audit_context_of(audit, unit, (uint16_t)rid, &context);
-		if (!err && context.present)
-			err = each(opaque, (uint16_t)rid, &context);
+	for (unsigned bus = 0; bus < 256 && !err; bus++) {
+		err = read_root(audit, unit, bus, &scalable, &root, &context);
+		if (!err && !root.lower_present && !root.upper_present)
+			continue; /* none of its functions has one */
+		for (unsigned devfn = 0; devfn < 256 && !err; devfn++) {
+			uint16_t rid = (uint16_t)(bus << 8 | devfn);
+			err = audit_context_of(audit, unit, rid, &context);
+			if (!err && context.present)
+				err = each(opaque, rid, &context);
+		}
 	}
 	return err;
 }

@@ -40,6 +40,7 @@ struct iommu_backend_ops {
 
 extern const struct iommu_backend_ops iommu_backend_type1;
 extern const struct iommu_backend_ops iommu_backend_iommufd;
+extern const struct iommu_backend_ops iommu_backend_vtd; /* its `backend`: vtd_backend.h */
 
 /* A domain on any backend; `backend` is the backend's own and stays the caller's. */
 int iommu_domain_create_on(const struct iommu_backend_ops *ops, void *backend,

@@ -34,6 +34,9 @@ int iommu_device_open(struct iommu_domain *domain, int group_fd, const char *nam
 {
 	if (!iommu_domain_has_group(domain, group_fd))
 		return log_fail(-EINVAL, name, "not opened: its group is not attached");
+	if (domain->ops->handle == IOMMU_HANDLE_RID)
+		return log_fail(-EOPNOTSUPP, name,
+				"not opened: VFIO has no part in it; its registers are in sysfs");
 	if (domain->ops->handle == IOMMU_HANDLE_DEVICE) {
 		int copy = fcntl(group_fd, F_DUPFD_CLOEXEC, 3);
 		return copy < 0 ? log_fail(-errno, name, "not opened: %m") : copy;

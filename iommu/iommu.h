@@ -69,11 +69,15 @@ int iommu_group_reserved(const struct sysfs *fs, int group, struct iommu_reserve
 /* ---- units ---- */
 
 /* Units that our own driver (vtd) left on when it was killed are switched off, and the memory of
- * their tables given back. `each` hears of every unit that the driver ever had: 1 when it was left
- * on, 0 when not, or a negative errno (-EBUSY: its driver lives), logged. With `dry_run` nothing is
- * changed. The first error, or 0. */
-int iommu_units_release(const char *run_dir, bool dry_run,
+ * their tables given back; devices behind them that nobody drives are kept from DMA first. `each`
+ * hears of every unit that the driver ever had: 1 when it was left on, 0 when not, or a negative
+ * errno (-EBUSY: its driver lives), logged. With `dry_run` nothing is changed. The first error, or
+ * 0. */
+int iommu_units_release(const struct sysfs *fs, const char *run_dir, bool dry_run,
 			void (*each)(void *opaque, uint64_t base, int result), void *opaque);
+/* The same for the one unit in front of a device. What `each` would hear; or -ENOENT, -ENODEV:
+ * there is no such unit. */
+int iommu_unit_release(const struct sysfs *fs, const char *run_dir, struct bdf bdf, bool dry_run);
 
 /* ---- domains ---- */
 

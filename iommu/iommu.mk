@@ -9,4 +9,5 @@ iommu_SRCS += iommu/dmar.c iommu/audit.c iommu/audit_tables.c iommu/audit_verdic
 iommu_SRCS += iommu/vtd_unit.c iommu/vtd_queue.c iommu/vtd_context.c iommu/vtd_space.c \
 	iommu/vtd_interrupt.c iommu/vtd_faultlog.c iommu/vtd_mem.c iommu/vtd_hugefile.c \
 	iommu/vtd_window.c iommu/vtd_journal.c iommu/vtd_driver.c iommu/vtd_release.c
+iommu_SRCS += iommu/vtd_backend.c iommu/vtd_place.c iommu/vtd_quiesce.c
 iommu_SRCS += iommu/type1.c iommu/iommufd.c iommu/open.c

@@ -36,9 +36,12 @@ struct vtd_io {
 	void *opaque;
 };
 
-/* Maps `size` bytes (whole pages) at the physical address `base`. -EPERM: with what to boot. */
+/* Maps `size` bytes (whole pages) at the physical address `base` of `memory`, which is VTD_MEMORY
+ * outside tests. -EPERM: with what to boot. */
 struct vtd_window;
-int vtd_window_open(uint64_t base, size_t size, struct vtd_window **out, struct vtd_io *io);
+#define VTD_MEMORY "/dev/mem"
+int vtd_window_open(const char *memory, uint64_t base, size_t size, struct vtd_window **out,
+		    struct vtd_io *io);
 void vtd_window_close(struct vtd_window *window);
 
 /* ---- unit ---- */

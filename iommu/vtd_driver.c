@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "iommu/vtd_journal.h"
+#include "iommu/vtd_quiesce.h"
 
 struct vtd_driver {
 	char name[32];
@@ -34,16 +35,20 @@ static void set_name(struct vtd_driver *driver, uint64_t base)
 }
 
 /* Lock and registers; a unit that was left on is off afterwards. 1 when it was. */
-static int take_over(struct vtd_driver *driver, const char *run_dir, uint64_t base, size_t size)
+static int take_over(struct vtd_driver *driver, const struct sysfs *fs, const char *run_dir,
+		     uint64_t base, size_t size)
 {
 	int err = vtd_journal_open(run_dir, base, &driver->journal);
 
 	if (!err)
-		err = vtd_window_open(base, window_size(size), &driver->window, &driver->io);
+		err = vtd_window_open(VTD_MEMORY, base, window_size(size), &driver->window,
+				      &driver->io);
 	if (err || !vtd_journal_left(driver->journal))
 		return err;
 	log_warn(driver->name, "was left on by a driver that was killed; switching it off");
-	err = vtd_switch_off(&driver->io, driver->name, 0);
+	err = vtd_quiesce(fs, base);
+	if (err >= 0)
+		err = vtd_switch_off(&driver->io, driver->name, 0);
 	if (!err)
 		err = vtd_journal_end(driver->journal);
 	return err ? err : 1;
@@ -76,7 +81,7 @@ static int get_memory(struct vtd_driver *driver, const struct vtd_driver_config 
 	vtd_ecap_decode(driver->io.read64(driver->io.opaque, VTD_ECAP), &ecap);
 	/* Page tables of scalable mode have a capability of their own. */
 	bool coherent = ecap.coherent && (!config->unit.scalable || ecap.scalable_coherent);
-	int err = vtd_hugefile_open(path, &driver->file, &source);
+	int err = vtd_hugefile_open(path, VTD_PAGEMAP, &driver->file, &source);
 	if (!err)
 		err = vtd_mem_create(&source, coherent, &driver->mem);
 	if (!err)
@@ -93,7 +98,7 @@ int vtd_driver_open(const struct vtd_driver_config *config, struct vtd_driver **
 	if (!driver)
 		return -ENOMEM;
 	set_name(driver, config->base);
-	int err = take_over(driver, config->run_dir, config->base, config->size);
+	int err = take_over(driver, config->fs, config->run_dir, config->base, config->size);
 	if (err >= 0)
 		err = check_free(driver);
 	if (!err)
@@ -147,12 +152,12 @@ struct vtd_mem *vtd_driver_mem(struct vtd_driver *driver)
 	return driver->mem;
 }
 
-int vtd_driver_release(const char *run_dir, uint64_t base, size_t size)
+int vtd_driver_release(const struct sysfs *fs, const char *run_dir, uint64_t base, size_t size)
 {
 	struct vtd_driver driver = {0};
 
 	set_name(&driver, base);
-	int result = take_over(&driver, run_dir, base, size);
+	int result = take_over(&driver, fs, run_dir, base, size);
 	vtd_window_close(driver.window);
 	vtd_journal_close(driver.journal);
 	return result;

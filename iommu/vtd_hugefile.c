@@ -91,7 +91,8 @@ static int check_fs(const struct vtd_hugefile *file)
 			"pagesize=2M none DIRECTORY");
 }
 
-int vtd_hugefile_open(const char *path, struct vtd_hugefile **out, struct vtd_mem_source *source)
+int vtd_hugefile_open(const char *path, const char *pagemap, struct vtd_hugefile **out,
+		      struct vtd_mem_source *source)
 {
 	struct vtd_hugefile *file = calloc(1, sizeof(*file));
 	int err = 0;
@@ -99,7 +100,7 @@ int vtd_hugefile_open(const char *path, struct vtd_hugefile **out, struct vtd_me
 	if (!file)
 		return -ENOMEM;
 	file->path = strdup(path);
-	file->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	file->pagemap = open(pagemap, O_RDONLY | O_CLOEXEC);
 	file->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (!file->path)
 		err = -ENOMEM;
@@ -107,10 +108,10 @@ int vtd_hugefile_open(const char *path, struct vtd_hugefile **out, struct vtd_me
 		err = log_fail(-errno, path, "not made: %m");
 	else
 		err = check_fs(file);
+	if (!err && file->pagemap < 0)
+		err = log_fail(-EPERM, pagemap, "cannot be read");
 	if (err && file->fd >= 0)
 		unlink(path);
-	if (!err && file->pagemap < 0)
-		err = log_fail(-EPERM, "/proc/self/pagemap", "cannot be read");
 	if (err) {
 		vtd_hugefile_close(file);
 		return err;

@@ -175,18 +175,37 @@ void vtd_mem_destroy(struct vtd_mem *mem)
 	free(mem);
 }
 
+static int check_chunk(const struct vtd_mem *mem, const struct chunk *chunk)
+{
+	uint64_t phys = 0;
+	int err = mem->source.find(mem->source.opaque, chunk->at, &phys);
+
+	if (err || phys == chunk->phys)
+		return err;
+	return log_fail(-EFAULT, "iommu",
+			"a pinned hugepage moved from 0x%" PRIx64 " to 0x%" PRIx64
+			"; the unit must be switched off",
+			chunk->phys, phys);
+}
+
 int vtd_mem_check(const struct vtd_mem *mem)
 {
+	int err = 0;
+
+	for (size_t i = 0; i < mem->count && !err; i++)
+		err = check_chunk(mem, &mem->chunks[i]);
+	return err;
+}
+
+int vtd_mem_phys(const struct vtd_mem *mem, const void *at, uint64_t *phys, uint64_t *run)
+{
 	for (size_t i = 0; i < mem->count; i++) {
-		uint64_t phys = 0;
-		int err = mem->source.find(mem->source.opaque, mem->chunks[i].at, &phys);
-		if (err)
-			return err;
-		if (phys != mem->chunks[i].phys)
-			return log_fail(-EFAULT, "iommu",
-					"a pinned hugepage moved from 0x%" PRIx64 " to 0x%" PRIx64
-					"; the unit must be switched off",
-					mem->chunks[i].phys, phys);
+		uintptr_t offset = (uintptr_t)at - (uintptr_t)mem->chunks[i].at;
+		if (offset >= VTD_CHUNK)
+			continue;
+		*phys = mem->chunks[i].phys + offset;
+		*run = VTD_CHUNK - offset;
+		return check_chunk(mem, &mem->chunks[i]);
 	}
-	return 0;
+	return -EFAULT;
 }

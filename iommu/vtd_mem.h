@@ -41,6 +41,9 @@ void vtd_mem_destroy(struct vtd_mem *mem);
 void *vtd_mem_alloc(struct vtd_mem *mem, unsigned pages, uint64_t *phys);
 void vtd_mem_free(struct vtd_mem *mem, uint64_t phys, unsigned pages);
 void *vtd_mem_at(struct vtd_mem *mem, uint64_t phys);
+/* Where `at` lies, asked anew; *run: how many bytes from there on are neighbours. -EFAULT, quietly,
+ * when it is none of this memory; or when its page has moved, logged. */
+int vtd_mem_phys(const struct vtd_mem *mem, const void *at, uint64_t *phys, uint64_t *run);
 void vtd_mem_flush(const struct vtd_mem *mem, const void *at, size_t size);
 
 /* Table pages for the walker. */
@@ -49,10 +52,13 @@ const struct pagetable_memory *vtd_mem_tables(struct vtd_mem *mem);
 /* That every chunk still lies where it lay; -EFAULT, logged: translation must stop. */
 int vtd_mem_check(const struct vtd_mem *mem);
 
-/* Chunks from the file `path` on a hugetlbfs; `path` is made. -ENOENT, -ENOMEM, -EPERM, logged with
- * what to do. The source is closed with vtd_hugefile_close, which does not remove the file. */
+/* Chunks from the file `path` on a hugetlbfs; `path` is made. `pagemap` tells where they lie:
+ * VTD_PAGEMAP outside tests. -ENOENT, -ENOMEM, -EPERM, logged with what to do. The source is closed
+ * with vtd_hugefile_close, which does not remove the file. */
 struct vtd_hugefile;
-int vtd_hugefile_open(const char *path, struct vtd_hugefile **out, struct vtd_mem_source *source);
+#define VTD_PAGEMAP "/proc/self/pagemap"
+int vtd_hugefile_open(const char *path, const char *pagemap, struct vtd_hugefile **out,
+		      struct vtd_mem_source *source);
 void vtd_hugefile_close(struct vtd_hugefile *file);
 
 #endif

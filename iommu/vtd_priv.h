@@ -74,6 +74,13 @@ uint64_t vtd_now_ms(void);
 /* Written tables are visible to the unit, also where nothing is invalidated (RWBF, 11.4). */
 int vtd_flush_writes(struct vtd_unit *unit);
 
+/* ---- vtd_space.c ---- */
+
+/* vtd_map and vtd_unmap without a word about what the table refuses: who asks knows more. */
+int vtd_space_map(struct vtd_space *space, uint64_t iova, uint64_t phys, uint64_t size,
+		  unsigned attrs);
+int vtd_space_unmap(struct vtd_space *space, uint64_t iova, uint64_t size, uint64_t *unmapped);
+
 /* ---- vtd_queue.c ---- */
 
 int vtd_queue_start(struct vtd_unit *unit);

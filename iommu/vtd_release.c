@@ -10,6 +10,7 @@
 #include "iommu/iommu.h"
 #include "iommu/vtd_driver.h"
 #include "iommu/vtd_journal.h"
+#include "iommu/vtd_place.h"
 
 /* 1 when the unit was left on. */
 static int look(const char *run_dir, uint64_t base)
@@ -24,7 +25,19 @@ static int look(const char *run_dir, uint64_t base)
 	return left;
 }
 
-int iommu_units_release(const char *run_dir, bool dry_run,
+int iommu_unit_release(const struct sysfs *fs, const char *run_dir, struct bdf bdf, bool dry_run)
+{
+	struct vtd_place place;
+	int result = vtd_place_find(fs, bdf, &place);
+
+	if (!result)
+		result = dry_run ? look(run_dir, place.base)
+				 : vtd_driver_release(fs, run_dir, place.base, place.size);
+	vtd_place_finish(&place);
+	return result;
+}
+
+int iommu_units_release(const struct sysfs *fs, const char *run_dir, bool dry_run,
 			void (*each)(void *opaque, uint64_t base, int result), void *opaque)
 {
 	const struct dirent *entry;
@@ -42,7 +55,8 @@ int iommu_units_release(const char *run_dir, bool dry_run,
 		if (sscanf(entry->d_name, "%" SCNx64 ".unit%n", &base, &end) != 1 || !end ||
 		    entry->d_name[end])
 			continue;
-		int result = dry_run ? look(run_dir, base) : vtd_driver_release(run_dir, base, 0);
+		int result =
+			dry_run ? look(run_dir, base) : vtd_driver_release(fs, run_dir, base, 0);
 		each(opaque, base, result);
 		first = first < 0 ? first : result < 0 ? result : 0;
 	}

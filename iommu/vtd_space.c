@@ -204,6 +204,10 @@ static int explain(const struct vtd_space *space, int err, const char *verb, uin
 	const char *name = space->unit->name;
 
 	switch (err) {
+	case 0:
+	case -EIO:
+	case -ETIMEDOUT: /* the unit's errors, which are told by the queue */
+		return err;
 	case -ERANGE:
 		return log_fail(err, name,
 				"0x%" PRIx64 "+0x%" PRIx64 " not %s: beyond the width of %u bits",
@@ -222,12 +226,13 @@ static int explain(const struct vtd_space *space, int err, const char *verb, uin
 	}
 }
 
-int vtd_map(struct vtd_space *space, uint64_t iova, uint64_t phys, uint64_t size, unsigned attrs)
+int vtd_space_map(struct vtd_space *space, uint64_t iova, uint64_t phys, uint64_t size,
+		  unsigned attrs)
 {
 	int err = pagetable_map(&space->table, iova, phys, size, attrs);
 
 	if (err)
-		return explain(space, err, "mapped", iova, size);
+		return err;
 	/* From absent to present nothing needs to be forgotten, but for two reasons: the unit
 	 * remembers absence, or large pages took the place of tables. */
 	if (!space->unit->cap.caching_mode && !pagetable_has_garbage(&space->table))
@@ -239,11 +244,21 @@ int vtd_map(struct vtd_space *space, uint64_t iova, uint64_t phys, uint64_t size
 	return err;
 }
 
-int vtd_unmap(struct vtd_space *space, uint64_t iova, uint64_t size, uint64_t *unmapped)
+int vtd_space_unmap(struct vtd_space *space, uint64_t iova, uint64_t size, uint64_t *unmapped)
 {
 	int err = pagetable_unmap(&space->table, iova, size, unmapped);
 
-	return err ? explain(space, err, "unmapped", iova, size) : settle(space, iova, size);
+	return err ? err : settle(space, iova, size);
+}
+
+int vtd_map(struct vtd_space *space, uint64_t iova, uint64_t phys, uint64_t size, unsigned attrs)
+{
+	return explain(space, vtd_space_map(space, iova, phys, size, attrs), "mapped", iova, size);
+}
+
+int vtd_unmap(struct vtd_space *space, uint64_t iova, uint64_t size, uint64_t *unmapped)
+{
+	return explain(space, vtd_space_unmap(space, iova, size, unmapped), "unmapped", iova, size);
 }
 
 struct vtd_space_info vtd_space_info(const struct vtd_space *space)

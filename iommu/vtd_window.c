@@ -58,17 +58,18 @@ static void write64(void *opaque, unsigned reg, uint64_t value)
 		*(volatile uint64_t *)reg_at(window, reg) = value;
 }
 
-int vtd_window_open(uint64_t base, size_t size, struct vtd_window **out, struct vtd_io *io)
+int vtd_window_open(const char *memory, uint64_t base, size_t size, struct vtd_window **out,
+		    struct vtd_io *io)
 {
-	int fd = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
+	int fd = open(memory, O_RDWR | O_SYNC | O_CLOEXEC);
 
 	if (fd < 0)
-		return log_fail(-errno, "/dev/mem", "not opened: %m");
+		return log_fail(-errno, memory, "not opened: %m");
 	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)base);
 	int err = at == MAP_FAILED ? -errno : 0;
 	io_close(&fd);
 	if (err)
-		return log_fail(err, "/dev/mem",
+		return log_fail(err, memory,
 				"0x%" PRIx64 " not mapped: %s; boot with iomem=relaxed", base,
 				strerror(-err));
 	struct vtd_window *window = malloc(sizeof(*window));

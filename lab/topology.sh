@@ -9,12 +9,14 @@
 #
 #   cpus N              processors of the host
 #   memory SIZE         its memory, as in 4G
+#   numa N              NUMA nodes, with equal shares of processors and memory (rig 1)
 #   append ARGS         more kernel arguments
 #   iommu on|off        a VT-d unit with interrupt remapping
 #   iommu PROPERTIES    and more of its properties, as QEMU names them: scalable-mode=on,fsts=on
 #   kvm on|off          hardware virtualization (AMD SVM with nested paging)
 #   nic igb [COUNT]     82576 PFs with 7 VFs each, each on a user-mode network of its own
-#   nvme sriov          an NVMe controller with 4 VFs
+#   nvme sriov          an NVMe controller with 4 VFs and a disk of 128 MiB, which forgets at the end
+#   virtio-sriov COUNT  a virtio-net PF with COUNT VFs, 1 to 64
 #   gpu bochs-display|secondary-vga
 #   edu                 QEMU's teaching device: a DMA engine and MSI
 #   switch … end        what stands between sits behind one PCIe switch without ACS, thus in one
@@ -26,6 +28,7 @@
 
 TOPO_CPUS=        # each rig has its own default
 TOPO_MEMORY=
+TOPO_NUMA=0       # nodes; 0: the host says nothing of nodes
 TOPO_APPEND=
 TOPO_IOMMU=on
 TOPO_IOMMU_MORE=  # properties of the unit
@@ -73,8 +76,23 @@ topo_nvme() {
 	topo_port
 	TOPO_DEVICES+=(-device "nvme-subsys,id=subsys$n"
 		-device "nvme,id=nvme$n,bus=$PORT,serial=lab$n,subsys=subsys$n,max_ioqpairs=18,msix_qsize=19,sriov_max_vfs=4,sriov_vq_flexible=8,sriov_vi_flexible=8"
-		-drive "if=none,id=disk$n,driver=null-co,size=64M,read-zeroes=on"
+		-drive "if=none,id=disk$n,driver=null-co,size=128M,read-zeroes=on,snapshot=on"
 		-device "nvme-ns,bus=nvme$n,drive=disk$n")
+}
+
+# VFs are devices beside the PF, which adopts them; they come first, since QEMU pairs them when the PF
+# is made. Their functions follow the PF's, eight to a device number.
+topo_virtio_sriov() {
+	local count=$1 n=$TOPO_UNITS fn
+	[[ $count =~ ^([1-9]|[1-5][0-9]|6[0-4])$ ]] || topo_bad "virtio-sriov $count: 1 to 64 VFs"
+	TOPO_UNITS=$((n + 1))
+	topo_port
+	for ((fn = count; fn > 0; fn--)); do
+		TOPO_DEVICES+=(-device
+			"virtio-net-pci,bus=$PORT,addr=$((fn / 8)).$((fn % 8)),sriov-pf=virtio$n,iommu_platform=on,romfile=")
+	done
+	TOPO_DEVICES+=(-netdev "user,id=virtio$n"
+		-device "virtio-net-pci,id=virtio$n,bus=$PORT,addr=0.0,netdev=virtio$n,iommu_platform=on,romfile=")
 }
 
 topo_gpu() {
@@ -133,6 +151,10 @@ topo_apply() {
 		[[ ${1:-} =~ ^[1-9][0-9]*[MG]$ ]] || topo_bad "memory ${1:-}: a size such as 4G"
 		TOPO_MEMORY=$1
 		;;
+	numa)
+		[[ ${1:-} =~ ^[2-8]$ ]] || topo_bad "numa ${1:-}: 2 to 8"
+		TOPO_NUMA=$1
+		;;
 	append) TOPO_APPEND+=" $*" ;;
 	iommu)
 		case ${1:-} in
@@ -141,9 +163,9 @@ topo_apply() {
 		esac
 		;;
 	kvm) topo_flag kvm "${1:-}" && TOPO_KVM=$1 ;;
-	nic | nvme | gpu | device)
+	nic | nvme | gpu | device | virtio-sriov)
 		[ $# -ge 1 ] || topo_bad "$word: needs an argument"
-		"topo_$word" "$@"
+		"topo_${word//-/_}" "$@"
 		;;
 	edu | switch | end) "topo_$word" ;;
 	*) topo_bad "$word: unknown directive" ;;

@@ -2,93 +2,74 @@
 /*
  * attrs: see attrs.h.
  *
- * One attribute a message: the kernel applies a message with several in its own order and stops at
- * the first that fails, keeping what it had done (net/core/rtnetlink.c, do_setvfinfo). Trust
- * comes last, so that a MAC is back before trust is taken away: drivers refuse some changes to an
- * untrusted VF.
+ * One setting a message: the kernel applies a message with several in its own order and stops at
+ * the first that fails, keeping what it had done (net/core/rtnetlink.c, do_setvfinfo). Which goes
+ * first is said by the order of the table (attr.c), and which way it goes by the channels.
  */
 #include "sriov/attrs.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "base/util.h"
-#include "sriov/lock.h"
+#include "sriov/attr.h"
+#include "sriov/channel.h"
 #include "sriov/netlink.h"
 #include "sriov/pf.h"
-#include "sriov/vf.h"
 
-static const enum sriov_attr order[] = {SRIOV_VLAN, SRIOV_MAC, SRIOV_RATE, SRIOV_SPOOF,
-					SRIOV_TRUST};
+/* ---- reading ---- */
 
-static const char *attr_name(enum sriov_attr attr)
+static int read_channels(const struct sriov *ctx, const struct sriov_pf *pf, unsigned bits,
+			 struct sriov_attrs *out, size_t count)
 {
-	switch (attr) {
-	case SRIOV_MAC:
-		return "mac";
-	case SRIOV_VLAN:
-		return "vlan";
-	case SRIOV_SPOOF:
-		return "spoof check";
-	case SRIOV_TRUST:
-		return "trust";
-	case SRIOV_RATE:
-		return "rate";
+	size_t n;
+	const struct channel *const *channels = channel_list(&n);
+	int err = 0;
+
+	memset(out, 0, count * sizeof(*out));
+	for (size_t i = 0; i < n; i++) {
+		int err2 = channels[i]->bits & bits ? channels[i]->read(ctx, pf, out, count) : 0;
+		err = err ? err : err2;
 	}
-	return "?";
+	return err;
 }
 
-static bool same(enum sriov_attr attr, const struct sriov_attrs *a, const struct sriov_attrs *b)
+void attrs_read_all(const struct sriov *ctx, const struct sriov_pf *pf, struct sriov_attrs *out,
+		    size_t count)
 {
-	switch (attr) {
-	case SRIOV_MAC:
-		return !memcmp(a->mac, b->mac, sizeof(a->mac));
-	case SRIOV_VLAN:
-		return a->vlan == b->vlan && a->qos == b->qos;
-	case SRIOV_SPOOF:
-		return a->spoof_check == b->spoof_check;
-	case SRIOV_TRUST:
-		return a->trust == b->trust;
-	case SRIOV_RATE:
-		return a->min_rate == b->min_rate && a->max_rate == b->max_rate;
-	}
-	return false;
+	read_channels(ctx, pf, ~0u, out, count); /* a channel that fails has set no bit */
 }
 
-int attrs_check(const char *subject, const struct sriov_attrs *attrs)
+/* Those of `bits`, and what comes along with them. */
+static int read_some(const struct attrs_target *t, unsigned bits, struct sriov_attrs *out)
 {
-	static const uint8_t zero[6];
-
-	if ((attrs->set & SRIOV_MAC) && ((attrs->mac[0] & 1) || !memcmp(attrs->mac, zero, 6)))
-		return log_fail(-EINVAL, subject, "a multicast or zero MAC cannot be a VF's own");
-	if ((attrs->set & SRIOV_VLAN) && attrs->vlan > 4094)
-		return log_fail(-EINVAL, subject, "no such VLAN: %u; 1 to 4094, 0 for none",
-				attrs->vlan);
-	if ((attrs->set & SRIOV_VLAN) && attrs->qos > 7)
-		return log_fail(-EINVAL, subject, "no such VLAN priority: %u; 0 to 7", attrs->qos);
-	if ((attrs->set & SRIOV_RATE) && attrs->max_rate && attrs->min_rate > attrs->max_rate)
-		return log_fail(-EINVAL, subject, "min rate %u is above max rate %u",
-				attrs->min_rate, attrs->max_rate);
-	return 0;
-}
-
-int attrs_read(const struct attrs_target *target, struct sriov_attrs *out, uint8_t permanent[6])
-{
-	struct sriov_attrs *all = calloc(target->index + 1u, sizeof(*all));
-	int err =
-		all ? netlink_vf_read(target->ifname, all, target->index + 1u, permanent) : -ENOMEM;
+	struct sriov_attrs *all = calloc(t->index + 1u, sizeof(*all));
+	int err = all ? read_channels(t->ctx, t->pf, bits, all, t->index + 1u) : -ENOMEM;
 
 	if (!err)
-		*out = all[target->index];
+		*out = all[t->index];
 	free(all);
-	if (!err && !out->set)
+	if (!err && t->pf->ifname[0] && (bits & channel_rtnl.bits) &&
+	    !(out->set & channel_rtnl.bits))
 		err = -ENODEV;
-	return err ? log_fail(err, target->subject, "settings not read from %s: %s", target->ifname,
+	return err ? log_fail(err, t->subject, "settings not read from %s: %s", pf_text(t->pf).text,
 			      strerror(-err))
 		   : 0;
 }
+
+int attrs_read(const struct attrs_target *t, struct sriov_attrs *out, uint8_t permanent[6])
+{
+	int err = read_some(t, ~0u, out);
+
+	memset(permanent, 0, 6);
+	if (!err && t->pf->ifname[0])
+		err = netlink_vf_read(t->pf->ifname, NULL, 0, permanent);
+	return err;
+}
+
+/* ---- writing ---- */
 
 static const char *reason(int err, enum sriov_attr attr)
 {
@@ -104,108 +85,122 @@ static const char *reason(int err, enum sriov_attr attr)
 				 "at most its speed, and some no min rate"
 			       : "the driver refuses the value";
 	case -EBUSY:
-		return "the VF is being reset, or the card manages it (switchdev); try again";
+		return attr_info(attr)->needs_unbound
+			       ? "the VF has a driver; take it away first"
+			       : "the VF is being reset, or the card manages it (switchdev); try "
+				 "again";
+	case -ENXIO:
+		return "the card shows no port for this VF; most do in switchdev mode only "
+		       "(`sluice pf set PF --eswitch switchdev`)";
+	case -ERANGE:
+		return "more than it can have";
+	case -ENOSPC:
+		return "not enough of them are free";
+	case -ENODEV:
+		return "the card has no such settings (`sluice pf show PF`)";
+	case -EPROTONOSUPPORT:
+		return "the driver does not know this VLAN protocol";
 	default:
 		return strerror(-err);
 	}
 }
 
-static int explain(const struct attrs_target *t, enum sriov_attr attr, int err, const char *words)
+static int explain(const struct attrs_target *t, const struct channel *channel,
+		   enum sriov_attr attr, int err, const char *words)
 {
-	return log_fail(err, t->subject, "%s not set through %s (driver %s): %s%s%s%s",
-			attr_name(attr), t->ifname, t->driver[0] ? t->driver : "none",
-			reason(err, attr), *words ? " (kernel: \"" : "", words,
-			*words ? "\")" : "");
+	char said[NETLINK_WORDS + 32] = "";
+
+	if (*words)
+		snprintf(said, sizeof(said), " (%s: \"%s\")", channel->speaker, words);
+	return log_fail(err, t->subject, "%s not set on %s over %s (driver %s): %s%s",
+			attr_info(attr)->name, pf_text(t->pf).text, channel->name,
+			t->pf->driver[0] ? t->pf->driver : "none", reason(err, attr), said);
+}
+
+static int write_one(const struct attrs_target *t, enum sriov_attr attr,
+		     const struct sriov_attrs *attrs)
+{
+	const struct channel *channel = channel_of(attr);
+	char words[NETLINK_WORDS] = "";
+	int err = channel->write(t->ctx, t->pf, t->index, attr, attrs, words);
+
+	return err ? explain(t, channel, attr, err, words) : 0;
 }
 
 /* Writes back those in `mask`, newest first. */
 static void undo(const struct attrs_target *t, const struct sriov_attrs *before, unsigned mask)
 {
-	char words[NETLINK_WORDS];
+	size_t count;
+	const struct attr_info *table = attr_table(&count);
 
-	for (size_t i = ARRAY_SIZE(order); i-- > 0;) {
-		if (!(mask & order[i]))
-			continue;
-		int err = netlink_vf_write(t->ifname, t->index, order[i], before, words);
-		if (err)
-			log_warn(t->subject, "%s not put back: %s", attr_name(order[i]),
-				 strerror(-err));
-	}
+	for (size_t i = count; i-- > 0;)
+		if ((mask & table[i].bit) && write_one(t, table[i].bit, before))
+			log_warn(t->subject, "%s stays as it is now", table[i].name);
+}
+
+/* What was written, or a number for which 0 stood: the driver's own choice. */
+static bool as_asked(enum sriov_attr bit, const struct sriov_attrs *now,
+		     const struct sriov_attrs *wanted)
+{
+	return (bit == SRIOV_MSIX && !wanted->msix) || attr_same(bit, now, wanted);
 }
 
 static int verify(const struct attrs_target *t, const struct sriov_attrs *wanted)
 {
 	struct sriov_attrs now = {0};
-	uint8_t permanent[6];
-	int err = attrs_read(t, &now, permanent);
+	size_t count;
+	const struct attr_info *table = attr_table(&count);
+	int err = read_some(t, wanted->set, &now);
 
-	for (size_t i = 0; !err && i < ARRAY_SIZE(order); i++)
-		if ((wanted->set & now.set & order[i]) && !same(order[i], &now, wanted))
+	for (size_t i = 0; !err && i < count; i++)
+		if ((wanted->set & now.set & table[i].bit) && !as_asked(table[i].bit, &now, wanted))
 			err = log_fail(-EIO, t->subject,
 				       "%s reads back different from what was set: driver %s took "
 				       "it and did something else",
-				       attr_name(order[i]), t->driver);
+				       table[i].name, t->pf->driver);
 	return err;
 }
 
 int attrs_apply(const struct attrs_target *t, const struct sriov_attrs *wanted)
 {
 	struct sriov_attrs before = {0};
-	uint8_t permanent[6];
-	char words[NETLINK_WORDS];
 	unsigned done = 0;
-	int err = wanted->set ? attrs_read(t, &before, permanent) : 0;
+	size_t count;
+	const struct attr_info *table = attr_table(&count);
+	int err = wanted->set ? read_some(t, wanted->set, &before) : 0;
 
-	for (size_t i = 0; !err && wanted->set && i < ARRAY_SIZE(order); i++) {
-		enum sriov_attr attr = order[i];
-		if (!(wanted->set & attr) || ((before.set & attr) && same(attr, &before, wanted)))
+	for (size_t i = 0; !err && i < count; i++) {
+		enum sriov_attr bit = table[i].bit;
+		if (!(wanted->set & bit) || ((before.set & bit) && attr_same(bit, &before, wanted)))
 			continue;
-		err = netlink_vf_write(t->ifname, t->index, attr, wanted, words);
-		if (err)
-			explain(t, attr, err, words);
-		else
-			done |= attr;
+		err = write_one(t, bit, wanted);
+		if (!err)
+			done |= bit;
 	}
 	if (!err && done)
 		err = verify(t, wanted);
 	if (err)
-		undo(t, &before, done);
+		undo(t, &before, done & before.set);
 	return err;
 }
 
 void attrs_restore(const struct attrs_target *t, const struct sriov_attrs *wanted)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+	size_t count;
+	const struct attr_info *table = attr_table(&count);
+
+	for (size_t i = 0; i < count; i++) {
 		struct sriov_attrs one = *wanted;
-		one.set &= order[i];
+		one.set &= table[i].bit;
 		attrs_apply(t, &one); /* logged; the others are worth trying */
 	}
 }
 
-int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct sriov_attrs *attrs)
+int attrs_check_pf(const char *subject, const struct sriov_pf *pf, const struct sriov_attrs *attrs)
 {
-	char subject[VF_SUBJECT];
-	struct sriov_pf pf;
-	int err = attrs_check(vf_subject(vf, subject), attrs);
-
-	if (err)
-		return err;
-	err = lock_take(ctx, vf->pf_bdf);
-	if (err)
-		return err;
-	err = pf_read(ctx, vf->pf_bdf, &pf);
-	if (err)
-		log_error(subject, "its PF is gone: %s", strerror(-err));
-	else if (!pf.ifname[0])
-		err = log_fail(-EOPNOTSUPP, subject,
-			       "no settings: PF %s has no network interface (driver %s)", vf->pf,
-			       pf.driver[0] ? pf.driver : "none");
-	struct attrs_target target = {subject, pf.ifname, pf.driver, vf->index};
-	if (!err)
-		err = attrs_apply(&target, attrs);
-	if (!err && vf->ifname[0] && (attrs->set & (SRIOV_MAC | SRIOV_VLAN)))
-		log_warn(subject, "%s (driver %s) may show it only after the driver is reloaded",
-			 vf->ifname, vf->driver);
-	lock_drop(ctx);
-	return err;
+	if (pf->ifname[0] || !(attrs->set & channel_rtnl.bits))
+		return 0;
+	return log_fail(-EOPNOTSUPP, subject,
+			"no such settings: PF %s has no network interface (driver %s)",
+			pf_text(pf).text, pf->driver[0] ? pf->driver : "none");
 }

@@ -8,7 +8,7 @@
  * override is cleared by writing a newline: an empty write does nothing. Neither write says
  * whether a driver took the function, so that is read afterwards.
  */
-#include "sriov/context.h"
+#include "sriov/bind.h"
 
 #include <errno.h>
 #include <string.h>
@@ -167,4 +167,34 @@ int sriov_rebind(struct sriov *ctx, struct bdf bdf, const char *driver)
 		return err;
 	/* vfio-pci matches nothing but by override; clearing it would not unbind, only surprise. */
 	return context_is_vfio(driver) ? 0 : write_override(ctx, dev, "");
+}
+
+int bind_default(struct sriov *ctx, struct bdf bdf)
+{
+	char dev[BDF_TEXT], now[SRIOV_DRIVER], alias[256];
+	int err = read_driver(ctx, bdf_format(bdf, dev), now);
+
+	for (unsigned attempt = 0; attempt < 2 && !err && !*now; attempt++) {
+		/* The second time with its module: udev may not run, or still be at it. */
+		if (attempt &&
+		    sysfs_read(&ctx->fs, alias, sizeof(alias), "bus/pci/devices/%s/modalias", dev))
+			break;
+		if (attempt)
+			module_load(alias);
+		err = slow_write(ctx, dev, "bus/pci/drivers_probe");
+		if (err)
+			return explain_slow(ctx, dev, "probing for a driver", err);
+		err = read_driver(ctx, dev, now);
+	}
+	return err;
+}
+
+int bind_scrub(struct sriov *ctx, struct bdf bdf)
+{
+	char dev[BDF_TEXT];
+
+	if (!sysfs_exists(&ctx->fs, "bus/pci/devices/%s/reset", bdf_format(bdf, dev)))
+		return -ENOTTY;
+	int err = slow_write(ctx, "1", "bus/pci/devices/%s/reset", dev);
+	return err ? explain_slow(ctx, dev, "resetting it", err) : 0;
 }

@@ -8,25 +8,26 @@
  * nothing twice. A row of an earlier boot is only a memory: the reboot undid the rest.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "iommu/iommu.h"
+#include "sriov/attr.h"
 #include "sriov/attrs.h"
+#include "sriov/bind.h"
+#include "sriov/change.h"
 #include "sriov/context.h"
 #include "sriov/holder.h"
 #include "sriov/lock.h"
-#include "sriov/netlink.h"
 #include "sriov/owner.h"
 #include "sriov/pf.h"
 #include "sriov/vf.h"
+#include "sriov/work.h"
 
 #define VFIO	  "vfio-pci"
 #define LET_GO_MS 5000 /* a killed VMM still unpins its guest's memory */
@@ -44,44 +45,65 @@ static char *claim_subject(const struct sriov *ctx, const struct ledger_claim *c
 	return vf_subject(&vf, text);
 }
 
-static void read_boot(char boot[40])
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, boot, 39);
-
-	io_close(&fd);
-	boot[n < 0 ? 0 : n] = '\0';
-	boot[strcspn(boot, "\n")] = '\0';
-}
-
 /* ---- giving back ---- */
 
-static void restore_attrs(const struct sriov *ctx, const struct ledger_claim *claim,
-			  const char *subject)
+/* Some settings are read by a driver when it takes the VF, vfio-pci too; so none may have it. */
+static int unbind_for(struct sriov *ctx, struct bdf bdf, const struct sriov_attrs *attrs)
 {
+	size_t count;
+
+	for (const struct attr_info *row = attr_table(&count); count--; row++)
+		if (row->needs_unbound && (attrs->set & row->bit))
+			return sriov_rebind(ctx, bdf, "");
+	return 0;
+}
+
+/* As it was, or as it was wished meanwhile. */
+static void restore_attrs(struct sriov *ctx, struct ledger *ledger,
+			  const struct ledger_claim *claim, const char *subject, char *driver)
+{
+	struct sriov_attrs previous = claim->previous;
 	struct sriov_pf pf;
 
-	if (!claim->previous.set)
+	snprintf(driver, SRIOV_DRIVER, "%s", claim->previous_driver);
+	if (claim->vf_index >= 0)
+		place_overlay(ctx, ledger, claim->pf, claim->vf_index, &previous, driver);
+	if (!previous.set)
 		return;
-	if (pf_read(ctx, claim->pf, &pf) || !pf.ifname[0]) {
-		log_warn(subject, "settings not put back: its PF has no network interface now");
+	if (pf_read(ctx, claim->pf, &pf) || attrs_check_pf(subject, &pf, &previous)) {
+		log_warn(subject, "settings not put back");
 		return;
 	}
-	struct attrs_target target = {subject, pf.ifname, pf.driver, (unsigned)claim->vf_index};
-	attrs_restore(&target, &claim->previous);
+	struct attrs_target target = {subject, ctx, &pf, (unsigned)claim->vf_index};
+	if (!unbind_for(ctx, claim->bdf, &previous)) /* else logged */
+		attrs_restore(&target, &previous);
+}
+
+/* Nothing of its guest's is to be found by whoever has it next. VFIO resets a device that it
+ * closes; this is for one whose reset failed then, or was of a kind that kept something. */
+static void scrub(struct sriov *ctx, const struct ledger_claim *claim, const char *subject)
+{
+	char dev[BDF_TEXT], now[SRIOV_DRIVER];
+
+	/* Only when it came as far as its guest. */
+	if (context_driver(ctx, bdf_format(claim->bdf, dev), now) || !context_is_vfio(now))
+		return;
+	if (bind_scrub(ctx, claim->bdf) == -ENOTTY)
+		log_warn(subject, "has no reset of its own: what its VM left in it stays there");
 }
 
 /* From any point of a claim to the state before it. The caller holds the lock. */
 static int put_back(struct sriov *ctx, struct ledger *ledger, const struct ledger_claim *claim)
 {
-	char dev[BDF_TEXT], boot[40], subject[VF_SUBJECT];
+	char dev[BDF_TEXT], boot[CONTEXT_BOOT], subject[VF_SUBJECT], driver[SRIOV_DRIVER];
 	int err = 0;
 
-	read_boot(boot);
+	context_boot(boot);
 	if (!strcmp(boot, claim->boot) &&
 	    sysfs_exists(&ctx->fs, "bus/pci/devices/%s", bdf_format(claim->bdf, dev))) {
-		restore_attrs(ctx, claim, claim_subject(ctx, claim, subject));
-		err = sriov_rebind(ctx, claim->bdf, claim->previous_driver);
+		scrub(ctx, claim, claim_subject(ctx, claim, subject));
+		restore_attrs(ctx, ledger, claim, subject, driver);
+		err = sriov_rebind(ctx, claim->bdf, driver);
 	}
 	return err ? err : ledger_drop(ledger, claim->bdf);
 }
@@ -156,7 +178,7 @@ int sriov_release(struct sriov *ctx, struct bdf bdf, const char *owner)
 	int found = ledger_get(ledger, bdf, &claim);
 	if (found <= 0)
 		return found;
-	err = lock_take(ctx, claim.pf);
+	err = work_lock(ctx, ledger, claim.pf);
 	if (err)
 		return err;
 	err = release_locked(ctx, ledger, bdf, owner);
@@ -282,7 +304,9 @@ static int take(struct sriov *ctx, struct ledger *ledger, const struct ledger_cl
 		ledger_drop(ledger, claim->bdf);
 		return err;
 	}
-	err = attrs_apply(target, wanted);
+	err = unbind_for(ctx, claim->bdf, wanted);
+	if (!err)
+		err = attrs_apply(target, wanted);
 	if (!err)
 		err = sriov_bind(ctx, claim->bdf, VFIO, NULL);
 	if (err && put_back(ctx, ledger, claim))
@@ -303,7 +327,7 @@ static int new_claim(struct sriov *ctx, struct bdf bdf, struct bdf pf, int index
 	snprintf(out->owner, sizeof(out->owner), "%s", owner);
 	if (!owner_life(ctx, owner, out->generation, &pid))
 		return log_fail(-EINVAL, owner, "takes a device, but nobody holds this VM's lock");
-	read_boot(out->boot);
+	context_boot(out->boot);
 	clock_gettime(CLOCK_REALTIME, &now);
 	out->since = now.tv_sec;
 	return 0;
@@ -343,26 +367,6 @@ static void stable_mac(const uint8_t permanent[6], unsigned index, uint8_t mac[6
 	mac[5] = (uint8_t)index;
 }
 
-/* rtnetlink shows a MAC that the VF's driver rolled like one that an administrator set; the
- * interface's addr_assign_type tells them apart (1: NET_ADDR_RANDOM). A rolled one is the
- * interface's own; one that was set meanwhile reaches the interface only when its driver is loaded
- * again. */
-static bool mac_is_random(const struct sriov *ctx, struct bdf bdf, const uint8_t shown[6])
-{
-	char dev[BDF_TEXT], ifname[SRIOV_NAME], text[32];
-	uint64_t type = 0;
-	uint8_t own[6];
-
-	context_ifname(ctx, bdf_format(bdf, dev), ifname);
-	if (!ifname[0] || sysfs_read_u64(&ctx->fs, &type,
-					 "bus/pci/devices/%s/net/%s/addr_assign_type", dev, ifname))
-		return false;
-	bool known = !sysfs_read(&ctx->fs, text, sizeof(text), "bus/pci/devices/%s/net/%s/address",
-				 dev, ifname) &&
-		     !parse_mac(text, own);
-	return type == 1 && !(known && memcmp(own, shown, sizeof(own)) != 0);
-}
-
 /* Fills in what to set and what to put back. */
 static int plan_attrs(const struct sriov *ctx, const struct attrs_target *target,
 		      struct ledger_claim *claim, struct sriov_attrs *wanted)
@@ -373,7 +377,7 @@ static int plan_attrs(const struct sriov *ctx, const struct attrs_target *target
 
 	if (err)
 		return err;
-	if (mac_is_random(ctx, claim->bdf, claim->previous.mac))
+	if (vf_mac_is_random(ctx, claim->bdf, claim->previous.mac))
 		memset(claim->previous.mac, 0, sizeof(claim->previous.mac));
 	if (!(wanted->set & SRIOV_MAC) && !memcmp(claim->previous.mac, zero, sizeof(zero))) {
 		stable_mac(permanent, target->index, wanted->mac);
@@ -385,10 +389,10 @@ static int plan_attrs(const struct sriov *ctx, const struct attrs_target *target
 
 static int check_pf(const struct sriov_pf *pf, const char *subject, const struct sriov_attrs *attrs)
 {
-	if (!pf->ifname[0] && attrs->set)
-		return log_fail(-EOPNOTSUPP, subject,
-				"no settings: its PF has no network interface (driver %s)",
-				pf->driver[0] ? pf->driver : "none");
+	int err = attrs_check_pf(subject, pf, attrs);
+
+	if (err)
+		return err;
 	if (pf->ifname[0] && !pf->link_up)
 		log_warn(subject,
 			 "%s has no link, so the VF passes no traffic; `ip link set %s up`",
@@ -409,8 +413,8 @@ static int claim_vf_locked(struct sriov *ctx, struct ledger *ledger, const struc
 	if (pf_read(ctx, vf->pf_bdf, &pf) || pf_virtfn(ctx, vf->pf_bdf, vf->index, &now) ||
 	    !bdf_equal(now, vf->bdf))
 		return log_fail(-ENODEV, subject, "gone: its PF's VFs were removed meanwhile");
-	struct attrs_target target = {subject, pf.ifname, pf.driver, vf->index};
-	int err = attrs_check(subject, &wanted);
+	struct attrs_target target = {subject, ctx, &pf, vf->index};
+	int err = attr_check(subject, &wanted);
 	if (!err)
 		err = check_pf(&pf, subject, &wanted);
 	if (!err)
@@ -432,7 +436,7 @@ int sriov_claim_vf(struct sriov *ctx, const struct sriov_vf *vf, const struct sr
 
 	if (err)
 		return err;
-	err = lock_take(ctx, vf->pf_bdf);
+	err = work_lock(ctx, ledger, vf->pf_bdf);
 	if (err)
 		return err;
 	err = claim_vf_locked(ctx, ledger, vf, attrs, owner);
@@ -468,7 +472,7 @@ int sriov_claim_device(struct sriov *ctx, struct bdf bdf, const char *owner)
 	struct ledger_claim claim;
 	struct ledger *ledger;
 	const struct sriov_attrs nothing = {0};
-	struct attrs_target target = {bdf_format(bdf, dev), "", "", 0};
+	struct attrs_target target = {bdf_format(bdf, dev), ctx, NULL, 0};
 	int err = context_ledger(ctx, &ledger);
 
 	if (err)

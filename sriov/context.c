@@ -3,16 +3,38 @@
 #include "sriov/context.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pci/pci.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "base/parse.h"
-#include "sriov/numvfs.h"
+#include "sriov/repair.h"
 #include "sriov/slow.h"
+
+/* libpci tells of its search for a name that is not in its table through these, which pci_init()
+ * would have set. A name that is not found is a number. */
+static void ignore(char *fmt, ...)
+{
+	(void)fmt;
+}
+
+static struct pci_access *open_names(void)
+{
+	/* Not pci_init(): that scans the bus, which sysfs below our own root tells better. */
+	struct pci_access *names = pci_alloc();
+
+	if (names) {
+		names->warning = ignore;
+		names->debug = ignore;
+	}
+	return names;
+}
 
 int sriov_open(const struct sriov_config *config, struct sriov **out)
 {
@@ -25,9 +47,9 @@ int sriov_open(const struct sriov_config *config, struct sriov **out)
 	ctx->slow_ms = SLOW_MS;
 	ctx->state_dir = strdup(config->state_dir);
 	ctx->run_dir = strdup(config->run_dir);
-	/* Not pci_init(): that scans the bus, which sysfs below our own root tells better. */
-	ctx->names = pci_alloc();
-	int err = ctx->state_dir && ctx->run_dir && ctx->names ? 0 : -ENOMEM;
+	ctx->root = strdup(config->root ? config->root : "/");
+	ctx->names = open_names();
+	int err = ctx->state_dir && ctx->run_dir && ctx->root && ctx->names ? 0 : -ENOMEM;
 	if (!err) {
 		err = sysfs_open(&ctx->fs, config->sysfs);
 		if (err)
@@ -51,6 +73,7 @@ void sriov_close(struct sriov *ctx)
 	sysfs_close(&ctx->fs);
 	free(ctx->state_dir);
 	free(ctx->run_dir);
+	free(ctx->root);
 	free(ctx);
 }
 
@@ -71,6 +94,16 @@ int context_make_dir(const char *dir)
 			*slash = '/';
 	}
 	return 0;
+}
+
+void context_boot(char boot[CONTEXT_BOOT])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, boot, CONTEXT_BOOT - 1);
+
+	io_close(&fd);
+	boot[n < 0 ? 0 : n] = '\0';
+	boot[strcspn(boot, "\n")] = '\0';
 }
 
 int context_driver(const struct sriov *ctx, const char *dev, char driver[SRIOV_DRIVER])
@@ -127,8 +160,8 @@ int context_ledger(struct sriov *ctx, struct ledger **out)
 		err = context_make_dir(ctx->state_dir);
 		if (!err)
 			err = ledger_open(ctx->state_dir, &ctx->ledger);
-		if (!err)
-			numvfs_repair(ctx, ctx->ledger);
+		if (err == -EUCLEAN)
+			err = repair_rebuild(ctx);
 	}
 	*out = ctx->ledger;
 	return err;

@@ -11,7 +11,7 @@ struct pci_access;
 struct sriov {
 	struct sysfs fs;
 	struct pci_access *names; /* libpci, for its table of names only */
-	char *state_dir, *run_dir;
+	char *state_dir, *run_dir, *root;
 	unsigned slow_ms;      /* deadline of slow_write() */
 	int lock;	       /* of the PF that is being changed, -1: none; see lock.h */
 	struct ledger *ledger; /* opened at first need: listing PFs takes no privilege */
@@ -19,6 +19,10 @@ struct sriov {
 
 /* The ledger, opened. Logs. */
 int context_ledger(struct sriov *ctx, struct ledger **out);
+
+/* Which boot of the machine this is. */
+#define CONTEXT_BOOT 40
+void context_boot(char boot[CONTEXT_BOOT]);
 
 /* Makes DIR and its parents (mode 0755). */
 int context_make_dir(const char *dir);

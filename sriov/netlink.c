@@ -8,6 +8,7 @@
  */
 #include "sriov/netlink.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -15,93 +16,9 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
-#include <netlink/socket.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "base/util.h"
-
-static struct nl_sock *open_socket(void)
-{
-	struct nl_sock *sock = nl_socket_alloc();
-	int on = 1;
-
-	if (!sock)
-		return NULL;
-	if (nl_connect(sock, NETLINK_ROUTE) < 0) {
-		nl_socket_free(sock);
-		return NULL;
-	}
-	/* Asks the kernel for the length first (MSG_PEEK | MSG_TRUNC): 64 VFs take more than a
-	 * page. */
-	nl_socket_enable_msg_peek(sock);
-	/* Kernels without these answer without words. */
-	setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
-	setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
-	return sock;
-}
-
-/* The text that came with an error or ack. */
-static void take_words(struct nlmsghdr *hdr, char words[NETLINK_WORDS])
-{
-	struct nlattr *tb[NLMSGERR_ATTR_MAX + 1];
-	const struct nlmsgerr *error = nlmsg_data(hdr);
-	int skip = (int)sizeof(*error);
-
-	if (!words || !(hdr->nlmsg_flags & NLM_F_ACK_TLVS))
-		return;
-	if (!(hdr->nlmsg_flags & NLM_F_CAPPED)) /* the whole request comes back first */
-		skip += (int)(NLMSG_ALIGN(error->msg.nlmsg_len) - sizeof(error->msg));
-	if (skip > nlmsg_datalen(hdr) ||
-	    nla_parse(tb, NLMSGERR_ATTR_MAX, (struct nlattr *)((char *)nlmsg_data(hdr) + skip),
-		      nlmsg_datalen(hdr) - skip, NULL) < 0 ||
-	    !tb[NLMSGERR_ATTR_MSG])
-		return;
-	nla_strlcpy(words, tb[NLMSGERR_ATTR_MSG], NETLINK_WORDS);
-}
-
-/* Looks at one answer. 1: go on reading; else the end and its errno. */
-static int take_answer(struct nlmsghdr *hdr, void (*take)(struct nlmsghdr *, void *), void *opaque,
-		       char words[NETLINK_WORDS])
-{
-	if (hdr->nlmsg_type == NLMSG_ERROR) {
-		const struct nlmsgerr *error = nlmsg_data(hdr);
-		if (nlmsg_datalen(hdr) < (int)sizeof(*error))
-			return -EPROTO;
-		take_words(hdr, words);
-		return error->error;
-	}
-	if (hdr->nlmsg_type != RTM_NEWLINK || !take)
-		return 1;
-	take(hdr, opaque);
-	return 1; /* the ack follows */
-}
-
-/* Sends `msg` (freed) and reads up to its ack. */
-static int talk(struct nl_msg *msg, void (*take)(struct nlmsghdr *, void *), void *opaque,
-		char words[NETLINK_WORDS])
-{
-	struct sockaddr_nl from;
-	struct nl_sock *sock = open_socket();
-	int err = !sock ? -EPROTONOSUPPORT : nl_send_auto(sock, msg) < 0 ? -EIO : 1;
-
-	while (err == 1) {
-		unsigned char *buf = NULL;
-		int n = nl_recv(sock, &from, &buf, NULL);
-		if (n <= 0) {
-			err = n == -NLE_INTR ? 1 : -EIO;
-			continue;
-		}
-		struct nlmsghdr *hdr = (struct nlmsghdr *)(void *)buf;
-		for (; err == 1 && nlmsg_ok(hdr, n); hdr = nlmsg_next(hdr, &n))
-			err = take_answer(hdr, take, opaque, words);
-		free(buf);
-	}
-	nl_socket_free(sock);
-	nlmsg_free(msg);
-	return err;
-}
+#include "sriov/nltalk.h"
 
 static struct nl_msg *new_message(int type, const char *ifname, int *err)
 {
@@ -137,7 +54,7 @@ static void take_switches(struct nlattr **tb, struct sriov_attrs *out)
 {
 	const struct ifla_vf_spoofchk *spoof = payload(tb[IFLA_VF_SPOOFCHK], sizeof(*spoof));
 	const struct ifla_vf_trust *trust = payload(tb[IFLA_VF_TRUST], sizeof(*trust));
-	const struct ifla_vf_rate *rate = payload(tb[IFLA_VF_RATE], sizeof(*rate));
+	const struct ifla_vf_rss_query_en *rss = payload(tb[IFLA_VF_RSS_QUERY_EN], sizeof(*rss));
 
 	/* rtnetlink shows -1 for what the driver does not tell. */
 	if (spoof && spoof->setting != UINT32_MAX) {
@@ -147,6 +64,42 @@ static void take_switches(struct nlattr **tb, struct sriov_attrs *out)
 	if (trust && trust->setting != UINT32_MAX) {
 		out->set |= SRIOV_TRUST;
 		out->trust = trust->setting;
+	}
+	if (rss && rss->setting != UINT32_MAX) {
+		out->set |= SRIOV_RSS_QUERY;
+		out->rss_query = rss->setting;
+	}
+}
+
+/* The tag: IFLA_VF_VLAN_LIST has it with its protocol, IFLA_VF_VLAN is what old kernels say. */
+static void take_vlan(struct nlattr **tb, struct sriov_attrs *out)
+{
+	const struct ifla_vf_vlan *vlan = payload(tb[IFLA_VF_VLAN], sizeof(*vlan));
+	const struct ifla_vf_vlan_info *info = NULL;
+	struct nlattr *entry;
+	int rest;
+
+	if (!vlan)
+		return;
+	out->set |= SRIOV_VLAN;
+	out->vlan = (uint16_t)vlan->vlan;
+	out->qos = (uint8_t)vlan->qos;
+	if (!tb[IFLA_VF_VLAN_LIST])
+		return;
+	nla_for_each_nested(entry, tb[IFLA_VF_VLAN_LIST], rest) if (!info) info =
+		payload(entry, sizeof(*info));
+	if (info)
+		out->vlan_proto = ntohs(info->vlan_proto);
+}
+
+static void take_numbers(struct nlattr **tb, struct sriov_attrs *out)
+{
+	const struct ifla_vf_rate *rate = payload(tb[IFLA_VF_RATE], sizeof(*rate));
+	const struct ifla_vf_link_state *link = payload(tb[IFLA_VF_LINK_STATE], sizeof(*link));
+
+	if (link && link->link_state <= SRIOV_LINK_DISABLE) {
+		out->set |= SRIOV_LINK_STATE;
+		out->link_state = (enum sriov_link_state)link->link_state;
 	}
 	if (rate) {
 		out->set |= SRIOV_RATE;
@@ -162,18 +115,14 @@ static void take_vf(struct nlattr *info, const struct reading *r)
 	if (nla_parse_nested(tb, IFLA_VF_MAX, info, NULL) < 0)
 		return;
 	const struct ifla_vf_mac *mac = payload(tb[IFLA_VF_MAC], sizeof(*mac));
-	const struct ifla_vf_vlan *vlan = payload(tb[IFLA_VF_VLAN], sizeof(*vlan));
 	if (!mac || mac->vf >= r->count)
 		return;
 	struct sriov_attrs *out = &r->out[mac->vf];
 	memcpy(out->mac, mac->mac, sizeof(out->mac));
 	out->set = SRIOV_MAC;
-	if (vlan) {
-		out->set |= SRIOV_VLAN;
-		out->vlan = (uint16_t)vlan->vlan;
-		out->qos = (uint8_t)vlan->qos;
-	}
+	take_vlan(tb, out);
 	take_switches(tb, out);
+	take_numbers(tb, out);
 }
 
 static void take_link(struct nlmsghdr *hdr, void *opaque)
@@ -182,7 +131,8 @@ static void take_link(struct nlmsghdr *hdr, void *opaque)
 	struct reading *r = opaque;
 	int rest;
 
-	if (nlmsg_parse(hdr, sizeof(struct ifinfomsg), tb, IFLA_MAX, NULL) < 0)
+	if (hdr->nlmsg_type != RTM_NEWLINK ||
+	    nlmsg_parse(hdr, sizeof(struct ifinfomsg), tb, IFLA_MAX, NULL) < 0)
 		return;
 	struct nlattr *address = tb[IFLA_PERM_ADDRESS] ? tb[IFLA_PERM_ADDRESS] : tb[IFLA_ADDRESS];
 	if (address && nla_len(address) == 6)
@@ -198,7 +148,8 @@ int netlink_vf_read(const char *ifname, struct sriov_attrs *out, size_t count, u
 	struct reading reading = {out, count, permanent};
 	int err;
 
-	memset(out, 0, count * sizeof(*out));
+	for (size_t i = 0; i < count; i++)
+		out[i] = (struct sriov_attrs){0};
 	memset(permanent, 0, 6);
 	struct nl_msg *msg = new_message(RTM_GETLINK, ifname, &err);
 	if (!msg)
@@ -207,34 +158,57 @@ int netlink_vf_read(const char *ifname, struct sriov_attrs *out, size_t count, u
 		nlmsg_free(msg);
 		return -ENOMEM;
 	}
-	return talk(msg, take_link, &reading, NULL);
+	return nltalk(NETLINK_ROUTE, msg, take_link, &reading, NULL);
 }
 
 /* ---- writing ---- */
+
+#define PROTO_Q 0x8100 /* IEEE 802.1Q */
+
+/* The plain attribute carries 802.1Q alone, but every kernel knows it. */
+static int put_vlan(struct nl_msg *msg, unsigned index, const struct sriov_attrs *attrs)
+{
+	struct ifla_vf_vlan plain = {index, attrs->vlan, attrs->qos};
+	struct ifla_vf_vlan_info info = {index, attrs->vlan, attrs->qos, htons(attrs->vlan_proto)};
+
+	if (!attrs->vlan_proto || attrs->vlan_proto == PROTO_Q)
+		return nla_put(msg, IFLA_VF_VLAN, sizeof(plain), &plain);
+	struct nlattr *list = nla_nest_start(msg, IFLA_VF_VLAN_LIST);
+	int err = list ? nla_put(msg, IFLA_VF_VLAN_INFO, sizeof(info), &info) : -NLE_NOMEM;
+	if (!err)
+		nla_nest_end(msg, list);
+	return err;
+}
 
 static int put_attr(struct nl_msg *msg, unsigned index, enum sriov_attr attr,
 		    const struct sriov_attrs *attrs)
 {
 	struct ifla_vf_mac mac = {.vf = index};
-	struct ifla_vf_vlan vlan = {index, attrs->vlan, attrs->qos};
 	struct ifla_vf_spoofchk spoof = {index, attrs->spoof_check};
 	struct ifla_vf_trust trust = {index, attrs->trust};
 	struct ifla_vf_rate rate = {index, attrs->min_rate, attrs->max_rate};
+	struct ifla_vf_link_state link = {index, attrs->link_state};
+	struct ifla_vf_rss_query_en rss = {index, attrs->rss_query};
 
 	switch (attr) {
 	case SRIOV_MAC:
 		memcpy(mac.mac, attrs->mac, sizeof(attrs->mac));
 		return nla_put(msg, IFLA_VF_MAC, sizeof(mac), &mac);
 	case SRIOV_VLAN:
-		return nla_put(msg, IFLA_VF_VLAN, sizeof(vlan), &vlan);
+		return put_vlan(msg, index, attrs);
 	case SRIOV_SPOOF:
 		return nla_put(msg, IFLA_VF_SPOOFCHK, sizeof(spoof), &spoof);
 	case SRIOV_TRUST:
 		return nla_put(msg, IFLA_VF_TRUST, sizeof(trust), &trust);
 	case SRIOV_RATE:
 		return nla_put(msg, IFLA_VF_RATE, sizeof(rate), &rate);
+	case SRIOV_LINK_STATE:
+		return nla_put(msg, IFLA_VF_LINK_STATE, sizeof(link), &link);
+	case SRIOV_RSS_QUERY:
+		return nla_put(msg, IFLA_VF_RSS_QUERY_EN, sizeof(rss), &rss);
+	default:
+		return -NLE_INVAL; /* another channel's */
 	}
-	return -NLE_INVAL;
 }
 
 int netlink_vf_write(const char *ifname, unsigned index, enum sriov_attr attr,
@@ -254,5 +228,5 @@ int netlink_vf_write(const char *ifname, unsigned index, enum sriov_attr attr,
 	}
 	nla_nest_end(msg, info);
 	nla_nest_end(msg, list);
-	return talk(msg, NULL, NULL, words);
+	return nltalk(NETLINK_ROUTE, msg, NULL, NULL, words);
 }

@@ -8,15 +8,14 @@
 #define SRIOV_NETLINK_H
 
 #include "sriov/sriov.h"
-
-#define NETLINK_WORDS 160
+#include "sriov/words.h"
 
 /* Settings of VFs 0 .. count-1 of `ifname`; `set` says which ones the driver tells. `permanent`
  * gets the interface's own permanent address. Nothing is logged. */
 int netlink_vf_read(const char *ifname, struct sriov_attrs *out, size_t count,
 		    uint8_t permanent[6]);
-/* Writes one attribute (one bit of enum sriov_attr). `words` gets the kernel's extended ack, ""
- * without one. Nothing is logged. */
+/* Writes one attribute (one bit of enum sriov_attr that rtnetlink carries). `words` gets the
+ * kernel's extended ack, "" without one. Nothing is logged. */
 int netlink_vf_write(const char *ifname, unsigned index, enum sriov_attr attr,
 		     const struct sriov_attrs *attrs, char words[NETLINK_WORDS]);
 

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/parse.h"
+#include "sriov/identity.h"
 
 static unsigned read_number(const struct sriov *ctx, const char *dev, const char *file)
 {
@@ -57,6 +58,7 @@ int pf_read(const struct sriov *ctx, struct bdf bdf, struct sriov_pf *out)
 	if (!sysfs_read(&ctx->fs, text, sizeof(text), "bus/pci/devices/%s/numa_node", dev))
 		out->numa_node = (int)strtol(text, NULL, 10);
 	read_interface(ctx, dev, out);
+	identity_read(ctx, out);
 	return 0;
 }
 
@@ -72,6 +74,14 @@ const char *pf_name(const struct sriov_pf *pf, char text[SRIOV_NAME])
 	char dev[BDF_TEXT];
 
 	snprintf(text, SRIOV_NAME, "%s", pf->ifname[0] ? pf->ifname : bdf_format(pf->bdf, dev));
+	return text;
+}
+
+struct pf_text pf_text(const struct sriov_pf *pf)
+{
+	struct pf_text text;
+
+	pf_name(pf, text.text);
 	return text;
 }
 
@@ -116,7 +126,7 @@ static int by_address(const void *a, const void *b)
 	return bdf_compare(((const struct sriov_pf *)a)->bdf, ((const struct sriov_pf *)b)->bdf);
 }
 
-static int list_pfs(struct sriov *ctx, struct sriov_pf **out, size_t *count)
+int pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count)
 {
 	struct listing l = {.ctx = ctx};
 	int err = sysfs_list(&ctx->fs, add_pf, &l, "bus/pci/devices");
@@ -136,8 +146,10 @@ static int list_pfs(struct sriov *ctx, struct sriov_pf **out, size_t *count)
 
 int sriov_pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count)
 {
-	int err = list_pfs(ctx, out, count);
+	int err = pf_list(ctx, out, count);
 
+	if (!err)
+		identity_name(ctx, *out, *count);
 	for (size_t i = 0; !err && i < *count; i++)
 		name_device(ctx, &(*out)[i]);
 	return err;
@@ -160,28 +172,49 @@ static void list_names(const struct sriov_pf *list, size_t count, char *text, si
 	}
 }
 
+/* By anything but an alias. */
+static bool is_called(const struct sriov_pf *pf, const char *name)
+{
+	char identity[SRIOV_IDENTITY];
+	struct bdf bdf;
+
+	if (!bdf_parse(name, &bdf))
+		return bdf_equal(pf->bdf, bdf);
+	return !strcmp(pf->ifname, name) || !strcmp(pf->identity.path, name) ||
+	       !strcmp(sriov_identity_format(&pf->identity, identity), name);
+}
+
+static int not_found(const struct sriov_pf *list, size_t count, const char *name)
+{
+	char names[512];
+
+	list_names(list, count, names, sizeof(names));
+	return log_fail(-ENODEV, name, "no such PF: %s%s",
+			count ? "this host has " : "no device of this host can make VFs", names);
+}
+
 int pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out)
 {
 	struct sriov_pf *list;
 	size_t count;
-	struct bdf bdf;
-	char names[512];
-	bool by_bdf = !bdf_parse(name, &bdf);
-	int err = list_pfs(ctx, &list, &count);
+	int err = pf_list(ctx, &list, &count), found = 0;
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < count; i++) {
-		if (by_bdf ? !bdf_equal(list[i].bdf, bdf) : strcmp(list[i].ifname, name))
-			continue;
-		*out = list[i];
-		free(list);
-		return 0;
+	for (size_t i = 0; !found && i < count; i++) {
+		found = is_called(&list[i], name);
+		if (found)
+			*out = list[i];
 	}
-	list_names(list, count, names, sizeof(names));
+	if (!found)
+		found = identity_find(ctx, name, list, count, out);
+	if (!found)
+		found = not_found(list, count, name);
 	free(list);
-	return log_fail(-ENODEV, name, "no such PF: %s%s",
-			count ? "this host has " : "no device of this host can make VFs", names);
+	if (found < 0)
+		return found;
+	identity_name(ctx, out, 1);
+	return 0;
 }
 
 int sriov_pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out)

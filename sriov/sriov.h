@@ -31,6 +31,7 @@ struct sriov_config {
 	const char *sysfs;     /* "/sys" */
 	const char *state_dir; /* "/var/lib/sluice": state.db lives here; made when missing */
 	const char *run_dir;   /* "/run/sluice": locks, and the VMs' lock files */
+	const char *root;      /* "/", also for NULL: where other managers keep their profiles */
 };
 
 int sriov_open(const struct sriov_config *config, struct sriov **out);
@@ -41,8 +42,24 @@ void sriov_close(struct sriov *ctx);
 
 /* ---- what there is ---- */
 
+/*
+ * What a PF is known by across reboots, kernels and firmware: where it is plugged in, what it is,
+ * and which one of its kind. Addresses and interface names are only ways to find it: a card more
+ * in another slot changes both.
+ */
+struct sriov_identity {
+	char path[96]; /* "0000:00/02.0/00.0": the root and the way from there, without bus numbers
+			*/
+	char ids[24];  /* "8086:10c9:8086:a03c": vendor, device and those of the subsystem */
+	char serial[64]; /* "dsn:…", "vpd:…", "nvme:…", "mac:…"; "" when it tells none (to us) */
+};
+#define SRIOV_IDENTITY 192 /* as text: "PATH,IDS,SERIAL" */
+const char *sriov_identity_format(const struct sriov_identity *id, char text[SRIOV_IDENTITY]);
+
 struct sriov_pf {
 	struct bdf bdf;
+	char alias[SRIOV_NAME]; /* given by the user; "" for none */
+	struct sriov_identity identity;
 	char ifname[SRIOV_NAME]; /* "" when no network driver holds it */
 	char driver[SRIOV_DRIVER];
 	char device[128]; /* vendor and device in words, from libpci's table */
@@ -61,22 +78,67 @@ enum sriov_vf_state {
 	SRIOV_VF_FOREIGN,  /* bound to vfio or opened by a process, but not by us */
 };
 
-/* Settings of a VF; `set` says which fields are meant (or, when read, known). */
+/* Settings of a VF; `set` says which fields are meant (or, when read, known). Names, values and
+ * order of writing: sriov/attr.h. */
 enum sriov_attr {
 	SRIOV_MAC = 1u << 0,
-	SRIOV_VLAN = 1u << 1, /* vlan with qos; vlan 0: none */
+	SRIOV_VLAN = 1u << 1, /* vlan with qos and protocol; vlan 0: none */
 	SRIOV_SPOOF = 1u << 2,
 	SRIOV_TRUST = 1u << 3,
 	SRIOV_RATE = 1u << 4, /* Mb/s; 0: no limit */
+	SRIOV_LINK_STATE = 1u << 5,
+	SRIOV_RSS_QUERY = 1u << 6, /* may the VF read the PF's RSS key and table? */
+	SRIOV_MSIX = 1u << 7,	   /* vectors of the VF */
+	/* devlink port functions */
+	SRIOV_PORT_ADDR = 1u << 8,
+	SRIOV_ROCE = 1u << 9,
+	SRIOV_MIGRATABLE = 1u << 10,
+	SRIOV_IO_EQS = 1u << 11,
+	/* devlink rate objects: Mb/s, 0: none */
+	SRIOV_TX_SHARE = 1u << 12,
+	SRIOV_TX_MAX = 1u << 13,
+	/* NVMe secondary controllers */
+	SRIOV_NVME_QUEUES = 1u << 14, /* the admin queue counts */
+	SRIOV_NVME_INTERRUPTS = 1u << 15,
+};
+
+/* As in linux/if_link.h. */
+enum sriov_link_state {
+	SRIOV_LINK_AUTO,    /* as the PF's */
+	SRIOV_LINK_ENABLE,  /* up, so that VFs reach each other without a cable */
+	SRIOV_LINK_DISABLE, /* down: the VF neither sends nor receives */
 };
 
 struct sriov_attrs {
 	unsigned set;
 	uint8_t mac[6];
-	uint16_t vlan; /* 0..4094 */
-	uint8_t qos;   /* 0..7 */
+	uint16_t vlan;	     /* 0..4094 */
+	uint8_t qos;	     /* 0..7 */
+	uint16_t vlan_proto; /* EtherType: 0x8100, or 0x88a8 (802.1ad); 0 is 0x8100 */
 	bool spoof_check, trust;
 	uint32_t min_rate, max_rate;
+	enum sriov_link_state link_state;
+	bool rss_query;
+	uint32_t msix;
+	uint8_t port_addr[6];
+	bool roce, migratable;
+	uint32_t io_eqs;
+	uint32_t tx_share, tx_max;
+	uint32_t nvme_queues, nvme_interrupts;
+};
+
+/* How the card's own switch is run. */
+enum sriov_eswitch {
+	SRIOV_ESWITCH_NONE,	 /* the card has none, or does not show it (devlink) */
+	SRIOV_ESWITCH_LEGACY,	 /* by MAC address and VLAN alone */
+	SRIOV_ESWITCH_SWITCHDEV, /* by the host, which sees a representor of each VF */
+};
+
+/* What a change does to who uses the VF. */
+enum sriov_effect {
+	SRIOV_SAFE,	   /* is not felt */
+	SRIOV_DISRUPTIVE,  /* interrupts */
+	SRIOV_DESTROYS_VF, /* takes it away */
 };
 
 struct sriov_vf {
@@ -98,26 +160,177 @@ int sriov_pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count);
 int sriov_vf_list(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_vf **out,
 		  size_t *count);
 
-/* By interface name or address. -ENODEV names the PFs there are. */
+/* By alias, interface name, address, path or identity. -ENODEV names the PFs there are; -ESTALE:
+ * the alias stands for a card that is not in its place any more, and another one is. */
 int sriov_pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out);
 /* "PF/INDEX" or the VF's own address. -ENODEV for an unknown PF, -ERANGE past the end. */
 int sriov_vf_find(struct sriov *ctx, const char *name, struct sriov_vf *out);
 
+/* A name of the user's own for a PF, which it keeps wherever it is found again; "" takes it away.
+ * Letters, digits, '.', '_', '-', and no interface or address. -EEXIST: another PF has it. */
+int sriov_pf_alias(struct sriov *ctx, const struct sriov_pf *pf, const char *alias);
+
+/* What takes longer to find out than a list should. Numbers are 0 and texts "" where the kernel
+ * does not tell. */
+struct sriov_pf_facts {
+	unsigned link_mbps;
+	char pcie[64];		/* "8.0 GT/s x4 of 16.0 GT/s x8" */
+	char resets[96];	/* methods in the order in which the kernel tries them */
+	unsigned msix, vf_msix; /* vectors of the PF itself, and for all its VFs together */
+	bool ari;		/* VFs may have more than 8 functions on a bus */
+	char card[104];		/* in devlink: "pci/0000:01:00.0" */
+	enum sriov_eswitch eswitch;
+	unsigned can, cannot; /* settings of its VFs (enum sriov_attr); in neither: not known now */
+	unsigned nvme_queues, nvme_interrupts; /* for VFs, and of them free */
+	unsigned nvme_queues_free, nvme_interrupts_free;
+	char owner[64]; /* the VM that has the whole device */
+};
+int sriov_pf_facts(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_pf_facts *out);
+
+/* The representor of a VF in switchdev mode; "" for none. */
+void sriov_vf_representor(struct sriov *ctx, const struct sriov_vf *vf, char ifname[SRIOV_NAME]);
+
+#define SRIOV_PROFILE_PATH    256
+#define SRIOV_PROFILE_SETTING 96
+/* Whether NetworkManager or systemd makes or sets VFs of this PF too: the file that says so, and
+ * the first such line. Where there is one, sriov_vfs_create() is refused (-EBUSY). */
+bool sriov_pf_profile(struct sriov *ctx, const struct sriov_pf *pf, char path[SRIOV_PROFILE_PATH],
+		      char setting[SRIOV_PROFILE_SETTING]);
+
+/* ---- what is wanted, and the way there ---- */
+
+/*
+ * What is wanted of a PF and its VFs (*wishes*) is kept in the ledger: count, settings, drivers. A
+ * change is a change of wishes; the plan is what is missing on the machine, step by step; applying
+ * it does the steps under the PF's lock and a journal, reads each back, and undoes its own, newest
+ * first, when one fails. What nobody wished is not touched. Killed at any point, the next command
+ * that changes this PF finishes what was begun, or undoes it where it cannot be finished.
+ */
+enum sriov_op {
+	SRIOV_OP_WISH,	    /* in the journal only: what is wanted */
+	SRIOV_OP_KEEP,	    /* in the journal only: what goes away with a VF, for the way back */
+	SRIOV_OP_AUTOPROBE, /* "0", "1": whether the kernel looks for drivers of new VFs */
+	SRIOV_OP_COUNT,	    /* "4" */
+	SRIOV_OP_ATTR,	    /* a setting, in the words of attr.h */
+	SRIOV_OP_DRIVER,    /* "igbvf", "none", "default": whichever the kernel finds */
+};
+
+#define SRIOV_STEP_NAME	 24
+#define SRIOV_STEP_VALUE 64
+#define SRIOV_BLOCKER	 192
+
+struct sriov_step {
+	enum sriov_op op;
+	int vf;			    /* -1: the PF itself */
+	char name[SRIOV_STEP_NAME]; /* "count", "driver", "mac", … */
+	char before[SRIOV_STEP_VALUE], after[SRIOV_STEP_VALUE];
+	enum sriov_effect effect;
+	bool waits;		     /* for the PF's link; not done before */
+	char blocker[SRIOV_BLOCKER]; /* who is in the way, and what to do about it; "": nobody */
+};
+
+struct sriov_plan {
+	struct sriov_pf pf; /* as found */
+	char name[SRIOV_NAME];
+	int64_t generation; /* of the wishes and claims that it was made from */
+	struct sriov_step *steps;
+	size_t count;
+};
+void sriov_plan_free(struct sriov_plan *plan);
+/* The worst step's; of an empty plan SRIOV_SAFE. */
+enum sriov_effect sriov_plan_effect(const struct sriov_plan *plan);
+/* The first step that somebody is in the way of, NULL for none. */
+const struct sriov_step *sriov_plan_blocked(const struct sriov_plan *plan);
+
+/* One wish: NAME of VF `vf` (-1: of the PF) shall be VALUE; "": nobody cares any more. */
+struct sriov_wish {
+	int vf;
+	char name[SRIOV_STEP_NAME], value[SRIOV_STEP_VALUE];
+};
+
+/* Boot comes in two phases: settings that need the PF's link are LATE. */
+enum sriov_phase { SRIOV_PHASE_ALL, SRIOV_PHASE_EARLY, SRIOV_PHASE_LATE };
+
+/* What `changes` would lead to; with none, what is missing of all that was wished. With changes,
+ * the plan has only the steps that these call for. Nothing is changed. */
+int sriov_plan(struct sriov *ctx, const struct sriov_pf *pf, const struct sriov_wish *changes,
+	       size_t count, enum sriov_phase phase, struct sriov_plan *out);
+/* Does what was planned. -ESTALE: wishes, claims or the machine are not what they were then. */
+int sriov_apply(struct sriov *ctx, const struct sriov_plan *plan, enum sriov_phase phase);
+/* Makes wishes and fulfils them, as one: when it fails, both are as before. `what` names the deed
+ * in messages: "vf create". */
+int sriov_change(struct sriov *ctx, const struct sriov_pf *pf, const struct sriov_wish *changes,
+		 size_t count, const char *what);
+/* Finishes or undoes what a killed command left half done, and takes back what dead VMs had. 1:
+ * there was something, 0: nothing. */
+int sriov_repair(struct sriov *ctx, const struct sriov_pf *pf);
+
+/* Until the PF has a link; -ETIMEDOUT after `ms`, logged. */
+int sriov_await_link(struct sriov *ctx, const struct sriov_pf *pf, unsigned ms);
+
+/* What of the wishes and the books does not hold, one call each; the number, or a negative errno.
+ */
+int sriov_assert(struct sriov *ctx,
+		 void (*tell)(const char *subject, const char *text, void *opaque), void *opaque);
+/* The changes that make `count` VFs, or give a VF settings and (not NULL) a driver; allocated. */
+int sriov_count_changes(struct sriov *ctx, const struct sriov_pf *pf, unsigned count, bool probe,
+			struct sriov_wish **out, size_t *changes);
+int sriov_attr_changes(struct sriov *ctx, const struct sriov_vf *vf,
+		       const struct sriov_attrs *attrs, const char *driver, struct sriov_wish **out,
+		       size_t *count);
+/* The wishes of a PF; allocated. */
+int sriov_wishes(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_wish **out,
+		 size_t *count);
+
+/* Takes a foreign VF in, as it is: its driver, an address or VLAN that was set, and the number of
+ * VFs are wished from now on. -EBUSY while a process has it open. */
+int sriov_adopt(struct sriov *ctx, const struct sriov_vf *vf);
+
+/* ---- pools: VFs by what they are, not by name ---- */
+
+struct sriov_pool {
+	char name[SRIOV_NAME];
+	char pf[SRIOV_NAME];	   /* "": any */
+	char driver[SRIOV_DRIVER]; /* of the PF; "": any */
+	int numa_node;		   /* -1: any */
+	unsigned speed;		   /* of the PF's link, Mb/s at least */
+};
+int sriov_pool_set(struct sriov *ctx, const struct sriov_pool *pool);
+int sriov_pool_drop(struct sriov *ctx, const char *name); /* -ENOENT */
+int sriov_pool_list(struct sriov *ctx, struct sriov_pool **out, size_t *count);
+
+#define SRIOV_WHY 192
+/* The free VF of the pool that fits best: on NUMA node `node` (-1: no matter), else on the PF with
+ * most free ones. `taken` says which ones the caller has chosen already. `why` gets the choice in
+ * words. -ENOENT: no such pool, nothing is logged; -EBUSY: none is free, logged. */
+int sriov_pool_pick(struct sriov *ctx, const char *name, int node,
+		    bool (*taken)(struct bdf bdf, void *opaque), void *opaque, struct sriov_vf *out,
+		    char why[SRIOV_WHY]);
+
 /* ---- making and changing VFs ---- */
 
-/* Makes the PF have exactly `count` VFs. The same count again is 0. Going from one nonzero count to
- * another passes through 0, so it is refused (-EBUSY, naming the holder) while any VF is held,
- * orphaned or foreign. -ERANGE beyond total_vfs; -ENOENT: the PF has no driver that can. VFs are
- * made without probing drivers when `probe` is false. Read back; fewer than asked is -EIO and
- * undone. */
+/* Makes the PF have exactly `count` VFs, now and after every reboot. The same count again is 0.
+ * Going from one nonzero count to another passes through 0, so it is refused (-EBUSY, naming the
+ * holder) while any VF is held, orphaned or foreign. -ERANGE beyond total_vfs; -ENOENT: the PF has
+ * no driver that can. VFs are made without probing drivers when `probe` is false. Read back; fewer
+ * than asked is -EIO and undone. */
 int sriov_vfs_create(struct sriov *ctx, const struct sriov_pf *pf, unsigned count, bool probe);
 int sriov_vfs_destroy(struct sriov *ctx, const struct sriov_pf *pf);
 
-/* Sets attributes one per message (the kernel would keep half of a batch), reads them back, and on
- * a failure puts back those it had changed. -EOPNOTSUPP names driver and attribute; the kernel's
- * own extended-ack words are shown. A held VF may be changed: it is its owner's administrator
- * who asks. */
+/* Sets attributes, now and after every reboot: one per message (the kernel would keep half of a
+ * batch), read back, and on a failure those that were changed are put back. -EOPNOTSUPP names
+ * driver and attribute; the kernel's own extended-ack words are shown. A held VF may be changed: it
+ * is its owner's administrator who asks. */
 int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct sriov_attrs *attrs);
+
+/* How the card's own switch is run. Every VF loses its connection for a moment, so it is refused
+ * (-EBUSY, naming the holder) while one is held. -EOPNOTSUPP: the card has no such switch. */
+int sriov_pf_set_eswitch(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_eswitch mode);
+
+/* Of the queues and interrupts that VFs could have, how many of each the NVMe controller keeps for
+ * itself: some keep all until they are told. It is reset for that; -EBUSY while it has VFs or one
+ * of its disks is used. */
+int sriov_nvme_keep(struct sriov *ctx, const struct sriov_pf *pf, unsigned count);
 
 /* ---- drivers ---- */
 

@@ -15,15 +15,37 @@
 
 #include "base/log.h"
 #include "base/parse.h"
+#include "sriov/attrs.h"
+#include "sriov/change.h"
 #include "sriov/holder.h"
-#include "sriov/netlink.h"
 #include "sriov/owner.h"
 #include "sriov/pf.h"
+#include "sriov/plan.h"
 
 char *vf_subject(const struct sriov_vf *vf, char text[VF_SUBJECT])
 {
 	snprintf(text, VF_SUBJECT, "vf %s/%u", vf->pf, vf->index);
 	return text;
+}
+
+/* rtnetlink shows a MAC that the VF's driver rolled like one that an administrator set; the
+ * interface's addr_assign_type tells them apart (1: NET_ADDR_RANDOM). A rolled one is the
+ * interface's own; one that was set meanwhile reaches the interface only when its driver is loaded
+ * again. */
+bool vf_mac_is_random(const struct sriov *ctx, struct bdf bdf, const uint8_t shown[6])
+{
+	char dev[BDF_TEXT], ifname[SRIOV_NAME], text[32];
+	uint64_t type = 0;
+	uint8_t own[6];
+
+	context_ifname(ctx, bdf_format(bdf, dev), ifname);
+	if (!ifname[0] || sysfs_read_u64(&ctx->fs, &type,
+					 "bus/pci/devices/%s/net/%s/addr_assign_type", dev, ifname))
+		return false;
+	bool known = !sysfs_read(&ctx->fs, text, sizeof(text), "bus/pci/devices/%s/net/%s/address",
+				 dev, ifname) &&
+		     !parse_mac(text, own);
+	return type == 1 && !(known && memcmp(own, shown, sizeof(own)) != 0);
 }
 
 static int read_vf(const struct sriov *ctx, const struct sriov_pf *pf, unsigned index,
@@ -42,57 +64,107 @@ static int read_vf(const struct sriov *ctx, const struct sriov_pf *pf, unsigned 
 	return context_driver(ctx, dev, out->driver);
 }
 
-static void read_attrs(const struct sriov_pf *pf, struct sriov_vf *list, size_t count)
+static void read_attrs(const struct sriov *ctx, const struct sriov_pf *pf, struct sriov_vf *list,
+		       size_t count)
 {
-	uint8_t permanent[6];
 	struct sriov_attrs *attrs = calloc(pf->num_vfs + 1u, sizeof(*attrs));
 
-	if (attrs && pf->ifname[0] && !netlink_vf_read(pf->ifname, attrs, pf->num_vfs, permanent))
-		for (size_t i = 0; i < count; i++)
-			if (list[i].index < pf->num_vfs)
-				list[i].attrs = attrs[list[i].index];
-	free(attrs); /* without an answer, `set` says that nothing is known */
+	if (attrs)
+		attrs_read_all(ctx, pf, attrs, pf->num_vfs);
+	for (size_t i = 0; attrs && i < count; i++)
+		if (list[i].index < pf->num_vfs)
+			list[i].attrs = attrs[list[i].index];
+	free(attrs);
 }
 
-static void judge(const struct sriov *ctx, const struct ledger_claim *claims, size_t claim_count,
-		  const struct holders *holders, struct sriov_vf *vf)
+/* What says whose a VF is. */
+struct books {
+	struct ledger_claim *claims;
+	struct bdf *strangers;
+	struct sriov_wish *wishes; /* of the PF */
+	size_t claim_count, stranger_count, wish_count;
+	struct holders holders;
+};
+
+static int books_open(struct sriov *ctx, const struct sriov_pf *pf, bool vfio, struct books *b)
 {
-	const struct holder *holder = holders_find(holders, vf->iommu_group, 0);
+	char boot[CONTEXT_BOOT];
+	struct wish_place place;
+	struct ledger *ledger;
+	int err = context_ledger(ctx, &ledger);
+
+	*b = (struct books){.holders.complete = true};
+	context_boot(boot);
+	if (!err)
+		err = ledger_list(ledger, NULL, &b->claims, &b->claim_count);
+	if (!err)
+		err = ledger_stranger_list(ledger, boot, &b->strangers, &b->stranger_count);
+	if (!err)
+		err = place_find(ledger, pf, &place);
+	if (!err)
+		err = wish_list(ledger, place.key, &b->wishes, &b->wish_count);
+	/* The kernel offers /dev/vfio/N only for functions on a VFIO driver. */
+	if (!err && vfio)
+		err = holders_scan(HOLDER_PROC, &b->holders);
+	return err;
+}
+
+static void books_close(struct books *b)
+{
+	holders_free(&b->holders);
+	free(b->claims);
+	free(b->strangers);
+	free(b->wishes);
+}
+
+static bool wished_driver(const struct books *b, const struct sriov_vf *vf)
+{
+	for (size_t i = 0; i < b->wish_count; i++)
+		if (b->wishes[i].vf == (int)vf->index && !strcmp(b->wishes[i].name, "driver") &&
+		    !strcmp(b->wishes[i].value, vf->driver))
+			return true;
+	return false;
+}
+
+static bool is_foreign(const struct books *b, const struct sriov_vf *vf)
+{
+	for (size_t i = 0; i < b->stranger_count; i++)
+		if (bdf_equal(b->strangers[i], vf->bdf))
+			return true;
+	/* Where not everybody could be looked into, one may be using it. */
+	return context_is_vfio(vf->driver) && !(wished_driver(b, vf) && b->holders.complete);
+}
+
+static void judge(const struct sriov *ctx, const struct books *b, struct sriov_vf *vf)
+{
+	const struct holder *holder = holders_find(&b->holders, vf->iommu_group, 0);
 	pid_t pid;
 
-	vf->state = holder || context_is_vfio(vf->driver) ? SRIOV_VF_FOREIGN : SRIOV_VF_FREE;
-	for (size_t i = 0; i < claim_count; i++) {
-		if (!bdf_equal(claims[i].bdf, vf->bdf))
+	vf->state = holder || is_foreign(b, vf) ? SRIOV_VF_FOREIGN : SRIOV_VF_FREE;
+	for (size_t i = 0; i < b->claim_count; i++) {
+		if (!bdf_equal(b->claims[i].bdf, vf->bdf))
 			continue;
-		bool held = owner_holds(ctx, &claims[i], &pid);
+		bool held = owner_holds(ctx, &b->claims[i], &pid);
 		vf->state = held ? SRIOV_VF_HELD : SRIOV_VF_ORPHANED;
 		vf->pid = held ? pid : 0;
-		memcpy(vf->owner, claims[i].owner, sizeof(vf->owner));
+		memcpy(vf->owner, b->claims[i].owner, sizeof(vf->owner));
 	}
 	if (holder)
 		vf->pid = holder->pid;
 }
 
-static int read_states(struct sriov *ctx, struct sriov_vf *list, size_t count)
+static int read_states(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_vf *list,
+		       size_t count)
 {
-	struct holders holders = {.complete = true};
-	struct ledger_claim *claims = NULL;
-	struct ledger *ledger;
-	size_t claim_count = 0;
+	struct books books;
 	bool vfio = false;
 
 	for (size_t i = 0; i < count; i++)
 		vfio |= context_is_vfio(list[i].driver);
-	int err = context_ledger(ctx, &ledger);
-	if (!err)
-		err = ledger_list(ledger, NULL, &claims, &claim_count);
-	/* The kernel offers /dev/vfio/N only for functions on a VFIO driver. */
-	if (!err && vfio)
-		err = holders_scan(HOLDER_PROC, &holders);
+	int err = books_open(ctx, pf, vfio, &books);
 	for (size_t i = 0; !err && i < count; i++)
-		judge(ctx, claims, claim_count, &holders, &list[i]);
-	holders_free(&holders);
-	free(claims);
+		judge(ctx, &books, &list[i]);
+	books_close(&books);
 	return err;
 }
 
@@ -116,8 +188,8 @@ int sriov_vf_list(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_vf 
 	for (unsigned i = 0; i < now.num_vfs; i++)
 		if (!read_vf(ctx, &now, i, &list[n])) /* else removed meanwhile */
 			n++;
-	read_attrs(&now, list, n);
-	err = read_states(ctx, list, n);
+	read_attrs(ctx, &now, list, n);
+	err = read_states(ctx, &now, list, n);
 	if (err) {
 		free(list);
 		return err;
@@ -202,32 +274,16 @@ int sriov_vf_find(struct sriov *ctx, const char *name, struct sriov_vf *out)
 
 int vf_all_free(struct sriov *ctx, const struct sriov_pf *pf, const char *what)
 {
-	char subject[VF_SUBJECT], name[SRIOV_NAME];
+	char name[SRIOV_NAME];
 	struct sriov_vf *list = NULL;
 	size_t count = 0;
 	int err = sriov_vf_list(ctx, pf, &list, &count);
 
 	for (size_t i = 0; !err && i < count; i++) {
-		const struct sriov_vf *vf = &list[i];
-		vf_subject(vf, subject);
-		if (vf->state == SRIOV_VF_HELD)
-			err = log_fail(-EBUSY, pf_name(pf, name),
-				       "%s: %s is held by vm %s (pid %d); stop it first", what,
-				       subject, vf->owner, (int)vf->pid);
-		else if (vf->state == SRIOV_VF_ORPHANED)
-			err = log_fail(-EBUSY, pf_name(pf, name),
-				       "%s: %s is left over from vm %s; `sluice vf release %s/%u` "
-				       "first",
-				       what, subject, vf->owner, vf->pf, vf->index);
-		else if (vf->state == SRIOV_VF_FOREIGN && vf->pid)
-			err = log_fail(-EBUSY, pf_name(pf, name),
-				       "%s: %s is in use by process %d, which is not ours; end it "
-				       "first",
-				       what, subject, (int)vf->pid);
-		else if (vf->state == SRIOV_VF_FOREIGN)
-			err = log_fail(-EBUSY, pf_name(pf, name),
-				       "%s: %s is bound to %s, but not by sluice; unbind it first",
-				       what, subject, vf->driver);
+		char blocker[SRIOV_BLOCKER];
+		plan_blocker(&list[i], blocker);
+		if (blocker[0])
+			err = log_fail(-EBUSY, pf_name(pf, name), "%s: %s", what, blocker);
 	}
 	free(list);
 	return err;

@@ -10,23 +10,25 @@
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "cli/args.h"
 #include "cli/vf_spec.h"
 #include "cli/vm_request.h"
+#include "sriov/attr.h"
 
 static void test_good(void **state)
 {
-	char why[VF_SPEC_WHY];
 	struct vf_spec spec;
 
 	(void)state;
-	assert_int_equal(vf_spec_parse("ens1f0", &spec, why), 0);
+	assert_int_equal(vf_spec_parse("test", "ens1f0", &spec), 0);
 	assert_string_equal(spec.vf, "ens1f0");
 	assert_int_equal(spec.attrs.set, 0);
-	assert_int_equal(vf_spec_parse("0000:01:00.0/3", &spec, why), 0);
+	assert_int_equal(vf_spec_parse("test", "0000:01:00.0/3", &spec), 0);
 	assert_string_equal(spec.vf, "0000:01:00.0/3");
-	assert_int_equal(vf_spec_parse("0000:01:00.0/3:mac=02:00:00:00:00:0a,vlan=100,qos=3,"
-				       "spoof=off,trust=on,max-rate=1000,min-rate=10",
-				       &spec, why),
+	assert_int_equal(vf_spec_parse("test",
+				       "0000:01:00.0/3:mac=02:00:00:00:00:0a,vlan=100,qos=3,"
+				       "spoof-check=off,trust=on,max-rate=1000,min-rate=10",
+				       &spec),
 			 0);
 	assert_string_equal(spec.vf, "0000:01:00.0/3");
 	assert_int_equal(spec.attrs.set,
@@ -40,54 +42,50 @@ static void test_good(void **state)
 	assert_int_equal(spec.attrs.min_rate, 10);
 }
 
+/* What a setting may be is tested with the settings (sriov/attr_test.c). */
 static void test_bad(void **state)
 {
-	static const struct {
-		const char *text, *why;
-	} bad[] = {
-		{"", "not of the form"},
-		{":mac=02:00:00:00:00:01", "not of the form"},
-		{"e/0:mac=02:00:00", "mac"},
-		{"e/0:mac=01:00:5e:00:00:01", "multicast"},
-		{"e/0:mac=00:00:00:00:00:00", "nor zero"},
-		{"e/0:mac=02:00:00:00:00:0g", "mac"},
-		{"e/0:vlan=4095", "vlan"},
-		{"e/0:vlan=ten", "vlan"},
-		{"e/0:vlan=-1", "vlan"},
-		{"e/0:vlan=", "vlan"},
-		{"e/0:vlan=1,qos=8", "qos"},
-		{"e/0:qos=3", "needs a vlan"},
-		{"e/0:spoof=maybe", "spoof-check"},
-		{"e/0:trust=1", "trust"},
-		{"e/0:max-rate=fast", "rate"},
-		{"e/0:colour=red", "colour"},
-		{"e/0:mac=02:00:00:00:00:01,vlan", "not KEY=VALUE"},
-		{"e/0:mac=02:00:00:00:00:01,,", "not KEY=VALUE"},
-		{"a-name-that-is-far-too-long-for-any-interface-or-address-of-a-device/0", "form"},
-		{"e/0:mac=0123456789012345678901234567890123456789012345678901234567890123",
-		 "too long"},
+	static const char *const bad[] = {
+		"",
+		":mac=02:00:00:00:00:01",
+		"e/0:mac=02:00:00",
+		"e/0:vlan=4095",
+		"e/0:qos=3",
+		"e/0:colour=red",
+		"e/0:mac=02:00:00:00:00:01,vlan",
+		"e/0:mac=02:00:00:00:00:01,,",
+		"e/0:min-rate=10,max-rate=5",
+		"a-name-that-is-far-too-long-for-any-interface-or-address-of-a-device/0",
+		"e/0:mac=0123456789012345678901234567890123456789012345678901234567890123",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		char why[VF_SPEC_WHY] = "";
 		struct vf_spec spec;
-		assert_int_equal(vf_spec_parse(bad[i].text, &spec, why), -EINVAL);
-		if (!strstr(why, bad[i].why))
-			fail_msg("%s: %s", bad[i].text, why);
+		if (vf_spec_parse("test", bad[i], &spec) != -EINVAL)
+			fail_msg("taken: %s", bad[i]);
 	}
 }
 
-static void test_vlan_option(void **state)
+/* `vf set` has an option for every setting there is. */
+static void test_options(void **state)
 {
-	struct sriov_attrs attrs = {0};
-	char why[VF_SPEC_WHY];
+	const struct cli_command *set = cli_commands;
+	size_t count;
 
 	(void)state;
-	assert_int_equal(vf_spec_set(&attrs, "vlan", "100,qos=5", why), 0);
-	assert_int_equal(attrs.vlan, 100);
-	assert_int_equal(attrs.qos, 5);
-	assert_int_equal(vf_spec_set(&attrs, "vlan", "100,prio=5", why), -EINVAL);
+	while (strcmp(set->noun, "vf") != 0 || strcmp(set->verb, "set") != 0)
+		set++;
+	for (const struct attr_info *row = attr_table(&count); count--; row++) {
+		char name[32];
+		const struct cli_option *option = set->options;
+		snprintf(name, sizeof(name), "--%s%s", row->bit == SRIOV_RATE ? "max-" : "",
+			 row->name);
+		while (option->name && strcmp(option->name, name) != 0)
+			option++;
+		if (!option->name)
+			fail_msg("no option %s", name);
+	}
 }
 
 static void test_encode(void **state)
@@ -99,6 +97,23 @@ static void test_encode(void **state)
 	assert_int_equal(json_object_size(json), 2);
 	assert_string_equal(json_string_value(json_object_get(json, "mac")), "02:00:00:00:00:01");
 	assert_true(json_is_false(json_object_get(json, "trust")));
+	json_decref(json);
+	attrs = (struct sriov_attrs){.set = SRIOV_VLAN | SRIOV_RATE | SRIOV_LINK_STATE | SRIOV_MSIX,
+				     .vlan = 100,
+				     .qos = 3,
+				     .vlan_proto = 0x88a8,
+				     .max_rate = 1000,
+				     .link_state = SRIOV_LINK_DISABLE,
+				     .msix = 12};
+	json = vf_spec_encode(&attrs);
+	assert_int_equal(json_integer_value(json_object_get(json, "vlan")), 100);
+	assert_int_equal(json_integer_value(json_object_get(json, "qos")), 3);
+	assert_string_equal(json_string_value(json_object_get(json, "vlan_proto")), "802.1ad");
+	assert_int_equal(json_integer_value(json_object_get(json, "max_rate")), 1000);
+	assert_int_equal(json_integer_value(json_object_get(json, "min_rate")), 0);
+	assert_string_equal(json_string_value(json_object_get(json, "link_state")), "disable");
+	assert_int_equal(json_integer_value(json_object_get(json, "msix")), 12);
+	assert_int_equal(json_object_size(json), 7);
 	json_decref(json);
 }
 
@@ -114,20 +129,36 @@ static void test_memory(void **state)
 					  "63M,pages=2m",
 					  "512M,pages=1g",
 					  "-1G",
-					  "1G,huge"};
+					  "1G,huge",
+					  "1G,max=1G",
+					  "1G,max=",
+					  "1G,max=4097M",
+					  "2G,max=4G,pages=2m"};
 	enum hv_pages pages = HV_PAGES_THP;
 	char why[VF_SPEC_WHY];
-	uint64_t ram;
+	bool share = false;
+	uint64_t ram, max;
 
 	(void)state;
-	assert_int_equal(vm_request_memory("512M", &ram, &pages, why), 0);
+	assert_int_equal(vm_request_memory("512M", &ram, &max, &pages, &share, why), 0);
 	assert_int_equal(ram, 512 * MIB);
 	assert_int_equal(pages, HV_PAGES_THP);
-	assert_int_equal(vm_request_memory("2G,pages=1g", &ram, &pages, why), 0);
+	assert_int_equal(vm_request_memory("2G,pages=1g", &ram, &max, &pages, &share, why), 0);
 	assert_int_equal(pages, HV_PAGES_1G);
+	assert_int_equal(max, 0);
+	assert_int_equal(vm_request_memory("512M,max=2G,pages=4k", &ram, &max, &pages, &share, why),
+			 0);
+	assert_int_equal(max, 2 * GIB);
+	assert_int_equal(pages, HV_PAGES_4K);
+	assert_false(share);
+	assert_int_equal(vm_request_memory("2G,share,pages=2m", &ram, &max, &pages, &share, why),
+			 0);
+	assert_int_equal(pages, HV_PAGES_2M);
+	assert_true(share);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		why[0] = '\0';
-		assert_int_equal(vm_request_memory(bad[i], &ram, &pages, why), -EINVAL);
+		assert_int_equal(vm_request_memory(bad[i], &ram, &max, &pages, &share, why),
+				 -EINVAL);
 		assert_non_null(strstr(why, "memory"));
 	}
 }
@@ -154,9 +185,9 @@ static void test_pin(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	    cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_vlan_option), cmocka_unit_test(test_encode),
-		cmocka_unit_test(test_memory),	    cmocka_unit_test(test_pin),
+		cmocka_unit_test(test_good),	cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_options), cmocka_unit_test(test_encode),
+		cmocka_unit_test(test_memory),	cmocka_unit_test(test_pin),
 	};
 
 	return cmocka_run_group_tests_name("vf_spec", tests, NULL, NULL);

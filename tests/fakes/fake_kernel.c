@@ -34,16 +34,22 @@ struct fake_kernel *fake_kernel(void)
 	return kernel;
 }
 
+/* What a card knows of a VF that was just made. */
+static const struct sriov_attrs fresh = {
+	.set = SRIOV_MAC | SRIOV_VLAN | SRIOV_SPOOF | SRIOV_TRUST | SRIOV_RATE | SRIOV_LINK_STATE |
+	       SRIOV_RSS_QUERY,
+	.spoof_check = true,
+};
+
 void fake_kernel_reset(void)
 {
 	struct fake_kernel *k = fake_kernel();
 
-	*k = (struct fake_kernel){.holder_group = -1, .words = ""};
+	memset(k, 0, sizeof(*k));
+	k->holder_group = -1;
+	k->words = "";
 	for (unsigned i = 0; i < FAKE_VFS; i++)
-		k->vf[i] = (struct sriov_attrs){
-			.set = SRIOV_MAC | SRIOV_VLAN | SRIOV_SPOOF | SRIOV_TRUST | SRIOV_RATE,
-			.spoof_check = true,
-		};
+		k->vf[i] = k->vf2[i] = fresh;
 }
 
 static void step(void)
@@ -83,60 +89,93 @@ static int probe(const struct sysfs *fs, const char *dev)
 	return 0;
 }
 
-static void make_vf(const struct sysfs *fs, int index)
+static struct sriov_attrs *stored(const char *pf)
+{
+	return !strcmp(pf, FAKE_PF2) ? fake_kernel()->vf2 : fake_kernel()->vf;
+}
+
+/* "0000:01:10.0" is the first of "0000:01:00.0": First VF Offset 128, VF Stride 1. */
+static void vf_address(const char *pf, int index, char dev[32])
+{
+	unsigned bus = (unsigned)strtoul(pf + 5, NULL, 16);
+	unsigned rid = (bus << 8) + 128 + (unsigned)index;
+
+	snprintf(dev, 32, "0000:%02x:%02x.%x", rid >> 8, rid >> 3 & 31, rid & 7);
+}
+
+static int vf_group(const char *pf, int index)
+{
+	return (!strcmp(pf, FAKE_PF2) ? 2020 : 20) + index;
+}
+
+static void make_vf(const struct sysfs *fs, const char *pf, int index)
 {
 	char dev[32], target[64];
 
-	snprintf(dev, sizeof(dev), "0000:01:10.%d", index);
-	fake_device(fs, dev, 20 + index, "igbvf");
-	if (!read_number(fs, FAKE_PF, "sriov_drivers_autoprobe"))
+	vf_address(pf, index, dev);
+	fake_device(fs, dev, vf_group(pf, index), "igbvf");
+	if (!read_number(fs, pf, "sriov_drivers_autoprobe"))
 		fake_unlink(fs, "bus/pci/devices/%s/driver", dev);
-	fake_link(fs, "../" FAKE_PF, "bus/pci/devices/%s/physfn", dev);
+	fake_put(fs, "", "bus/pci/devices/%s/reset", dev);
+	snprintf(target, sizeof(target), "../%s", pf);
+	fake_link(fs, target, "bus/pci/devices/%s/physfn", dev);
 	snprintf(target, sizeof(target), "../%s", dev);
-	fake_link(fs, target, "bus/pci/devices/" FAKE_PF "/virtfn%d", index);
+	fake_link(fs, target, "bus/pci/devices/%s/virtfn%d", pf, index);
+	stored(pf)[index] = fresh;
 }
 
-static void remove_vf(const struct sysfs *fs, int index)
+static void remove_vf(const struct sysfs *fs, const char *pf, int index)
 {
-	char command[256], link[64];
-	ssize_t n;
+	char path[128], dev[32];
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fs->root);
-	char root[128] = "";
-	n = readlink(link, root, sizeof(root) - 1);
-	if (n <= 0)
-		abort();
-	snprintf(command, sizeof(command),
-		 "rm -rf %s/bus/pci/devices/0000:01:10.%d %s/kernel/iommu_groups/%d", root, index,
-		 root, 20 + index);
-	if (system(command))
-		abort();
-	fake_unlink(fs, "bus/pci/devices/" FAKE_PF "/virtfn%d", index);
+	vf_address(pf, index, dev);
+	snprintf(path, sizeof(path), "bus/pci/devices/%s", dev);
+	fake_remove(fs, "%s", path);
+	snprintf(path, sizeof(path), "kernel/iommu_groups/%d", vf_group(pf, index));
+	fake_remove(fs, "%s", path);
+	fake_unlink(fs, "bus/pci/devices/%s/virtfn%d", pf, index);
+}
+
+void fake_reboot(const struct sysfs *fs, const char *pf)
+{
+	for (int i = 0, n = read_number(fs, pf, "sriov_numvfs"); i < n; i++)
+		remove_vf(fs, pf, i);
+	fake_put(fs, "0\n", "bus/pci/devices/%s/sriov_numvfs", pf);
+	fake_put(fs, "1\n", "bus/pci/devices/%s/sriov_drivers_autoprobe", pf);
 }
 
 /* drivers/pci/iov.c, sriov_numvfs_store() */
 static int set_numvfs(const struct sysfs *fs, const char *dev, int wanted)
 {
-	const struct fake_kernel *k = fake_kernel();
+	struct fake_kernel *k = fake_kernel();
 	int now = read_number(fs, dev, "sriov_numvfs");
 	char text[16];
 
 	if (wanted > read_number(fs, dev, "sriov_totalvfs"))
 		return -ERANGE;
+	while (!strcmp(k->numvfs_blocks, dev))
+		usleep(10000);
+	if (wanted && k->vanishes) {
+		char path[128];
+		snprintf(path, sizeof(path), "bus/pci/devices/%s", dev);
+		fake_remove(fs, "%s", path);
+		return -ENODEV;
+	}
 	if (wanted == now)
 		return 0;
-	if (wanted && k->numvfs_error)
+	if (wanted > k->numvfs_error_above && k->numvfs_error)
 		return k->numvfs_error;
 	if (wanted && now)
 		return -EBUSY;
 	if (wanted && k->vfs_at_most && wanted > (int)k->vfs_at_most)
 		wanted = (int)k->vfs_at_most;
 	for (int i = 0; i < wanted; i++)
-		make_vf(fs, i);
+		make_vf(fs, dev, i);
 	for (int i = wanted; i < now; i++)
-		remove_vf(fs, i);
+		remove_vf(fs, dev, i);
 	snprintf(text, sizeof(text), "%d\n", wanted);
 	fake_put(fs, text, "bus/pci/devices/%s/sriov_numvfs", dev);
+	k->made = (unsigned)wanted;
 	return 0;
 }
 
@@ -155,6 +194,10 @@ static int act(const struct sysfs *fs, const char *text, const char *path)
 			return -ENOENT;
 		fake_unlink(fs, "bus/pci/devices/%s/driver", dev);
 		return 0;
+	}
+	if (!strcmp(file, "reset")) {
+		fake_kernel()->resets++;
+		return __real_sysfs_write(fs, text, "%s", path);
 	}
 	if (!strcmp(file, "sriov_numvfs"))
 		return set_numvfs(fs, dev, atoi(text));
@@ -183,7 +226,11 @@ int __wrap_sysfs_write(const struct sysfs *fs, const char *text, const char *fmt
 
 int __wrap_sqlite3_step(sqlite3_stmt *stmt)
 {
+	struct fake_kernel *k = fake_kernel();
+
 	step();
+	if (k->sql_fails_at && !--k->sql_fails_at)
+		return k->sql_error;
 	int rc = __real_sqlite3_step(stmt);
 	step();
 	return rc;
@@ -209,11 +256,12 @@ int netlink_vf_read(const char *ifname, struct sriov_attrs *out, size_t count, u
 {
 	static const uint8_t address[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
 
-	if (strcmp(ifname, FAKE_IF))
+	bool second = !strcmp(ifname, FAKE_IF2);
+	if (!second && strcmp(ifname, FAKE_IF))
 		return -ENODEV;
 	memcpy(permanent, address, sizeof(address));
 	for (size_t i = 0; i < count && i < FAKE_VFS; i++)
-		out[i] = fake_kernel()->vf[i];
+		out[i] = second ? fake_kernel()->vf2[i] : fake_kernel()->vf[i];
 	return 0;
 }
 
@@ -226,6 +274,7 @@ static void store(struct sriov_attrs *vf, enum sriov_attr attr, const struct sri
 	case SRIOV_VLAN:
 		vf->vlan = from->vlan;
 		vf->qos = from->qos;
+		vf->vlan_proto = from->vlan_proto;
 		break;
 	case SRIOV_SPOOF:
 		vf->spoof_check = from->spoof_check;
@@ -237,6 +286,14 @@ static void store(struct sriov_attrs *vf, enum sriov_attr attr, const struct sri
 		vf->min_rate = from->min_rate;
 		vf->max_rate = from->max_rate;
 		break;
+	case SRIOV_LINK_STATE:
+		vf->link_state = from->link_state;
+		break;
+	case SRIOV_RSS_QUERY:
+		vf->rss_query = from->rss_query;
+		break;
+	default:
+		abort(); /* not rtnetlink's */
 	}
 }
 
@@ -246,16 +303,19 @@ int netlink_vf_write(const char *ifname, unsigned index, enum sriov_attr attr,
 	struct fake_kernel *k = fake_kernel();
 
 	words[0] = '\0';
-	if (strcmp(ifname, FAKE_IF) || index >= FAKE_VFS)
+	bool second = !strcmp(ifname, FAKE_IF2);
+	if (!second && strcmp(ifname, FAKE_IF))
 		return -ENODEV;
 	k->attr_writes++;
-	if (k->fails & attr) {
+	if ((k->fails & attr) && k->made > k->fails_above) {
 		snprintf(words, NETLINK_WORDS, "%s", k->words);
 		return k->attr_error;
 	}
+	if (index >= FAKE_VFS)
+		return -EINVAL;
 	step();
 	if (!(k->ignores & attr))
-		store(&k->vf[index], attr, attrs);
+		store(second ? &k->vf2[index] : &k->vf[index], attr, attrs);
 	step();
 	return 0;
 }

@@ -15,30 +15,43 @@
 #include "sriov/sriov.h"
 #include "tests/fakes/fake_sysfs.h"
 
-#define FAKE_VFS 8
+#define FAKE_VFS 1024
 #define FAKE_PF	 "0000:01:00.0"
 #define FAKE_IF	 "ens1f0"
+/* A second card of the kind, once a test has made it with fake_pf(). */
+#define FAKE_PF2 "0000:81:00.0"
+#define FAKE_IF2 "ens2f0"
 
 struct fake_kernel {
-	struct sriov_attrs vf[FAKE_VFS]; /* what the card has stored */
+	struct sriov_attrs vf[FAKE_VFS];  /* what the card has stored */
+	struct sriov_attrs vf2[FAKE_VFS]; /* and the second one */
 	/* faults */
 	char refuses[32];	 /* a driver that takes no device */
 	bool blocks;		 /* unbind never returns */
+	char numvfs_blocks[32];	 /* a PF whose sriov_numvfs never returns */
+	bool vanishes;		 /* the PF is unplugged at the next nonzero sriov_numvfs */
 	int numvfs_error;	 /* answer to a nonzero sriov_numvfs */
+	int numvfs_error_above;	 /* only to more than that */
 	unsigned vfs_at_most;	 /* makes that many and calls it success; 0: off */
 	unsigned fails, ignores; /* attributes: refused with attr_error; accepted and not stored */
 	int attr_error;
-	const char *words; /* extended ack of a refusal */
-	int holder_group;  /* open in process 1; -1: none */
-	bool blind;	   /* the scan for holders is incomplete */
+	unsigned fails_above;	     /* only while there are more VFs than that */
+	const char *words;	     /* extended ack of a refusal */
+	int holder_group;	     /* open in process 1; -1: none */
+	bool blind;		     /* the scan for holders is incomplete */
+	int sql_fails_at, sql_error; /* counts down at every statement's step; then that answer */
 	/* kill -9 */
 	int kill_at; /* counts down at every step; at 0 `victim` dies */
 	pid_t victim;
-	unsigned attr_writes;
+	unsigned repairs_killed; /* counted by tests */
+	unsigned attr_writes, resets;
+	unsigned made; /* VFs, by the last sriov_numvfs */
 };
 
 /* One per test program, shared with its children. */
 struct fake_kernel *fake_kernel(void);
 void fake_kernel_reset(void);
+/* A PF as after a boot: no VFs. */
+void fake_reboot(const struct sysfs *fs, const char *pf);
 
 #endif

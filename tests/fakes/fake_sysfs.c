@@ -2,6 +2,7 @@
 /* fake_sysfs: see fake_sysfs.h. A failure here is a broken test, so it aborts. */
 #include "tests/fakes/fake_sysfs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -88,6 +89,27 @@ void fake_unlink(const struct sysfs *fs, const char *fmt, ...)
 
 	MAKE_PATH(path, fmt);
 	must(!unlinkat(fs->root, path, 0) || errno == ENOENT, "unlink", path);
+}
+
+static void remove_at(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+	for (struct dirent *e; list && (e = readdir(list));)
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			remove_at(fd, e->d_name);
+	must(!unlinkat(dir, name, list ? AT_REMOVEDIR : 0) || errno == ENOENT, "unlink", name);
+	if (list)
+		closedir(list);
+}
+
+void fake_remove(const struct sysfs *fs, const char *fmt, ...)
+{
+	char path[SYSFS_PATH];
+
+	MAKE_PATH(path, fmt);
+	remove_at(fs->root, path);
 }
 
 void fake_driver(const struct sysfs *fs, const char *name)

@@ -25,6 +25,10 @@ void fake_link(const struct sysfs *fs, const char *target, const char *fmt, ...)
 void fake_unlink(const struct sysfs *fs, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* A directory with all that is in it. */
+void fake_remove(const struct sysfs *fs, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
 void fake_driver(const struct sysfs *fs, const char *name);
 /* `group` -1: none. `driver` "": none; it is also what the device matches by itself. */
 void fake_device(const struct sysfs *fs, const char *bdf, int group, const char *driver);

@@ -19,8 +19,9 @@ static int grow(void *opaque, void **at, uint64_t *phys)
 
 	if (chunks->count == chunks->limit)
 		return -ENOMEM;
-	chunks->at[chunks->count] = aligned_alloc(VTD_CHUNK, VTD_CHUNK);
-	memset(chunks->at[chunks->count], 0, VTD_CHUNK);
+	if (!chunks->arena)
+		chunks->arena = aligned_alloc(VTD_CHUNK, ARRAY_SIZE(chunks->at) * VTD_CHUNK);
+	chunks->at[chunks->count] = memset(chunks->arena + chunks->count * VTD_CHUNK, 0, VTD_CHUNK);
 	*at = chunks->at[chunks->count];
 	*phys = FAKE_CHUNKS_BASE + chunks->count++ * VTD_CHUNK;
 	return 0;
@@ -40,8 +41,11 @@ static int find(void *opaque, const void *at, uint64_t *phys)
 
 static void release(void *opaque, void *at)
 {
-	(void)opaque;
-	free(at);
+	struct fake_chunks *chunks = opaque;
+
+	(void)at;
+	if (++chunks->released == chunks->count)
+		free(chunks->arena);
 }
 
 void fake_chunks_init(struct fake_chunks *chunks)

@@ -12,11 +12,12 @@
 
 #include "iommu/vtd.h"
 
-/* Chunks at made-up physical addresses. */
+/* Chunks at made-up physical addresses, neighbours in the order in which they are asked for. */
 struct fake_chunks {
 	struct vtd_mem_source source;
+	char *arena;
 	void *at[16];
-	size_t count, limit;
+	size_t count, limit, released;
 	uint64_t moved; /* what find adds: a page that did not stay */
 };
 #define FAKE_CHUNKS_BASE UINT64_C(0x200000000)

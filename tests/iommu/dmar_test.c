@@ -16,66 +16,12 @@
 
 #include "base/util.h"
 #include "iommu/dmar.h"
+#include "tests/fakes/fake_dmar.h"
 #include "tests/fakes/fake_sysfs.h"
-
-/* A table under construction; `finish` writes length and checksum. */
-struct table {
-	uint8_t bytes[1024];
-	size_t len, entry;
-};
-
-static void put(struct table *t, uint64_t value, unsigned size)
-{
-	for (unsigned i = 0; i < size; i++)
-		t->bytes[t->len++] = (uint8_t)(value >> (8 * i));
-}
-
-static void start(struct table *t)
-{
-	*t = (struct table){.bytes = "DMAR", .len = 36};
-	put(t, 38, 1); /* 39 bits */
-	put(t, 5, 1);  /* interrupt remapping, DMA opt in */
-	put(t, 0, 8), put(t, 0, 2);
-}
-
-static void entry(struct table *t, unsigned type)
-{
-	t->entry = t->len;
-	put(t, type, 2);
-	put(t, 0, 2);
-}
-
-static void end(struct table *t)
-{
-	t->bytes[t->entry + 2] = (uint8_t)(t->len - t->entry);
-}
-
-static void scope(struct table *t, unsigned type, unsigned id, unsigned bus, unsigned path)
-{
-	put(t, type, 1), put(t, 8, 1), put(t, 0, 2), put(t, id, 1), put(t, bus, 1);
-	put(t, path >> 8, 1), put(t, path & 255, 1);
-}
-
-static void drhd(struct table *t, unsigned flags, uint64_t base)
-{
-	entry(t, DMAR_DRHD);
-	put(t, flags, 1), put(t, 0, 1), put(t, 0, 2), put(t, base, 8);
-}
-
-static void finish(struct table *t)
-{
-	uint8_t sum = 0;
-
-	t->bytes[4] = (uint8_t)t->len, t->bytes[5] = (uint8_t)(t->len >> 8);
-	t->bytes[9] = 0;
-	for (size_t i = 0; i < t->len; i++)
-		sum = (uint8_t)(sum + t->bytes[i]);
-	t->bytes[9] = (uint8_t)-sum;
-}
 
 static int parse(struct table *t, struct dmar **out)
 {
-	finish(t);
+	table_finish(t);
 	uint8_t *exact = malloc(t->len); /* so that a read past the end is seen */
 	memcpy(exact, t->bytes, t->len);
 	int err = dmar_parse(exact, t->len, out);
@@ -86,17 +32,22 @@ static int parse(struct table *t, struct dmar **out)
 /* One of everything. */
 static void whole(struct table *t)
 {
-	start(t);
-	drhd(t, 0, 0xfed90000), scope(t, 1, 0, 0, 0x0200), end(t);
-	drhd(t, 1, 0xfed91000), scope(t, 3, 2, 0xf0, 0x1f00), scope(t, 4, 0, 0, 0x1f00), end(t);
-	entry(t, DMAR_RMRR), put(t, 0, 2), put(t, 0, 2);
-	put(t, 0x7d000000, 8), put(t, 0x7f7fffff, 8), scope(t, 1, 0, 0, 0x0200), end(t);
-	entry(t, DMAR_ATSR), put(t, 0, 4), scope(t, 2, 0, 0, 0x0100), end(t);
-	entry(t, DMAR_RHSA), put(t, 0, 4), put(t, 0xfed90000, 8), put(t, 1, 4), end(t);
-	entry(t, DMAR_ANDD), put(t, 0, 3), put(t, 7, 1);
-	memcpy(t->bytes + t->len, "\\_SB.I2C0", 10), t->len += 10, end(t);
-	entry(t, DMAR_SATC), put(t, 1, 4), scope(t, 1, 0, 0, 0x0300), end(t);
-	entry(t, 99), put(t, 0, 4), end(t); /* to be passed over */
+	table_start(t);
+	table_drhd(t, 0, 0xfed90000), table_scope(t, 1, 0, 0, 0x0200), table_end(t);
+	table_drhd(t, 1, 0xfed91000), table_scope(t, 3, 2, 0xf0, 0x1f00),
+		table_scope(t, 4, 0, 0, 0x1f00), table_end(t);
+	table_entry(t, DMAR_RMRR), table_put(t, 0, 2), table_put(t, 0, 2);
+	table_put(t, 0x7d000000, 8), table_put(t, 0x7f7fffff, 8), table_scope(t, 1, 0, 0, 0x0200),
+		table_end(t);
+	table_entry(t, DMAR_ATSR), table_put(t, 0, 4), table_scope(t, 2, 0, 0, 0x0100),
+		table_end(t);
+	table_entry(t, DMAR_RHSA), table_put(t, 0, 4), table_put(t, 0xfed90000, 8),
+		table_put(t, 1, 4), table_end(t);
+	table_entry(t, DMAR_ANDD), table_put(t, 0, 3), table_put(t, 7, 1);
+	memcpy(t->bytes + t->len, "\\_SB.I2C0", 10), t->len += 10, table_end(t);
+	table_entry(t, DMAR_SATC), table_put(t, 1, 4), table_scope(t, 1, 0, 0, 0x0300),
+		table_end(t);
+	table_entry(t, 99), table_put(t, 0, 4), table_end(t); /* to be passed over */
 }
 
 static void test_whole(void **state)
@@ -181,19 +132,23 @@ static void test_bad(void **state)
 	assert_int_equal(patched(48 + 16, 0), -EINVAL);	     /* unknown scope */
 	assert_int_equal(patched(48 + 16 + 6, 32), -EINVAL); /* no such device */
 	whole(&t);
-	finish(&t);
+	table_finish(&t);
 	t.bytes[40] ^= 1;
 	assert_int_equal(dmar_parse(t.bytes, t.len, &dmar), -EINVAL); /* checksum */
 	assert_int_equal(dmar_parse(t.bytes, t.len - 1, &dmar), -EINVAL);
-	start(&t), drhd(&t, 1, 0xfed90000), end(&t), drhd(&t, 1, 0xfed91000), end(&t);
+	table_start(&t), table_drhd(&t, 1, 0xfed90000), table_end(&t),
+		table_drhd(&t, 1, 0xfed91000), table_end(&t);
 	assert_int_equal(parse(&t, &dmar), -EINVAL); /* two of all */
-	start(&t), drhd(&t, 0, 0xfed90000), end(&t), drhd(&t, 1, 0xfed90000), end(&t);
+	table_start(&t), table_drhd(&t, 0, 0xfed90000), table_end(&t),
+		table_drhd(&t, 1, 0xfed90000), table_end(&t);
 	assert_int_equal(parse(&t, &dmar), -EINVAL); /* one place */
-	start(&t), drhd(&t, 0, 0xfed90000), scope(&t, 1, 0, 0, 0x0200), end(&t);
-	drhd(&t, 0, 0xfed91000), scope(&t, 1, 0, 0, 0x0200), end(&t);
+	table_start(&t), table_drhd(&t, 0, 0xfed90000), table_scope(&t, 1, 0, 0, 0x0200),
+		table_end(&t);
+	table_drhd(&t, 0, 0xfed91000), table_scope(&t, 1, 0, 0, 0x0200), table_end(&t);
 	assert_int_equal(parse(&t, &dmar), -EINVAL); /* overlapping scopes */
-	start(&t), entry(&t, DMAR_RMRR), put(&t, 0, 4), put(&t, 0x2000, 8), put(&t, 0xfff, 8);
-	end(&t);
+	table_start(&t), table_entry(&t, DMAR_RMRR), table_put(&t, 0, 4), table_put(&t, 0x2000, 8),
+		table_put(&t, 0xfff, 8);
+	table_end(&t);
 	assert_int_equal(parse(&t, &dmar), -EINVAL); /* backwards */
 }
 
@@ -232,9 +187,9 @@ static void test_scopes(void **state)
 	fake_device(&fake.fs, "0000:03:00.0", -1, "");
 	fake_device(&fake.fs, "0000:00:05.0", -1, "");
 	fake_link(&fake.fs, "../0000:03:00.0", "bus/pci/devices/0000:07:10.0/physfn");
-	start(&t);
-	drhd(&t, 0, 0xfed90000), scope(&t, 2, 0, 0, 0x0100), end(&t);
-	drhd(&t, 1, 0xfed91000), end(&t);
+	table_start(&t);
+	table_drhd(&t, 0, 0xfed90000), table_scope(&t, 2, 0, 0, 0x0100), table_end(&t);
+	table_drhd(&t, 1, 0xfed91000), table_end(&t);
 	assert_int_equal(parse(&t, &dmar), 0);
 	const struct dmar_entry *a = &dmar->entries[0], *b = &dmar->entries[1];
 	assert_ptr_equal(dmar_unit_of(dmar, &fake.fs, bdf_of("0000:00:01.0")), a);
@@ -267,11 +222,8 @@ static void test_read(void **state)
 
 	fake_sysfs_make(&fake);
 	assert_int_equal(dmar_read(&fake.fs, &dmar), -ENOENT);
-	whole(&t), finish(&t);
-	fake_put(&fake.fs, "", "firmware/acpi/tables/DMAR");
-	int fd = openat(fake.fs.root, "firmware/acpi/tables/DMAR", O_WRONLY);
-	assert_int_equal(write(fd, t.bytes, t.len), t.len);
-	close(fd);
+	whole(&t);
+	table_install(&t, &fake.fs);
 	assert_int_equal(dmar_read(&fake.fs, &dmar), 0);
 	assert_int_equal(dmar->count, 7);
 	dmar_destroy(dmar);

@@ -683,19 +683,6 @@ static void a_journal_remembers_what_was_left_on(void **state)
 	assert_int_equal(system(path), 0);
 }
 
-/* Hugepages come from a hugetlbfs alone; the lab has one. */
-static void hugepages_come_from_a_hugetlbfs(void **state)
-{
-	struct vtd_mem_source source;
-	struct vtd_hugefile *file;
-
-	(void)state;
-	assert_int_equal(vtd_hugefile_open("/tmp/vtd-test-no-hugetlbfs", &file, &source), -EINVAL);
-	assert_int_equal(access("/tmp/vtd-test-no-hugetlbfs", F_OK), -1);
-	assert_int_equal(vtd_hugefile_open("/nowhere/at/all", &file, &source), -ENOENT);
-	vtd_hugefile_close(NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -722,7 +709,6 @@ int main(void)
 		cmocka_unit_test(memory_that_moves_is_noticed),
 		cmocka_unit_test(capabilities_are_told),
 		cmocka_unit_test(a_journal_remembers_what_was_left_on),
-		cmocka_unit_test(hugepages_come_from_a_hugetlbfs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

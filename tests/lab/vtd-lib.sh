@@ -6,30 +6,35 @@
 . tests/lab/lib.sh
 
 tool=$SLUICE_BUILD/tests/tools/edu
-# DMAR (VT-d 8.1): width in byte 36; the first structure, a DRHD (8.3), at 48 with its base at + 8.
-table=/sys/firmware/acpi/tables/DMAR
-width=$(($(od -An -tu1 -j36 -N1 $table) + 1))
-base=0x$(od -An -tx8 -j56 -N8 $table | tr -d ' ')
 device=$(basename "$(dirname "$(grep -l 0x11e8 /sys/bus/pci/devices/*/device)")")
-echo "# unit $base, addresses of $width bits, device $device"
+read -r base _ < <("$tool" state "$device")
+echo "# unit $base, device $device"
 echo 16 >/proc/sys/vm/nr_hugepages
 mkdir -p /dev/hugepages
 mount -t hugetlbfs -o pagesize=2M none /dev/hugepages
 
 # shellcheck disable=SC2086 # two words
 edu() { # VERB
-	SLUICE_LOG=info "$tool" "$1" "$base" "$width" "$device" $vtd_settings
+	SLUICE_LOG=info "$tool" "$1" "$device" $vtd_settings
 }
 # Translation, queue, interrupt remapping: all on or all off.
 state_is() { # on|off
-	local want=0x86000000
+	local want=0x86000000 state
 	[ "$1" = on ] || want=0
-	[ $(($("$tool" state "$base") & 0x86000000)) = $((want)) ]
+	read -r _ state < <("$tool" state "$device")
+	[ $((state & 0x86000000)) = $((want)) ]
+}
+# The device may send requests of its own: bit 2 of its command register.
+may_dma() {
+	[ $(($(od -An -tu1 -j4 -N1 "/sys/bus/pci/devices/$device/config") & 4)) != 0 ]
+}
+stopped() {
+	! may_dma
 }
 # Sets up everything and is killed.
 die_holding() {
 	# shellcheck disable=SC2086 # two words
-	"$tool" hold "$base" "$width" "$device" $vtd_settings >"$work/held" 2>&1 &
+	"$tool" hold "$device" $vtd_settings >"$work/held" 2>&1 &
 	check "a driver holds the unit" wait_for 20 grep -q holding "$work/held"
 	check "another does not get it" bash -c "! sluice iommu release"
 	kill -9 $!
@@ -46,13 +51,20 @@ check_text "a fault names device, address and reason" \
 check "the unit is off again" state_is off
 check "its hugepages are given back" test -z "$(ls /dev/hugepages)"
 
+# The same memory, mapped through the interface that VMs' memory goes through.
+edu domain 2>"$work/log" || tests_failed=1
+sed 's/^/# /' "$work/log"
+check "the unit is off after that too" state_is off
+
 # Killed: the unit stays on, and its tables stay in memory until it is switched off.
 die_holding
 sluice iommu release --dry-run >"$work/out"
-check_text "release would switch it off" "${base/0x00000000/0x} +left on" "$work/out"
+check_text "release would switch it off" "$base +left on" "$work/out"
 check "and has not" state_is on
+check "the device may still send requests" may_dma
 check "release switches it off" sluice iommu release
 check "it is off" state_is off
+check "and the device kept from DMA, which nothing would stop now" stopped
 check "its hugepages are given back" test -z "$(ls /dev/hugepages)"
 # The next driver does the same by itself.
 die_holding
@@ -60,4 +72,21 @@ edu run >"$work/out" 2>"$work/log"
 check "the next driver takes over what was left on" test $? = 0
 check_text "and says so" "left on by a driver that was killed" "$work/log"
 check "the unit is off in the end" state_is off
+
+# Killed under a guard: released at once, by nobody's command.
+# shellcheck disable=SC2086 # two words
+sluice iommu guard "$device" -- "$tool" hold "$device" $vtd_settings >"$work/held" 2>&1 &
+guard=$!
+check "a guarded driver holds the unit" wait_for 20 grep -q holding "$work/held"
+check "it is on" state_is on
+check "a second guard is refused" bash -c "! sluice iommu guard $device -- $tool hold"
+kill -9 "$(pgrep -P $guard)"
+wait $guard
+check "the guard's status tells of the kill" test $? = 1
+check_text "and so does what it says" "edu: ended by signal 9" "$work/held"
+check "the unit is off by then" state_is off
+check "its hugepages are given back" test -z "$(ls /dev/hugepages)"
+check "the device is kept from DMA" stopped
+sluice iommu guard "$device" -- bash -c 'exit 7'
+check "of a program that ends by itself, the status is its own" test $? = 7
 finish

@@ -15,7 +15,11 @@
 #include "tests/sriov/host.h"
 
 static const struct sriov_attrs wanted = {
-	.set = SRIOV_MAC | SRIOV_VLAN | SRIOV_SPOOF | SRIOV_TRUST | SRIOV_RATE,
+	.set = SRIOV_MAC | SRIOV_VLAN | SRIOV_SPOOF | SRIOV_TRUST | SRIOV_RATE | SRIOV_LINK_STATE |
+	       SRIOV_RSS_QUERY,
+	.link_state = SRIOV_LINK_DISABLE,
+	.rss_query = true,
+	.vlan_proto = 0x88a8,
 	.mac = {2, 0, 0, 0, 0, 1},
 	.vlan = 100,
 	.qos = 3,
@@ -33,6 +37,9 @@ static void assert_same(const struct sriov_attrs *a, const struct sriov_attrs *b
 	assert_int_equal(a->trust, b->trust);
 	assert_int_equal(a->min_rate, b->min_rate);
 	assert_int_equal(a->max_rate, b->max_rate);
+	assert_int_equal(a->vlan_proto, b->vlan_proto);
+	assert_int_equal(a->link_state, b->link_state);
+	assert_int_equal(a->rss_query, b->rss_query);
 }
 
 static void test_set(void **state)
@@ -47,9 +54,9 @@ static void test_set(void **state)
 	assert_int_equal(sriov_vf_set(host->ctx, &vf, &wanted), 0);
 	assert_same(&k->vf[1], &wanted);
 	assert_same(&k->vf[0], &other);
-	assert_int_equal(k->attr_writes, 5);
+	assert_int_equal(k->attr_writes, 7);
 	assert_int_equal(sriov_vf_set(host->ctx, &vf, &wanted), 0);
-	assert_int_equal(k->attr_writes, 5); /* nothing differs, nothing is written */
+	assert_int_equal(k->attr_writes, 7); /* nothing differs, nothing is written */
 	struct sriov_attrs one = {.set = SRIOV_VLAN, .vlan = 0};
 	assert_int_equal(sriov_vf_set(host->ctx, &vf, &one), 0);
 	assert_int_equal(k->vf[1].vlan, 0);
@@ -61,14 +68,15 @@ static void test_set(void **state)
 /* Whichever attribute fails, all are as before. */
 static void test_rollback(void **state)
 {
-	static const int errors[] = {EOPNOTSUPP, EINVAL, EPERM, EBUSY, EIO};
+	static const int errors[] = {EOPNOTSUPP, EINVAL,	  EPERM, EBUSY,
+				     EIO,	 EPROTONOSUPPORT, EINVAL};
 	struct host *host = *state;
 	struct fake_kernel *k = fake_kernel();
 
 	host_make_vfs(host, 2);
 	struct sriov_vf vf = host_vf(host, 1);
 	struct sriov_attrs before = k->vf[1];
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 7; i++) {
 		k->fails = 1u << i;
 		k->attr_error = -errors[i];
 		k->words = i & 1 ? "the card says no" : "";
@@ -76,7 +84,7 @@ static void test_rollback(void **state)
 		assert_same(&k->vf[1], &before);
 	}
 	k->fails = 0;
-	for (unsigned i = 0; i < 5; i++) { /* taken, and not done: the reading back tells */
+	for (unsigned i = 0; i < 7; i++) { /* taken, and not done: the reading back tells */
 		k->ignores = 1u << i;
 		assert_int_equal(sriov_vf_set(host->ctx, &vf, &wanted), -EIO);
 		k->ignores = 0;

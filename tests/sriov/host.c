@@ -14,7 +14,10 @@
 
 void host_reopen(struct host *host)
 {
-	struct sriov_config config = {host->sysfs.dir, host->state_dir, host->run_dir};
+	struct sriov_config config = {.sysfs = host->sysfs.dir,
+				      .state_dir = host->state_dir,
+				      .run_dir = host->run_dir,
+				      .root = host->sysfs.dir};
 
 	sriov_close(host->ctx);
 	assert_int_equal(sriov_open(&config, &host->ctx), 0);
@@ -90,4 +93,50 @@ size_t host_claims(struct host *host)
 	assert_int_equal(sriov_claims(host->ctx, &list, &count), 0);
 	free(list);
 	return count;
+}
+
+static unsigned read_number(const struct host *host, const char *file)
+{
+	uint64_t n;
+
+	assert_int_equal(
+		sysfs_read_u64(&host->sysfs.fs, &n, "bus/pci/devices/" FAKE_PF "/%s", file), 0);
+	return (unsigned)n;
+}
+
+unsigned host_num_vfs(const struct host *host)
+{
+	return read_number(host, "sriov_numvfs");
+}
+
+unsigned host_autoprobe(const struct host *host)
+{
+	return read_number(host, "sriov_drivers_autoprobe");
+}
+
+static void take_line(const char *subject, const char *text, void *opaque)
+{
+	struct host *host = opaque;
+
+	snprintf(host->told, sizeof(host->told), "%s: %s", subject, text);
+}
+
+int host_assert(struct host *host)
+{
+	host->told[0] = '\0';
+	return sriov_assert(host->ctx, take_line, host);
+}
+
+int host_apply(struct host *host, const struct sriov_pf *pf)
+{
+	struct sriov_plan plan;
+	int err = sriov_repair(host->ctx, pf);
+
+	if (err >= 0)
+		err = sriov_plan(host->ctx, pf, NULL, 0, SRIOV_PHASE_ALL, &plan);
+	if (err)
+		return err;
+	err = sriov_apply(host->ctx, &plan, SRIOV_PHASE_ALL);
+	sriov_plan_free(&plan);
+	return err;
 }

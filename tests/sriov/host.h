@@ -12,6 +12,7 @@ struct host {
 	char state_dir[64], run_dir[64];
 	struct sriov *ctx;
 	struct sriov_pf pf;
+	char told[256]; /* the last line of host_assert() */
 };
 
 int host_setup(void **state); /* cmocka */
@@ -26,5 +27,11 @@ const char *host_driver(const struct host *host, unsigned index);
 /* driver_override reads as unset. */
 bool host_no_override(const struct host *host, unsigned index);
 size_t host_claims(struct host *host);
+unsigned host_num_vfs(const struct host *host);
+unsigned host_autoprobe(const struct host *host);
+/* The number of things that do not hold. */
+int host_assert(struct host *host);
+/* As `sluice apply` does for one PF: repair, plan, apply. */
+int host_apply(struct host *host, const struct sriov_pf *pf);
 
 #endif

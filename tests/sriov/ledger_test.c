@@ -56,7 +56,13 @@ static struct ledger_claim make(uint8_t fn, const char *owner)
 		.generation = "0123456789abcdef0123456789abcdef",
 		.boot = "6c8d4b1e-0000-4000-8000-000000000001",
 		.previous_driver = "igbvf",
-		.previous = {.set = SRIOV_MAC | SRIOV_TRUST | SRIOV_RATE,
+		.previous = {.set = SRIOV_MAC | SRIOV_TRUST | SRIOV_RATE | SRIOV_VLAN |
+				    SRIOV_LINK_STATE | SRIOV_PORT_ADDR | SRIOV_MSIX | SRIOV_ROCE,
+			     .vlan_proto = 0x88a8,
+			     .link_state = SRIOV_LINK_DISABLE,
+			     .port_addr = {2, 0, 0, 0, 1, 0},
+			     .msix = 2048,
+			     .roce = true,
 			     .mac = {2, 0, 0, 0, 0, fn},
 			     .vlan = 4094,
 			     .qos = 7,
@@ -106,27 +112,6 @@ static void test_hostile_owner(void **state)
 	assert_int_equal(ledger_put(books->ledger, &a), 0);
 	assert_int_equal(ledger_get(books->ledger, a.bdf, &got), 1);
 	assert_string_equal(got.owner, a.owner);
-}
-
-static void test_probes(void **state)
-{
-	struct books *books = *state;
-	const struct bdf pf = {0, 1, 0, 0};
-	struct bdf *list;
-	size_t count;
-	char was[8];
-
-	assert_int_equal(ledger_probe_get(books->ledger, pf, was), 0);
-	assert_int_equal(ledger_probe_put(books->ledger, pf, "1"), 0);
-	reopen(books);
-	assert_int_equal(ledger_probe_get(books->ledger, pf, was), 1);
-	assert_string_equal(was, "1");
-	assert_int_equal(ledger_probe_list(books->ledger, &list, &count), 0);
-	assert_int_equal(count, 1);
-	assert_true(bdf_equal(list[0], pf));
-	free(list);
-	assert_int_equal(ledger_probe_drop(books->ledger, pf), 0);
-	assert_int_equal(ledger_probe_get(books->ledger, pf, was), 0);
 }
 
 static void sql(const struct books *books, const char *text)
@@ -201,7 +186,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile_owner, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_newer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_database, setup, teardown),

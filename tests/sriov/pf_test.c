@@ -64,25 +64,6 @@ static void test_vf_names(void **state)
 	assert_int_equal(sriov_vf_find(host->ctx, "nonsense", &vf), -ENODEV);
 }
 
-static unsigned num_vfs(const struct host *host)
-{
-	uint64_t n;
-
-	assert_int_equal(
-		sysfs_read_u64(&host->sysfs.fs, &n, "bus/pci/devices/" FAKE_PF "/sriov_numvfs"), 0);
-	return (unsigned)n;
-}
-
-static unsigned autoprobe(const struct host *host)
-{
-	uint64_t n;
-
-	assert_int_equal(sysfs_read_u64(&host->sysfs.fs, &n,
-					"bus/pci/devices/" FAKE_PF "/sriov_drivers_autoprobe"),
-			 0);
-	return (unsigned)n;
-}
-
 static void test_create(void **state)
 {
 	struct host *host = *state;
@@ -92,12 +73,12 @@ static void test_create(void **state)
 	assert_string_equal(host_driver(host, 0), "igbvf");
 	assert_int_equal(sriov_vfs_create(host->ctx, &host->pf, 2, true), 0);  /* the same */
 	assert_int_equal(sriov_vfs_create(host->ctx, &host->pf, 7, false), 0); /* through 0 */
-	assert_int_equal(num_vfs(host), 7);
+	assert_int_equal(host_num_vfs(host), 7);
 	assert_string_equal(host_driver(host, 6), "");
-	assert_int_equal(autoprobe(host), 1);
+	assert_int_equal(host_autoprobe(host), 1);
 	assert_int_equal(sriov_vfs_destroy(host->ctx, &host->pf), 0);
 	assert_int_equal(sriov_vfs_destroy(host->ctx, &host->pf), 0);
-	assert_int_equal(num_vfs(host), 0);
+	assert_int_equal(host_num_vfs(host), 0);
 }
 
 static void test_create_fails(void **state)
@@ -109,15 +90,15 @@ static void test_create_fails(void **state)
 	for (size_t i = 0; i < 5; i++) {
 		k->numvfs_error = -errors[i];
 		assert_int_equal(sriov_vfs_create(host->ctx, &host->pf, 2, false), -errors[i]);
-		assert_int_equal(autoprobe(host), 1);
+		assert_int_equal(host_autoprobe(host), 1);
 	}
 	k->numvfs_error = 0;
 	k->vfs_at_most = 3; /* a driver that makes fewer and calls it success */
 	assert_int_equal(sriov_vfs_create(host->ctx, &host->pf, 4, true), -EIO);
-	assert_int_equal(num_vfs(host), 0);
+	assert_int_equal(host_num_vfs(host), 0);
 	host_make_vfs(host, 2);
 	assert_int_equal(sriov_vfs_create(host->ctx, &host->pf, 4, true), -EIO);
-	assert_int_equal(num_vfs(host), 2); /* as before */
+	assert_int_equal(host_num_vfs(host), 2); /* as before */
 	fake_unlink(&host->sysfs.fs, "bus/pci/devices/" FAKE_PF "/driver");
 	assert_int_equal(sriov_vfs_create(host->ctx, &host->pf, 3, true), -ENOENT);
 }
@@ -133,7 +114,7 @@ static void test_held(void **state)
 	assert_int_equal(host_vf(host, 1).state, SRIOV_VF_FOREIGN);
 	assert_int_equal(sriov_vfs_create(host->ctx, &host->pf, 3, true), -EBUSY);
 	assert_int_equal(sriov_vfs_destroy(host->ctx, &host->pf), -EBUSY);
-	assert_int_equal(num_vfs(host), 2);
+	assert_int_equal(host_num_vfs(host), 2);
 	fake_kernel()->holder_group = vf.iommu_group;
 	assert_int_equal(host_vf(host, 1).pid, 1);
 	assert_int_equal(sriov_vfs_destroy(host->ctx, &host->pf), -EBUSY);
@@ -142,7 +123,8 @@ static void test_held(void **state)
 	assert_int_equal(sriov_vfs_destroy(host->ctx, &host->pf), 0);
 }
 
-/* kill -9 at every step of a creation without probing: autoprobe comes back with the next command.
+/* kill -9 at every step of a creation without probing: what was cut off is put right
+ * by the next command.
  */
 static void test_killed(void **state)
 {
@@ -157,7 +139,7 @@ static void test_killed(void **state)
 			k->victim = getpid();
 			k->kill_at = ++at;
 			struct sriov_config config = {host->sysfs.dir, host->state_dir,
-						      host->run_dir};
+						      host->run_dir, host->sysfs.dir};
 			struct sriov *ctx;
 			int err = sriov_open(&config, &ctx);
 			err = err ? err : sriov_vfs_create(ctx, &host->pf, 2, false);
@@ -171,7 +153,7 @@ static void test_killed(void **state)
 		assert_true(done ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGKILL);
 		host_reopen(host);
 		assert_int_equal(sriov_vfs_create(host->ctx, &host->pf, 0, true), 0);
-		assert_int_equal(autoprobe(host), 1);
+		assert_int_equal(host_autoprobe(host), 1);
 	}
 	assert_true(at > 10); /* it did die in many places */
 }

@@ -2,10 +2,14 @@
 /*
  * edu: our VT-d driver and QEMU's teaching device, on the emulated host. Speaks TAP.
  *
- *     edu run BASE WIDTH BDF legacy|scalable second|first    takes the unit, has the device do DMA
- * and raise interrupts, allowed and not edu hold BASE WIDTH BDF legacy|scalable second|first   sets
- * everything up and waits to be killed edu release BASE       what comes after that edu state BASE
- * GSTS, as a number
+ *     edu run BDF legacy|scalable second|first       takes the unit in front of the device, has the
+ *                                                    device do DMA and raise interrupts, allowed
+ *                                                    and not
+ *     edu domain BDF legacy|scalable second|first    DMA through maps made with iommu_map
+ *     edu hold BDF legacy|scalable second|first      sets everything up and waits to be killed
+ *     edu state BDF                                  base and GSTS of the unit, as numbers
+ *
+ * Where the unit is, and how wide addresses are, comes from the firmware's table.
  *
  * The device (QEMU: docs/specs/edu.rst) has 4 KiB of its own memory at 0x40000 and copies between
  * that and the addresses of a DMA mask of 28 bits, so every I/O address here is below 256 MiB.
@@ -22,7 +26,10 @@
 
 #include "base/io.h"
 #include "base/util.h"
+#include "iommu/iommu.h"
+#include "iommu/vtd_backend.h"
 #include "iommu/vtd_driver.h"
+#include "iommu/vtd_place.h"
 
 #define RUN_DIR	  "/run/sluice"
 #define HUGETLBFS "/dev/hugepages"
@@ -49,7 +56,11 @@
 struct rig {
 	struct vtd_driver *driver;
 	struct vtd_unit *unit;
-	struct vtd_space *space;
+	struct vtd_space *space; /* ours, or the domain's */
+	struct vtd_backend backend;
+	struct iommu_domain *domain;
+	struct sysfs fs;
+	struct vtd_place place;
 	struct bdf bdf;
 	uint16_t source;
 	bool scalable, first;
@@ -164,15 +175,17 @@ static void take_fault(void *opaque, const struct vtd_fault *fault)
 	rig->faults++;
 }
 
-static void unit_open(struct rig *rig, uint64_t base, unsigned width)
+static void unit_open(struct rig *rig)
 {
 	const struct vtd_driver_config config = {
-		.base = base,
+		.base = rig->place.base,
+		.size = rig->place.size,
+		.fs = &rig->fs,
 		.run_dir = RUN_DIR,
 		.hugetlbfs = HUGETLBFS,
 		.unit =
 			{
-				.host_width = width,
+				.host_width = rig->place.host_width,
 				.scalable = rig->scalable,
 				.pass_through = true,
 				.interrupts = 256,
@@ -188,6 +201,10 @@ static void unit_open(struct rig *rig, uint64_t base, unsigned width)
 	rig->small = vtd_mem_alloc(mem, 1, &rig->small_phys);
 	rig->readonly = vtd_mem_alloc(mem, 1, &rig->readonly_phys);
 	must(rig->large && rig->small && rig->readonly ? 0 : -ENOMEM, "memory for DMA");
+}
+
+static void space_open(struct rig *rig)
+{
 	must(vtd_space_create(rig->unit, rig->first ? VTD_FIRST_STAGE : VTD_SECOND_STAGE,
 			      &rig->space),
 	     "an address space");
@@ -343,6 +360,65 @@ static void interrupt_checks(struct rig *rig)
 	close(kmsg);
 }
 
+/* ---- the same through a domain ---- */
+
+static void domain_open(struct rig *rig)
+{
+	char text[BDF_TEXT];
+
+	rig->backend = (struct vtd_backend){
+		.unit = rig->unit,
+		.mem = vtd_driver_mem(rig->driver),
+		.stage = rig->first ? VTD_FIRST_STAGE : VTD_SECOND_STAGE,
+		.reserved = rig->place.reserved,
+		.reserved_count = rig->place.reserved_count,
+	};
+	must(iommu_domain_create_on(&iommu_backend_vtd, &rig->backend, &rig->domain), "a domain");
+	must(iommu_domain_attach(rig->domain, rig->source, bdf_format(rig->bdf, text)),
+	     "the device is attached");
+	rig->space = rig->backend.space;
+	must(iommu_map(rig->domain, IOVA_SMALL, 4096, rig->small, IOMMU_READ | IOMMU_WRITE),
+	     "map 4 KiB");
+	must(iommu_map(rig->domain, IOVA_LARGE, VTD_CHUNK, rig->large, IOMMU_READ | IOMMU_WRITE),
+	     "map 2 MiB");
+	must(iommu_map(rig->domain, IOVA_READONLY, 4096, rig->readonly, IOMMU_READ),
+	     "map 4 KiB to be read");
+	say(rig, !strcmp(iommu_domain_backend(rig->domain), "vtd"),
+	    "a domain on our own driver has the device");
+}
+
+static void domain_checks(struct rig *rig)
+{
+	char *foreign = aligned_alloc(4096, 4096);
+	struct iommu_info info;
+
+	must(foreign ? 0 : -ENOMEM, "memory");
+	dma_checks(rig);
+	must(iommu_domain_info(rig->domain, &info), "info");
+	say(rig, info.usable_count >= 2 && info.page_sizes & 2 * MIB,
+	    "%zu usable ranges, pages of 0x%" PRIx64, info.usable_count, info.page_sizes);
+	say(rig, iommu_map(rig->domain, IOVA_NOTHING, 4096, foreign, IOMMU_READ) == -EFAULT,
+	    "memory that may move is not mapped");
+	say(rig, iommu_map(rig->domain, 0xfee00000, 4096, rig->small, IOMMU_READ) == -EINVAL,
+	    "nor anything where interrupts are sent");
+	must(iommu_unmap(rig->domain, IOVA_SMALL, 4096), "unmap 4 KiB");
+	memset(rig->small, 0x22, EDU_LENGTH);
+	check_blocked(rig, IOVA_SMALL, EDU_TO_RAM, "a write to what is mapped no more");
+	say(rig, all_of(rig->small, 0x22), "and the page is as it was");
+	must(iommu_unmap(rig->domain, IOVA_LARGE, VTD_CHUNK), "unmap 2 MiB");
+	check_blocked(rig, IOVA_LARGE + 0x5000, 0, "a read of what is mapped no more");
+	must(iommu_map(rig->domain, IOVA_SMALL, 4096, rig->readonly, IOMMU_READ | IOMMU_WRITE),
+	     "map another page there");
+	must(iommu_map(rig->domain, IOVA_LARGE, VTD_CHUNK, rig->large, IOMMU_READ | IOMMU_WRITE),
+	     "map 2 MiB again");
+	check_copy(rig, IOVA_SMALL, rig->readonly, IOVA_LARGE, rig->large, 0x44);
+	iommu_domain_detach(rig->domain, rig->source);
+	check_blocked(rig, IOVA_LARGE, EDU_TO_RAM, "a write after the device was detached");
+	iommu_domain_destroy(rig->domain);
+	vtd_driver_close(rig->driver);
+	free(foreign);
+}
+
 static void run(struct rig *rig)
 {
 	struct vtd_fault_counts counts;
@@ -364,37 +440,48 @@ static uint32_t state_of(uint64_t base)
 	struct vtd_window *window;
 	struct vtd_io io;
 
-	must(vtd_window_open(base, VTD_REGS_MIN_SIZE, &window, &io), "registers");
+	must(vtd_window_open(VTD_MEMORY, base, VTD_REGS_MIN_SIZE, &window, &io), "registers");
 	uint32_t state = io.read32(io.opaque, VTD_GSTS);
 	vtd_window_close(window);
 	return state;
 }
 
-int main(int argc, char **argv)
+static int by_verb(struct rig *rig, const char *verb)
 {
-	const char *verb = argc > 2 ? argv[1] : "";
-	struct rig rig = {0};
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc < 3)
-		return 2;
-	uint64_t base = strtoull(argv[2], NULL, 0);
-	if (!strcmp(verb, "state")) {
-		printf("0x%08x\n", state_of(base));
-		return 0;
+	unit_open(rig);
+	edu_open(rig);
+	if (!strcmp(verb, "domain")) {
+		domain_open(rig);
+		domain_checks(rig);
+		return rig->failed;
 	}
-	if (argc < 7 || bdf_parse(argv[4], &rig.bdf) < 0)
-		return 2;
-	rig.source = (uint16_t)(rig.bdf.bus << 8 | rig.bdf.dev << 3 | rig.bdf.fn);
-	rig.scalable = !strcmp(argv[5], "scalable");
-	rig.first = !strcmp(argv[6], "first");
-	edu_open(&rig);
-	unit_open(&rig, base, (unsigned)strtoul(argv[3], NULL, 0));
+	space_open(rig);
 	if (!strcmp(verb, "hold")) {
 		printf("holding\n");
 		pause();
 		return 1;
 	}
-	run(&rig);
-	return rig.failed;
+	run(rig);
+	return rig->failed;
+}
+
+int main(int argc, char **argv)
+{
+	struct rig rig = {0};
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc < 3 || bdf_parse(argv[2], &rig.bdf) < 0)
+		return 2;
+	must(sysfs_open(&rig.fs, "/sys"), "/sys");
+	must(vtd_place_find(&rig.fs, rig.bdf, &rig.place), "the unit in front of the device");
+	if (!strcmp(argv[1], "state")) {
+		printf("0x%" PRIx64 " 0x%08x\n", rig.place.base, state_of(rig.place.base));
+		return 0;
+	}
+	if (argc < 5)
+		return 2;
+	rig.source = (uint16_t)(rig.bdf.bus << 8 | rig.bdf.dev << 3 | rig.bdf.fn);
+	rig.scalable = !strcmp(argv[3], "scalable");
+	rig.first = !strcmp(argv[4], "first");
+	return by_verb(&rig, argv[1]);
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* show_plan: plans as people and programs read them. */
+#ifndef CLI_SHOW_PLAN_H
+#define CLI_SHOW_PLAN_H
+
+#include "cli/cli.h"
+
+/* Adds a plan's steps to an array of rows. */
+void show_plan_add(json_t *rows, const struct sriov_plan *plan);
+/* The rows: a table, "nothing to do", or JSON. */
+void show_plan(const struct cli *cli, const json_t *rows);
+/* Plans `changes` of one PF and shows that; the exit code. For --dry-run. */
+int show_plan_changes(struct cli *cli, const struct sriov_pf *pf, const struct sriov_wish *changes,
+		      size_t count);
+
+#endif

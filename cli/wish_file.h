@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * wish_file: what is wished, as a file:
+ *
+ *     {"pfs": [{"pf": "ens1f0", "address": "0000:01:00.0", "count": "4", "probe": "off",
+ *               "vfs": [{"vf": 2, "mac": "02:00:00:00:00:02", "vlan": "100,qos=3"}]}],
+ *      "pools": [{"name": "fast", "speed": 10000}]}
+ *
+ * Values are texts as on the command line. A PF that the file names has the wishes of the file and
+ * no others; PFs that it does not name stay as they are.
+ */
+#ifndef CLI_WISH_FILE_H
+#define CLI_WISH_FILE_H
+
+#include "cli/cli.h"
+
+/* With `found`: as the machine is, instead of as it is wished. */
+int wish_file_export(struct cli *cli, bool found, json_t **out);
+/* Wishes what the file says and fulfils it, PF by PF; what would be felt only with `yes`. With
+ * --dry-run the steps are added to `rows`, and nothing is done. Logs. */
+int wish_file_apply(struct cli *cli, const char *path, bool yes, json_t *rows);
+
+#endif

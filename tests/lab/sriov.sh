@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# lab: --topology two-nics --timeout 600
+#
+# Two PFs with 14 VFs between four VMs: settings seen from both ends, a VF that moves from one running VM to
+# another, and a count that changes only when nobody holds a VF. PFs are called by aliases throughout.
+. tests/lab/lib.sh
+
+check "the first PF gets an alias" sluice pf alias eth0 left
+check "the second too" sluice pf alias eth1 right
+refused 1 "is 0000:01:00.0 already" "an alias that another PF has" sluice pf alias eth1 left
+sluice pf show left >"$work/show"
+sed 's/^/# /' "$work/show"
+check_text "identity: path, IDs and serial number" "identity +0000:00/[0-9a-f/.]+,8086:10c9:[0-9a-f:]+,(dsn|mac):" \
+	"$work/show"
+check_text "settings that may depend on VFs are not known" "not known now +spoof-check,rss-query,link-state" "$work/show"
+check_text "reset methods are told" "reset methods +.*flr" "$work/show"
+check "found by its identity" test "$(sluice pf show "$(sluice pf show left --json | jq -r .identity)" --json |
+	jq -r .name)" = eth0
+before=$(host_state)
+check "7 VFs here" sluice vf create left --count 7
+check "and 7 there" sluice vf create right --count 7
+check "14 VFs" test "$(sluice vf list --json | jq length)" = 14
+
+# ---- settings ----
+sluice pf show left >"$work/show"
+check_text "the driver has these" "settings of VFs +vlan,mac,rate,spoof-check,trust$" "$work/show"
+check_text "and not these" "not possible .*rss-query,link-state" "$work/show"
+check "MAC, VLAN with priority, rate, trust, spoof check" sluice vf set left/0 --mac 02:00:00:00:0a:00 \
+	--vlan 100,qos=3 --max-rate 500 --trust on --spoof-check off
+check "the kernel has them all" sh -c "ip link show eth0 | grep 'vf 0 .*02:00:00:00:0a:00' |
+	grep 'vlan 100, qos 3' | grep 'spoof checking off' | grep 'trust on' | grep -q '500'"
+sluice vf show left/0 >"$work/show"
+sed 's/^/# /' "$work/show"
+check_text "vf show has them" "max rate, Mb/s +500" "$work/show"
+refused 1 "link-state not set .*igb.*cannot set it" "link state, which igb does not have" \
+	sluice vf set left/0 --link-state disable
+refused 1 "min rate|rate not set .*igb" "min rate, which igb does not have: all as before" \
+	sluice vf set left/0 --vlan 200 --min-rate 10
+refused 1 "VLAN protocol|vlan not set" "802.1ad, which igb does not have" \
+	sluice vf set left/0 --vlan 200,proto=802.1ad
+refused 1 "no such settings|msix not set" "MSI-X counts, which igb does not have" sluice vf set left/0 --msix 2
+refused 1 "port-addr not set .*has no such settings" "a port, which igb does not have" \
+	sluice vf set left/0 --port-addr 02:00:00:00:00:01
+check "back: VLAN stays" sluice vf set left/0 --trust off --spoof-check on --max-rate 0
+
+# ---- four guests ----
+check "a guest is made" env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" lab/guest-initrd \
+	--init tests/guest/sriov.sh "$work/guest.cpio"
+modprobe 8021q
+ip link add link eth0 name eth0.100 type vlan id 100
+ip addr add 10.1.0.1/24 dev eth0.100
+ip addr add 10.1.1.1/24 dev eth0
+ip addr add 10.1.2.1/24 dev eth1
+ip link set eth0.100 up
+
+start() { # NAME ME PEERS VF
+	sluice vm run "$1" --kernel "$LAB_KERNEL" --initrd "$work/guest.cpio" --memory 128M --vf "$4" \
+		--append "console=ttyS0 quiet panic=-1 sriov.me=$2 sriov.peers=$3" </dev/null >"$work/$1" 2>&1 &
+}
+told() { # NAME TEXT
+	grep -qE "SLUICE-GUEST: $2" "$work/$1"
+}
+start a 10.1.0.10/24 10.1.0.1 left/0
+start b 10.1.0.11/24 10.1.0.1 left/1:mac=02:00:00:00:0a:01
+start c 10.1.2.12/24 10.1.2.1 right/0:mac=02:00:00:00:0a:02
+start d 10.1.2.13/24 10.1.2.1,10.1.2.12 right/1:mac=02:00:00:00:0a:03
+for vm in a b c d; do
+	check "guest $vm has tried everything" wait_for 180 told $vm "done 1"
+	grep SLUICE-GUEST "$work/$vm" | grep -E 'nic|peer' | sed "s/^/# $vm: /"
+done
+check "a has the MAC that was set, and may take no other" told a "nic 1 mac 02:00:00:00:0a:00 then 02:00:00:00:0a:00"
+check "a is in its VLAN" told a "peer 1 10.1.0.1 reached"
+check "b is not" told b "peer 1 10.1.0.1 silent"
+check "c reaches its host" told c "peer 1 10.1.2.1 reached"
+check "d reaches its host" told d "peer 1 10.1.2.1 reached"
+check "4 VFs are held" test "$(sluice vf list --json | jq '[.[] | select(.state == "held")] | length')" = 4
+
+# ---- a VF goes from one running VM to another ----
+check "detached from a" sluice vf detach a left/0
+check "it is free" test "$(sluice vf show left/0 --json | jq -r .state)" = free
+check "b gives its own back" sluice vf detach b left/1
+check "b gets it, with its VLAN" sluice vf attach b left/0:vlan=100
+check "b has tried" wait_for 60 told b "done 2"
+check "b is in the VLAN now" told b "peer 2 10.1.0.1 reached"
+check "b has the VF's MAC" told b "nic 2 mac 02:00:00:00:0a:00"
+
+# ---- the count ----
+refused 1 "held by (vm )?b" "a held VF keeps the count" sluice vf create left --count 3
+refused 1 "held by (vm )?[cd]" "and the VFs of the other PF" sluice vf destroy right
+for vm in a b c d; do
+	check "$vm ends" sluice vm kill $vm
+done
+check "nobody holds a VF" wait_for 30 sh -c \
+	"test \"\$(sluice vf list --json | jq '[.[] | select(.state != \"free\")] | length')\" = 0"
+check "now the count changes" sluice vf create left --count 3
+check "10 VFs" test "$(sluice vf list --json | jq length)" = 10
+check "VFs are destroyed" sluice vf destroy left
+check "there too" sluice vf destroy right
+ip link del eth0.100
+ip addr flush dev eth0
+unchanged "everything is as before" "$before"
+finish
