@@ -3,6 +3,7 @@
 #include "netqueue/flow.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include <rte_hash_crc.h>
 
@@ -19,6 +20,15 @@ static unsigned be16(const uint8_t *p)
 	return (unsigned)p[0] << 8 | p[1];
 }
 
+/* Of at most 32 bytes, from anywhere: the library's own loads want to be aligned. */
+static uint32_t mix(const uint8_t *bytes, uint32_t len, uint32_t seed)
+{
+	uint64_t copy[4] = {0};
+
+	memcpy(copy, bytes, len);
+	return rte_hash_crc(copy, len, seed);
+}
+
 static bool has_ports(uint8_t protocol)
 {
 	return protocol == 6 || protocol == 17 || protocol == 132; /* TCP, UDP, SCTP */
@@ -29,20 +39,20 @@ static uint32_t hash_ip4(const uint8_t *ip, size_t len)
 {
 	size_t head = (size_t)(ip[0] & 15) * 4;
 	bool fragment = be16(ip + 6) & 0x3fff; /* more to come, or not the first */
-	uint32_t hash = rte_hash_crc(ip + 12, 8, ip[9]);
+	uint32_t hash = mix(ip + 12, 8, ip[9]);
 
 	if (!fragment && has_ports(ip[9]) && head >= IP4_LEN && len >= head + 4)
-		hash = rte_hash_crc(ip + head, 4, hash);
+		hash = mix(ip + head, 4, hash);
 	return hash;
 }
 
 /* RFC 8200 section 3; what follows an extension header is not looked for. */
 static uint32_t hash_ip6(const uint8_t *ip, size_t len)
 {
-	uint32_t hash = rte_hash_crc(ip + 8, 32, ip[6]);
+	uint32_t hash = mix(ip + 8, 32, ip[6]);
 
 	if (has_ports(ip[6]) && len >= IP6_LEN + 4)
-		hash = rte_hash_crc(ip + IP6_LEN, 4, hash);
+		hash = mix(ip + IP6_LEN, 4, hash);
 	return hash;
 }
 
@@ -59,5 +69,5 @@ uint32_t flow_hash(const uint8_t *frame, size_t len)
 		return hash_ip4(frame + at, len - at);
 	if (type == TYPE_IP6 && len >= at + IP6_LEN)
 		return hash_ip6(frame + at, len - at);
-	return rte_hash_crc(frame, 12, 0);
+	return mix(frame, 12, 0);
 }
