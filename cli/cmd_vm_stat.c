@@ -143,7 +143,10 @@ static void add_interrupts(json_t *device, bool posting)
 	}
 	if (mode && bdf && !strcmp(mode, "intx") && !read_interrupt(mode, 0, bdf, &count, chip))
 		total = count;
-	add_path(device, mode, chip, posting);
+	/* A level that the host has seen and we have not went to KVM's own I/O APIC. */
+	bool direct = mode && !strcmp(mode, "intx") && total &&
+		      !json_integer_value(json_object_get(device, "intx"));
+	add_path(device, direct ? "line" : mode, chip, posting && !direct);
 	json_object_set_new(device, "interrupts", integer(total));
 }
 

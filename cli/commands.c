@@ -373,6 +373,12 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_TEXT,
 	 .help = "I/O port where a test kernel ends the VM with a status (0xf4 for a Multiboot kernel, "
 		 "otherwise none)"},
+	{.name = "--irqchip",
+	 .value = "split|kernel",
+	 .kind = CLI_WORD,
+	 .words = "split|kernel",
+	 .help = "who has the I/O APIC, PIC and PIT: the VM's process, or KVM, which spends no "
+		 "exits on INTx and a PC's timer (split)"},
 	{.name = "--no-kaslr", .help = "load the kernel where it was linked"},
 	{0},
 };

@@ -354,6 +354,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	r->initrd = cli_text(args, "--initrd", NULL);
 	r->cmdline = cli_text(args, "--append", "");
 	r->kaslr = !cli_has(args, "--no-kaslr");
+	r->irqchip = !strcmp(cli_text(args, "--irqchip", "split"), "kernel");
 	r->restart = strcmp(cli_text(args, "--on-reboot", "restart"), "restart") == 0;
 	r->detach = cli_has(args, "--detach");
 	r->watchdog = cli_text(args, "--watchdog", NULL);

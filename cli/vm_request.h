@@ -33,6 +33,7 @@ struct vm_request {
 	enum hv_pages pages;
 	bool share; /* RAM may be mapped by other processes */
 	bool kaslr, restart, detach;
+	bool irqchip; /* all of it in the kernel */
 	struct numa_spec numa[HV_MAX_NODES];
 	size_t numa_count;
 	bool isolate;	    /* the cores of `pin` are the VM's alone */

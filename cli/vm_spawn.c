@@ -211,6 +211,7 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	for (size_t i = 0; i < r->numa_count; i++)
 		config->nodes[config->node_count++] = r->numa[i].node;
 	config->kaslr = r->kaslr;
+	config->irqchip = r->irqchip;
 	config->restart = r->restart;
 	config->rng = r->rng;
 	config->hotplug_ports = r->hotplug_ports;

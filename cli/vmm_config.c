@@ -91,6 +91,7 @@ static const struct field fields[] = {
 	FIELD("prefault", BOOL, true, prefault),
 	FIELD("share_ram", BOOL, true, share_ram),
 	FIELD("kaslr", BOOL, false, kaslr),
+	FIELD("irqchip", BOOL, true, irqchip),
 	FIELD("restart", BOOL, false, restart),
 	FIELD("watchdog", TEXT, true, watchdog),
 	FIELD("exit_port", FD, true, exit_port), /* as absent as a descriptor when it is -1 */

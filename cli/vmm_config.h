@@ -84,6 +84,7 @@ struct vmm_config {
 	size_t node_count;
 	bool share_ram; /* other processes may map it */
 	bool kaslr;
+	bool irqchip;		/* I/O APIC, PIC and PIT are KVM's */
 	uint64_t ram_max;	/* 0: memory does not grow */
 	uint64_t ram_wanted;	/* beyond ram, what the guest shall have; 0 at first */
 	uint8_t generation[16]; /* of this process: chosen by it, and kept over resets */

@@ -59,6 +59,7 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.iova = info->usable,
 		.iova_count = info->usable_count,
 		.legacy = config->firmware.fd >= 0 ? m->loop : NULL,
+		.irqchip = config->irqchip,
 		.ram_file = m->restored ? &saved : NULL,
 	};
 

@@ -8,7 +8,8 @@
  * types below, so no structure of KVM's leaks upwards.
  *
  * The engine owns the local APICs (for x2APIC, TSC deadline and posting they belong beside the
- * CPU); I/O APIC and every other interrupt controller are ours, above ("split irqchip").
+ * CPU); I/O APIC and every other interrupt controller are ours, above ("split irqchip"), unless the
+ * VM is made with them in the engine (hv_engine_config.irqchip).
  *
  * Threads: vcpu_run is called only by that vCPU's thread; vcpu_kick, msi_signal and irqfd_* may
  * be called by any; the rest by one thread at a time.
@@ -106,14 +107,19 @@ struct hv_engine_caps {
 	uint32_t tsc_khz; /* 0: unknown */
 };
 
+struct hv_engine_config {
+	unsigned ioapic_pins; /* reserves routes 0..pins-1, whose end of interrupt is reported */
+	bool irqchip;	      /* the engine has the I/O APIC, and a PIC pair: nothing is reported */
+	bool pit;	      /* and a PIT */
+};
+
 /*
  * Results are 0 or negative errno unless said otherwise. create: `fd` is an open /dev/kvm (or the
- * engine's counterpart) which stays the caller's; `ioapic_pins` reserves routes 0..pins-1 for I/O
- * APIC pins, whose EOI is then reported.
+ * engine's counterpart) which stays the caller's.
  */
 struct hv_engine_ops {
 	const char *name;
-	int (*create)(int fd, unsigned ioapic_pins, struct hv_engine **out);
+	int (*create)(int fd, const struct hv_engine_config *config, struct hv_engine **out);
 	void (*destroy)(struct hv_engine *engine);
 	void (*caps)(const struct hv_engine *engine, struct hv_engine_caps *out);
 
@@ -159,6 +165,12 @@ struct hv_engine_ops {
 	int (*set_routes)(struct hv_engine *engine, const uint32_t *gsi, const struct hv_msi *msi,
 			  size_t count);
 	int (*irqfd)(struct hv_engine *engine, int eventfd, uint32_t gsi, bool attach);
+	/* With the engine's irqchip only, else -ENOTSUP. irq_line: an input of I/O APIC and PIC.
+	 * irqfd_level: `trigger` raises a level input; at the end of the interrupt it falls, and
+	 * then `ended` is signalled. */
+	int (*irq_line)(struct hv_engine *engine, uint32_t gsi, bool level);
+	int (*irqfd_level)(struct hv_engine *engine, int trigger, int ended, uint32_t gsi,
+			   bool attach);
 	int (*ioeventfd)(struct hv_engine *engine, int eventfd, uint64_t addr, unsigned len,
 			 bool pio, bool match, uint64_t value, bool attach);
 	/* A VFIO group that this VM uses; must come before its devices are opened. */

@@ -2,9 +2,9 @@
 /*
  * engine_kvm: a VM of Linux's KVM behind engine.h: memory slots, interrupts, devices.
  *
- * The interrupt controllers are split: KVM emulates the local APICs, the I/O APIC is ours. KVM
- * learns of its pins as the first routes of the routing table and reports the end of their
- * level-triggered interrupts (api.rst, KVM_CAP_SPLIT_IRQCHIP).
+ * The interrupt controllers are split, unless all are KVM's (engine_kvm_irqchip.c): KVM emulates
+ * the local APICs, the I/O APIC is ours. KVM learns of its pins as the first routes of the routing
+ * table and reports the end of their level-triggered interrupts (api.rst, KVM_CAP_SPLIT_IRQCHIP).
  */
 #include "hv-core/engine_kvm.h"
 
@@ -109,19 +109,29 @@ static void read_caps(struct hv_engine *engine)
 	int vcpus = extension(engine->kvm, KVM_CAP_MAX_VCPUS);
 	int slots = extension(engine->vm, KVM_CAP_NR_MEMSLOTS);
 	int routes = extension(engine->vm, KVM_CAP_IRQ_ROUTING);
+	int taken = engine->irqchip ? (int)HV_KVM_IRQCHIP_ROUTES : 0;
 
 	engine->caps = (struct hv_engine_caps){
 		.max_vcpus = vcpus > 0 ? (unsigned)vcpus : 4, /* api.rst, 4.4: 4 when not told */
 		.max_memory_slots = slots > 0 ? (unsigned)slots : 32,
-		.max_routes = (unsigned)routes,
+		.max_routes = (unsigned)MAX(routes - taken, 0),
 		.posted_interrupts = can_post(),
 		.stats = extension(engine->vm, KVM_CAP_BINARY_STATS_FD) > 0,
 		.tsc_khz = khz > 0 ? (uint32_t)khz : 0,
 	};
 }
 
+static int split_irqchip(struct hv_engine *engine, unsigned ioapic_pins)
+{
+	int rc = enable_cap(engine, KVM_CAP_SPLIT_IRQCHIP, ioapic_pins);
+
+	return rc < 0 ? log_fail(rc, "kvm", "no VM: no split interrupt controller: %s",
+				 strerror(-rc))
+		      : 0;
+}
+
 /* What must be said before the first vCPU exists. */
-static int configure(struct hv_engine *engine, unsigned ioapic_pins)
+static int configure(struct hv_engine *engine, const struct hv_engine_config *config)
 {
 	uint64_t identity = KVM_IDENTITY_MAP_AT;
 	int rc;
@@ -131,10 +141,10 @@ static int configure(struct hv_engine *engine, unsigned ioapic_pins)
 		rc = -errno;
 	if (rc < 0)
 		return log_fail(rc, "kvm", "no VM: the TSS cannot be placed: %s", strerror(-rc));
-	rc = enable_cap(engine, KVM_CAP_SPLIT_IRQCHIP, ioapic_pins);
+	rc = config->irqchip ? hv_kvm_irqchip_create(engine, config->pit)
+			     : split_irqchip(engine, config->ioapic_pins);
 	if (rc < 0)
-		return log_fail(rc, "kvm", "no VM: no split interrupt controller: %s",
-				strerror(-rc));
+		return rc;
 	rc = enable_cap(engine, KVM_CAP_X2APIC_API,
 			KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
 	if (rc < 0)
@@ -185,7 +195,10 @@ static int create_vm(int kvm)
 	return fd;
 }
 
-static int kvm_create(int fd, unsigned ioapic_pins, struct hv_engine **out)
+static int kvm_set_routes(struct hv_engine *engine, const uint32_t *gsi, const struct hv_msi *msi,
+			  size_t count);
+
+static int kvm_create(int fd, const struct hv_engine_config *config, struct hv_engine **out)
 {
 	struct hv_engine *engine;
 	int rc = check_kvm(fd);
@@ -200,7 +213,7 @@ static int kvm_create(int fd, unsigned ioapic_pins, struct hv_engine **out)
 	if (rc >= 0)
 		rc = engine->vm = create_vm(fd);
 	if (rc >= 0)
-		rc = configure(engine, ioapic_pins);
+		rc = configure(engine, config);
 	if (rc >= 0)
 		rc = install_kick();
 	if (rc < 0) {
@@ -210,6 +223,12 @@ static int kvm_create(int fd, unsigned ioapic_pins, struct hv_engine **out)
 	read_caps(engine);
 	if (engine->caps.stats)
 		engine->stats = ioctl(engine->vm, KVM_GET_STATS_FD, NULL);
+	/* KVM's own table wires the timer differently. */
+	rc = engine->irqchip ? kvm_set_routes(engine, NULL, NULL, 0) : 0;
+	if (rc < 0) {
+		kvm_destroy(engine);
+		return rc;
+	}
 	*out = engine;
 	return 0;
 }
@@ -355,13 +374,14 @@ static int kvm_set_routes(struct hv_engine *engine, const uint32_t *gsi, const s
 {
 	if (count > engine->caps.max_routes)
 		return -ENOSPC;
-	int rc = grow_routing(engine, count);
+	int rc = grow_routing(engine, count + HV_KVM_IRQCHIP_ROUTES);
 	if (rc < 0)
 		return rc;
-	engine->routing->nr = (uint32_t)count;
+	size_t first = hv_kvm_irqchip_routes(engine, engine->routing->entries);
+	engine->routing->nr = (uint32_t)(first + count);
 	engine->routing->flags = 0;
 	for (size_t i = 0; i < count; i++)
-		engine->routing->entries[i] = (struct kvm_irq_routing_entry){
+		engine->routing->entries[first + i] = (struct kvm_irq_routing_entry){
 			.gsi = gsi[i],
 			.type = KVM_IRQ_ROUTING_MSI,
 			.u.msi.address_lo = (uint32_t)msi[i].addr,
@@ -440,6 +460,8 @@ const struct hv_engine_ops hv_engine_kvm = {
 	.msi_signal = kvm_msi_signal,
 	.set_routes = kvm_set_routes,
 	.irqfd = kvm_irqfd_op,
+	.irq_line = hv_kvm_irq_line,
+	.irqfd_level = hv_kvm_irqfd_level,
 	.ioeventfd = kvm_ioeventfd_op,
 	.vfio_group = kvm_vfio_group,
 	.clock_stop = hv_kvm_clock_stop,

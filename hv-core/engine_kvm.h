@@ -4,7 +4,8 @@
  * KVM ioctls (Documentation/virt/kvm/api.rst, "api.rst" below).
  *
  * engine_kvm.c the VM, engine_kvm_vcpu.c its CPUs, engine_kvm_clock.c and engine_kvm_state.c both
- * of them standing still, engine_kvm_stats.c what KVM counts.
+ * of them standing still, engine_kvm_irqchip.c the interrupt controllers when they are KVM's,
+ * engine_kvm_stats.c what KVM counts.
  */
 #ifndef HV_CORE_ENGINE_KVM_H
 #define HV_CORE_ENGINE_KVM_H
@@ -26,6 +27,9 @@ struct hv_engine {
 	struct kvm_irq_routing *routing;
 	struct hv_engine_caps caps;
 	struct hv_engine_vcpu *list; /* all its vCPUs */
+
+	bool irqchip, pit;		 /* KVM has all interrupt controllers, and the timer */
+	struct kvm_pit_state2 pit_state; /* while the clocks stand */
 
 	bool stopped;	/* the clocks stand, and this is what they show: */
 	uint64_t clock; /* the paravirtual clock, nanoseconds */
@@ -69,6 +73,17 @@ int hv_kvm_vcpu_ioctl(const struct hv_engine_vcpu *vcpu, unsigned long request, 
 /* 1, 0 when KVM does not have this MSR (or not this value), or negative errno. */
 int hv_kvm_get_msr(const struct hv_engine_vcpu *vcpu, uint32_t index, uint64_t *value);
 int hv_kvm_set_msr(const struct hv_engine_vcpu *vcpu, uint32_t index, uint64_t value);
+
+int hv_kvm_irqchip_create(struct hv_engine *engine, bool pit);
+/* What the routing table begins with: at most HV_KVM_IRQCHIP_ROUTES entries. */
+#define HV_KVM_IRQCHIP_ROUTES 40u
+size_t hv_kvm_irqchip_routes(const struct hv_engine *engine, struct kvm_irq_routing_entry *out);
+int hv_kvm_irq_line(struct hv_engine *engine, uint32_t gsi, bool level);
+int hv_kvm_irqfd_level(struct hv_engine *engine, int trigger, int ended, uint32_t gsi, bool attach);
+int hv_kvm_pit_stop(struct hv_engine *engine);
+int hv_kvm_pit_start(struct hv_engine *engine);
+int hv_kvm_irqchip_save(struct hv_engine *engine, struct state *s);
+int hv_kvm_irqchip_load(struct hv_engine *engine, struct state *s);
 
 int hv_kvm_clock_stop(struct hv_engine *engine);
 int hv_kvm_clock_start(struct hv_engine *engine);

@@ -83,6 +83,8 @@ int hv_kvm_clock_stop(struct hv_engine *engine)
 	engine->clock = clock.clock;
 	for (struct hv_engine_vcpu *vcpu = engine->list; rc == 0 && vcpu; vcpu = vcpu->next)
 		rc = stop_vcpu(vcpu, host);
+	if (rc == 0)
+		rc = hv_kvm_pit_stop(engine);
 	engine->stopped = rc == 0;
 	return rc;
 }
@@ -115,6 +117,8 @@ int hv_kvm_clock_start(struct hv_engine *engine)
 	uint64_t host = __rdtsc();
 	for (struct hv_engine_vcpu *vcpu = engine->list; rc == 0 && vcpu; vcpu = vcpu->next)
 		rc = start_vcpu(vcpu, host);
+	if (rc == 0)
+		rc = hv_kvm_pit_start(engine);
 	engine->stopped = rc < 0;
 	return rc;
 }

@@ -415,7 +415,7 @@ int hv_kvm_save(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, struct st
 		return save_vcpu(vcpu, s);
 	state_put_text(s, "name", "kvm");
 	state_put(s, "clock", engine->clock);
-	return 0;
+	return hv_kvm_irqchip_save(engine, s);
 }
 
 int hv_kvm_load(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, struct state *s)
@@ -425,6 +425,9 @@ int hv_kvm_load(struct hv_engine *engine, struct hv_engine_vcpu *vcpu, struct st
 	if (strcmp(state_take_text(s, "name"), "kvm") != 0 && !state_error(s))
 		state_refuse(s, -ENOTSUP, "it was saved by another engine than KVM");
 	engine->clock = state_take(s, "clock", UINT64_MAX);
+	int rc = state_error(s) ? state_error(s) : hv_kvm_irqchip_load(engine, s);
+	if (rc < 0)
+		return rc;
 	engine->stopped = state_error(s) == 0;
 	return state_error(s);
 }

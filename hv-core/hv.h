@@ -83,6 +83,7 @@ struct hv_config {
 	/* Set for a machine that boots by firmware: a PIC pair and a PIT are there as in a PC,
 	 * driven by this loop, and memory below 4 GiB is laid out as such firmware expects it. */
 	struct loop *legacy;
+	bool irqchip; /* the engine has every interrupt controller, and the PIT if there is one */
 	const struct hv_ram_file *ram_file; /* NULL: RAM starts as zeroes */
 };
 
@@ -158,6 +159,21 @@ int hv_vm_save(struct hv_vm *vm, struct state *s);
 /* Into a VM made with the same hv_config, in place of hv_boot. -ENOTSUP: this host cannot carry it:
  * the message names what is missing. */
 int hv_vm_load(struct hv_vm *vm, struct state *s);
+
+/* ---- guest time ---- */
+
+/* Nanoseconds that the guest has lived, by which its devices' timers count: like the monotonic
+ * clock, but it stands while the VM is paused, and goes on in a VM that is restored. */
+uint64_t hv_clock_now(const struct hv_vm *vm);
+
+/* A moment of that time at which fn is called, on the loop's thread, without the device lock. It
+ * fires once and is then unset. Create and destroy before the start and after the end. */
+struct hv_timer;
+int hv_timer_create(struct hv_vm *vm, struct loop *loop, void (*fn)(void *opaque), void *opaque,
+		    struct hv_timer **out);
+void hv_timer_destroy(struct hv_timer *timer); /* accepts NULL */
+/* One in the past fires at once; 0 unsets. Device lock held, on any thread. */
+void hv_timer_set(struct hv_timer *timer, uint64_t at);
 
 void hv_device_lock(struct hv_vm *vm);
 void hv_device_unlock(struct hv_vm *vm);
@@ -261,11 +277,20 @@ void hv_bus_remove(struct hv_vm *vm, struct hv_region *region);
 
 /* I/O APIC input `gsi` (0..HV_IOAPIC_PINS-1). Level: stays asserted until level 0. */
 int hv_irq_set(struct hv_vm *vm, unsigned gsi, bool level);
+/* Input 3..15 of the PIC pair and of nothing else: where a chipset's router leads PCI's lines for
+ * those who know no I/O APIC. Without a PIC nothing happens. */
+void hv_irq_set_pic(struct hv_vm *vm, unsigned input, bool level);
 /* Called, with the device lock held, when the guest ends a level interrupt of `gsi`. One per gsi.
  */
 int hv_irq_on_eoi(struct hv_vm *vm, unsigned gsi, void (*fn)(void *opaque), void *opaque);
 /* I/O APIC pins for devices without a fixed one: rotates over 16..23. */
 unsigned hv_irq_alloc_pin(struct hv_vm *vm);
+
+/* A level input led from eventfd to eventfd without us: `trigger` raises it, at the end of the
+ * interrupt it falls and `ended` is signalled. -ENOTSUP where the I/O APIC is ours: watch the
+ * trigger, hv_irq_set and hv_irq_on_eoi do the same. */
+int hv_irq_attach(struct hv_vm *vm, unsigned gsi, int trigger, int ended);
+void hv_irq_detach(struct hv_vm *vm, unsigned gsi, int trigger, int ended);
 
 int hv_msi_signal(struct hv_vm *vm, const struct hv_msi *msi);
 

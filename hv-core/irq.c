@@ -39,14 +39,53 @@ static void apic_routes_changed(void *opaque)
 	hv_route_commit(vm);
 }
 
+/* The engine is only told of changes. */
+static int set_line(struct hv_vm *vm, unsigned gsi, bool level)
+{
+	if (vm->ioapic.pin[gsi].level == level)
+		return 0;
+	vm->ioapic.pin[gsi].level = level;
+	return vm->ops->irq_line(vm->engine, gsi, level);
+}
+
 int hv_irq_set(struct hv_vm *vm, unsigned gsi, bool level)
 {
 	if (gsi >= HV_IOAPIC_PINS)
 		return -EINVAL;
+	if (vm->irqchip)
+		return set_line(vm, gsi, level);
 	if (vm->legacy)
 		hv_legacy_set(vm->legacy, gsi, level);
 	hv_ioapic_set(&vm->ioapic, gsi, level);
 	return 0;
+}
+
+void hv_irq_set_pic(struct hv_vm *vm, unsigned input, bool level)
+{
+	if (vm->irqchip)
+		set_line(vm, input, level); /* on the I/O APIC as well, where it is masked */
+	else if (vm->legacy)
+		hv_legacy_set(vm->legacy, input, level);
+}
+
+int hv_irq_attach(struct hv_vm *vm, unsigned gsi, int trigger, int ended)
+{
+	if (!vm->irqchip)
+		return -ENOTSUP;
+	int rc = vm->ops->irqfd_level(vm->engine, trigger, ended, gsi, true);
+
+	return rc < 0 ? log_fail(rc, vm->subject, "interrupt line %u gets no eventfd: %s", gsi,
+				 strerror(-rc))
+		      : 0;
+}
+
+void hv_irq_detach(struct hv_vm *vm, unsigned gsi, int trigger, int ended)
+{
+	int rc = vm->ops->irqfd_level(vm->engine, trigger, ended, gsi, false);
+
+	if (rc < 0)
+		log_warn(vm->subject, "interrupt line %u keeps its eventfd: %s", gsi,
+			 strerror(-rc));
 }
 
 int hv_irq_on_eoi(struct hv_vm *vm, unsigned gsi, void (*fn)(void *opaque), void *opaque)
@@ -70,6 +109,23 @@ unsigned hv_irq_alloc_pin(struct hv_vm *vm)
 int hv_msi_signal(struct hv_vm *vm, const struct hv_msi *msi)
 {
 	return vm->ops->msi_signal(vm->engine, msi);
+}
+
+void hv_lines_save(const struct hv_vm *vm, struct state *s)
+{
+	uint64_t lines = 0;
+
+	for (unsigned gsi = 0; gsi < HV_IOAPIC_PINS; gsi++)
+		lines |= (uint64_t)vm->ioapic.pin[gsi].level << gsi;
+	state_put(s, "lines", lines);
+}
+
+void hv_lines_load(struct hv_vm *vm, struct state *s)
+{
+	uint64_t lines = state_take(s, "lines", (UINT64_C(1) << HV_IOAPIC_PINS) - 1);
+
+	for (unsigned gsi = 0; gsi < HV_IOAPIC_PINS; gsi++)
+		set_line(vm, gsi, lines >> gsi & 1);
 }
 
 /* ---- routes ---- */

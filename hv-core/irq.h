@@ -25,6 +25,10 @@ struct hv_routes {
 	bool dirty;
 };
 
+/* The levels of the engine's inputs, which only who raises them knows. load: raises them again. */
+void hv_lines_save(const struct hv_vm *vm, struct state *s);
+void hv_lines_load(struct hv_vm *vm, struct state *s);
+
 int hv_routes_init(struct hv_vm *vm);
 void hv_routes_finish(struct hv_vm *vm);
 

@@ -36,15 +36,16 @@ static void timer_interrupt(void *opaque)
 
 static uint64_t now(void *opaque)
 {
-	(void)opaque;
-	return deadline_now();
+	const struct hv_legacy *l = opaque;
+
+	return hv_clock_now(l->vm);
 }
 
 static void wake(void *opaque, uint64_t at)
 {
 	struct hv_legacy *l = opaque;
 
-	deadline_set(l->tick, at);
+	hv_timer_set(l->tick, at);
 }
 
 static void on_tick(void *opaque)
@@ -101,7 +102,7 @@ int hv_legacy_create(struct hv_vm *vm, struct loop *loop, struct hv_legacy **out
 	l->pic.opaque = l->pit.opaque = l;
 	hv_pic_init(&l->pic);
 	hv_pit_init(&l->pit);
-	int rc = deadline_create(loop, on_tick, l, &l->tick);
+	int rc = hv_timer_create(vm, loop, on_tick, l, &l->tick);
 	if (rc == 0)
 		rc = deadline_create(loop, on_retry, l, &l->retry);
 	if (rc == 0)
@@ -122,7 +123,7 @@ void hv_legacy_destroy(struct hv_legacy *l)
 		if (l->region[i])
 			hv_bus_remove(l->vm, l->region[i]);
 	deadline_destroy(l->retry);
-	deadline_destroy(l->tick);
+	hv_timer_destroy(l->tick);
 	free(l);
 }
 
@@ -160,4 +161,21 @@ int hv_legacy_enter(struct hv_legacy *l, struct hv_vcpu *vcpu)
 	if (rc == -EAGAIN || atomic_load(&l->wire))
 		deadline_set(l->retry, deadline_now() + RETRY_NS);
 	return rc == -EAGAIN ? 0 : rc;
+}
+
+/* ---- standing still ---- */
+
+void hv_legacy_save(const struct hv_legacy *l, struct state *s)
+{
+	hv_pic_save(&l->pic, state_child(s, "pic"));
+	hv_pit_save(&l->pit, state_child(s, "pit"));
+	if (l->taken >= 0)
+		state_put(s, "taken", (uint64_t)l->taken);
+}
+
+void hv_legacy_load(struct hv_legacy *l, struct state *s)
+{
+	hv_pic_load(&l->pic, state_open(s, "pic"));
+	hv_pit_load(&l->pit, state_open(s, "pit"));
+	l->taken = state_has(s, "taken") ? (int)state_take(s, "taken", 255) : -1;
 }

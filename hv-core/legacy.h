@@ -8,10 +8,8 @@
  * interrupt could be taken now, and only then acknowledges it at the PIC. Where it could not, it is
  * asked again at the CPU's next exit, for which it is kicked within a millisecond.
  *
- * (KVM could tell the moment, by an interrupt window. Without windows a guest that is content with
- * an 8259 waits a millisecond at most, and one cause less is open: UEFI firmware brings down QEMU's
- * emulation of SVM, on which this is tested, by an assertion about pending interrupts. Why is not
- * known.)
+ * (KVM could tell the moment, by an interrupt window. Only a guest that is content with an 8259
+ * waits here, for a millisecond at most; who minds has them in the kernel, hv_config.irqchip.)
  */
 #ifndef HV_CORE_LEGACY_H
 #define HV_CORE_LEGACY_H
@@ -31,7 +29,8 @@ struct hv_legacy {
 	struct hv_vm *vm;
 	struct hv_pic pic;
 	struct hv_pit pit;
-	struct deadline *tick, *retry;
+	struct hv_timer *tick;
+	struct deadline *retry;
 	struct hv_region *region[HV_LEGACY_REGIONS];
 	atomic_bool wire;
 	int taken; /* vector acknowledged that the engine has not got yet; -1: none */
@@ -43,5 +42,9 @@ void hv_legacy_destroy(struct hv_legacy *legacy); /* accepts NULL */
 void hv_legacy_set(struct hv_legacy *legacy, unsigned gsi, bool level);
 /* Before the boot CPU enters the guest, on its thread. Negative errno of the engine. */
 int hv_legacy_enter(struct hv_legacy *legacy, struct hv_vcpu *vcpu);
+
+/* Of a VM that stands still. Device lock held. */
+void hv_legacy_save(const struct hv_legacy *legacy, struct state *s);
+void hv_legacy_load(struct hv_legacy *legacy, struct state *s);
 
 #endif

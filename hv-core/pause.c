@@ -95,6 +95,8 @@ int hv_vm_pause(struct hv_vm *vm)
 	}
 	if (rc < 0)
 		release(vm);
+	else
+		hv_clock_stop(vm);
 	vm->paused = rc == 0;
 	return rc;
 }
@@ -107,6 +109,7 @@ int hv_vm_resume(struct hv_vm *vm)
 	if (rc < 0)
 		return log_fail(rc, vm->subject, "not resumed: its clocks do not start: %s",
 				strerror(-rc));
+	hv_clock_start(vm);
 	vm->paused = false;
 	release(vm);
 	return 0;

@@ -2,7 +2,11 @@
 /* pic: see pic.h. */
 #include "hv-core/pic.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <string.h>
+
+#include "base/util.h"
 
 #define CASCADE 2u /* input of the first chip that the second one drives */
 #define NONE	8u /* no input */
@@ -318,3 +322,52 @@ static void elcr_write(void *opaque, uint64_t offset, const void *data, unsigned
 const struct hv_region_ops hv_pic_first_ops = {.read = first_read, .write = first_write};
 const struct hv_region_ops hv_pic_second_ops = {.read = second_read, .write = second_write};
 const struct hv_region_ops hv_pic_elcr_ops = {.read = elcr_read, .write = elcr_write};
+
+/* ---- standing still ---- */
+
+/* What a chip's bytes and flags are called in a saved state. */
+static const struct {
+	const char *name;
+	size_t at;
+	uint8_t max;
+} fields[] = {
+#define FIELD(name, max)                                       \
+	{                                                      \
+#name, offsetof(struct hv_pic_chip, name), max \
+	}
+	FIELD(irr, 0xff),	FIELD(imr, 0xff),   FIELD(isr, 0xff),	   FIELD(line, 0xff),
+	FIELD(elcr, 0xff),	FIELD(base, 0xff),  FIELD(lowest, 7),	   FIELD(icw, 4),
+	FIELD(need_icw4, 1),	FIELD(auto_eoi, 1), FIELD(rotate_auto, 1), FIELD(special_mask, 1),
+	FIELD(fully_nested, 1), FIELD(read_isr, 1), FIELD(poll, 1),
+#undef FIELD
+};
+
+_Static_assert(sizeof(bool) == 1, "flags are kept as bytes");
+
+void hv_pic_save(const struct hv_pic *pic, struct state *s)
+{
+	for (unsigned n = 0; n < 2; n++) {
+		struct state *chip = state_item(s, "chip", n);
+
+		for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+			state_put(chip, fields[i].name,
+				  ((const uint8_t *)&pic->chip[n])[fields[i].at]);
+	}
+}
+
+void hv_pic_load(struct hv_pic *pic, struct state *s)
+{
+	for (unsigned n = 0; n < 2; n++) {
+		struct state *chip = state_open_item(s, "chip", n);
+		struct hv_pic_chip *c = &pic->chip[n];
+
+		for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+			((uint8_t *)c)[fields[i].at] =
+				(uint8_t)state_take(chip, fields[i].name, fields[i].max);
+		c->elcr &= elcr_mask[n];
+		c->base &= 0xf8;
+		if (c->icw == 1)
+			state_refuse(chip, -EINVAL, "there is no such initialization word");
+	}
+	update(pic);
+}

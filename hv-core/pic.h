@@ -43,6 +43,9 @@ void hv_pic_set(struct hv_pic *pic, unsigned input, bool level);
 /* The CPU acknowledges: the vector. Without a request left it is the spurious one (input 7). */
 uint8_t hv_pic_ack(struct hv_pic *pic);
 
+void hv_pic_save(const struct hv_pic *pic, struct state *s);
+void hv_pic_load(struct hv_pic *pic, struct state *s); /* tells the wire */
+
 /* opaque: struct hv_pic. Two ports per chip; then two bytes of ELCR. */
 extern const struct hv_region_ops hv_pic_first_ops, hv_pic_second_ops, hv_pic_elcr_ops;
 

@@ -288,3 +288,59 @@ void hv_pit_init(struct hv_pit *pit)
 
 const struct hv_region_ops hv_pit_ops = {.read = pit_read, .write = pit_write};
 const struct hv_region_ops hv_pit_gate_ops = {.read = gate_read, .write = gate_write};
+
+/* ---- standing still ---- */
+
+void hv_pit_save(const struct hv_pit *pit, struct state *s)
+{
+	state_put(s, "speaker", pit->speaker);
+	state_put(s, "fired", pit->fired);
+	for (unsigned n = 0; n < 3; n++) {
+		const struct hv_pit_counter *c = &pit->counter[n];
+		struct state *part = state_item(s, "counter", n);
+
+		state_put(part, "start", c->start);
+		state_put(part, "reload", c->reload);
+		state_put(part, "mode", c->mode);
+		state_put(part, "access", c->access);
+		state_put(part, "bcd", c->bcd);
+		state_put(part, "gate", c->gate);
+		state_put(part, "write_high", c->write_high);
+		state_put(part, "read_high", c->read_high);
+		state_put(part, "low", c->low);
+		state_put(part, "latched", c->latched);
+		state_put(part, "latch", c->latch);
+		state_put(part, "status_latched", c->status_latched);
+		state_put(part, "status", c->status);
+	}
+}
+
+static struct hv_pit_counter load_counter(struct state *s)
+{
+	struct hv_pit_counter c = {
+		.start = state_take(s, "start", INT64_MAX),
+		.reload = (uint32_t)state_take(s, "reload", 65536),
+		.mode = (uint8_t)state_take(s, "mode", 5),
+		.access = (uint8_t)state_take(s, "access", 3),
+		.bcd = state_take(s, "bcd", 1),
+		.gate = state_take(s, "gate", 1),
+		.write_high = state_take(s, "write_high", 1),
+		.read_high = state_take(s, "read_high", 1),
+		.low = (uint8_t)state_take(s, "low", 0xff),
+		.latched = state_take(s, "latched", 1),
+		.latch = (uint16_t)state_take(s, "latch", 0xffff),
+		.status_latched = state_take(s, "status_latched", 1),
+		.status = (uint8_t)state_take(s, "status", 0xff),
+	};
+
+	return c;
+}
+
+void hv_pit_load(struct hv_pit *pit, struct state *s)
+{
+	pit->speaker = state_take(s, "speaker", 1);
+	pit->fired = state_take(s, "fired", 1);
+	for (unsigned n = 0; n < 3; n++)
+		pit->counter[n] = load_counter(state_open_item(s, "counter", n));
+	schedule(pit);
+}

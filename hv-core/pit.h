@@ -47,6 +47,10 @@ struct hv_pit {
 void hv_pit_init(struct hv_pit *pit);
 void hv_pit_tick(struct hv_pit *pit);
 
+/* Starts are moments of `now`, which must be the same clock when the state is loaded. */
+void hv_pit_save(const struct hv_pit *pit, struct state *s);
+void hv_pit_load(struct hv_pit *pit, struct state *s);
+
 /* opaque: struct hv_pit. Ports 0x40..0x43, and 0x61. */
 extern const struct hv_region_ops hv_pit_ops, hv_pit_gate_ops;
 

@@ -49,9 +49,29 @@ int hv_vm_save(struct hv_vm *vm, struct state *s)
 		return log_fail(rc, vm->subject, "not saved: its CPUs are not readable: %s",
 				strerror(-rc));
 	hv_device_lock(vm);
-	hv_ioapic_save(&vm->ioapic, state_child(s, "ioapic"));
+	state_put(s, "clock", hv_clock_now(vm));
+	if (vm->irqchip)
+		hv_lines_save(vm, s);
+	else
+		hv_ioapic_save(&vm->ioapic, state_child(s, "ioapic"));
+	if (vm->legacy)
+		hv_legacy_save(vm->legacy, state_child(s, "legacy"));
 	hv_device_unlock(vm);
 	return state_error(s);
+}
+
+/* A state from before the clock was saved has nothing that counts by it. */
+static void load_devices(struct hv_vm *vm, struct state *s)
+{
+	hv_clock_set(vm, state_has(s, "clock") ? state_take(s, "clock", INT64_MAX) : 0);
+	if (vm->irqchip)
+		hv_lines_load(vm, s);
+	else
+		hv_ioapic_load(&vm->ioapic, state_open(s, "ioapic"));
+	if (vm->legacy)
+		hv_legacy_load(vm->legacy, state_open(s, "legacy"));
+	else if (state_has(s, "legacy"))
+		state_refuse(s, -EINVAL, "the VM had the timer and interrupt controllers of a PC");
 }
 
 int hv_vm_load(struct hv_vm *vm, struct state *s)
@@ -69,7 +89,7 @@ int hv_vm_load(struct hv_vm *vm, struct state *s)
 	if (rc < 0)
 		return rc;
 	hv_device_lock(vm);
-	hv_ioapic_load(&vm->ioapic, state_open(s, "ioapic"));
+	load_devices(vm, s);
 	hv_device_unlock(vm);
 	vm->paused = true;
 	return state_error(s);

@@ -97,7 +97,12 @@ static int choose_phys_bits(struct hv_vm *vm, const struct hv_config *config, un
 
 static int create_engine(struct hv_vm *vm, const struct hv_config *config)
 {
-	int rc = vm->ops->create(config->engine_fd, HV_IOAPIC_PINS, &vm->engine);
+	const struct hv_engine_config engine = {
+		.ioapic_pins = HV_IOAPIC_PINS,
+		.irqchip = config->irqchip,
+		.pit = config->irqchip && config->legacy,
+	};
+	int rc = vm->ops->create(config->engine_fd, &engine, &vm->engine);
 
 	if (rc < 0)
 		return rc;
@@ -113,9 +118,10 @@ static int create_interrupts(struct hv_vm *vm, struct loop *legacy)
 {
 	hv_ioapic_init(&vm->ioapic);
 	int rc = hv_routes_init(vm);
-	if (rc == 0)
-		rc = hv_bus_add(vm, HV_MMIO, "ioapic", HV_IOAPIC_BASE, HV_IOAPIC_SIZE,
-				&hv_ioapic_ops, &vm->ioapic, &vm->ioapic_region);
+	if (rc < 0 || vm->irqchip)
+		return rc;
+	rc = hv_bus_add(vm, HV_MMIO, "ioapic", HV_IOAPIC_BASE, HV_IOAPIC_SIZE, &hv_ioapic_ops,
+			&vm->ioapic, &vm->ioapic_region);
 	if (rc == 0 && legacy)
 		rc = hv_legacy_create(vm, legacy, &vm->legacy);
 	return rc;
@@ -156,6 +162,7 @@ static struct hv_vm *allocate(const struct hv_config *config, const char *subjec
 	snprintf(vm->subject, sizeof(vm->subject), "%s", subject);
 	vm->ops = config->engine;
 	vm->cpus = config->cpus;
+	vm->irqchip = config->irqchip;
 	vm->topology = (struct hv_cpuid_topology){
 		.cpus = config->cpus,
 		.sockets = sockets,
@@ -168,6 +175,7 @@ static struct hv_vm *allocate(const struct hv_config *config, const char *subjec
 	hv_bus_init(&vm->bus);
 	hv_timing_init(&vm->timing);
 	vm->bus.timing = &vm->timing;
+	hv_clock_init(&vm->clock);
 	return vm;
 }
 
@@ -212,7 +220,8 @@ void hv_vm_destroy(struct hv_vm *vm)
 	hv_vcpus_stop(vm);
 	hv_legacy_destroy(vm->legacy);
 	hv_vcpus_destroy(vm);
-	hv_bus_remove(vm, vm->ioapic_region);
+	if (vm->ioapic_region)
+		hv_bus_remove(vm, vm->ioapic_region);
 	if (vm->engine)
 		vm->ops->destroy(vm->engine);
 	hv_bus_finish(&vm->bus);

@@ -19,6 +19,7 @@
 
 #include "base/bitmap.h"
 #include "hv-core/bus.h"
+#include "hv-core/clock.h"
 #include "hv-core/cpuid.h"
 #include "hv-core/hv.h"
 #include "hv-core/ioapic.h"
@@ -60,7 +61,10 @@ struct hv_vm {
 	struct hv_ioapic ioapic;
 	struct hv_region *ioapic_region;
 	struct hv_routes routes;
-	struct hv_legacy *legacy; /* NULL: the machine has no PIC and no PIT */
+	struct hv_legacy *legacy; /* NULL: the machine has no PIC and no PIT, or the engine has */
+	bool irqchip;		  /* the engine has all; of `ioapic` only levels are used then */
+
+	struct hv_clock clock;
 
 	pthread_mutex_t device_lock;
 	atomic_int end; /* enum hv_end; set once */

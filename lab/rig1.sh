@@ -44,6 +44,10 @@ rig1_machine() {
 		ARGS+=(-machine kernel-irqchip=split
 			-device "intel-iommu,intremap=on,eim=on,caching-mode=on$TOPO_IOMMU_MORE")
 	fi
+	if [ -n "$DISK_IMAGE" ]; then
+		ARGS+=(-drive "file=$DISK_IMAGE,if=none,id=disk,format=raw,snapshot=on"
+			-device virtio-blk-pci,drive=disk)
+	fi
 	ARGS+=("${TOPO_DEVICES[@]}"
 		-kernel "$LAB_CACHE/kernel/bzImage" -initrd "$RUN/initrd.cpio"
 		-append "$append$TOPO_APPEND"

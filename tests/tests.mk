@@ -21,13 +21,13 @@ HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layou
 HV_TESTS += cpuid_check mem_file pause
 HV_TESTS += mem_grow
 HV_TESTS += multiboot
-HV_TESTS += pic pit boot_firmware
+HV_TESTS += pic pit boot_firmware clock
 HV_TESTS += caps exit_names numa timing
 $(eval $(call unit_tests,hv-core,$(HV_TESTS),hv-core base))
 $(foreach t,$(HV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
 boot_test_EXTRA += -lz
 unpack_test_EXTRA += -lzstd -llzma -llz4 -lz
-$(foreach t,boot boot_firmware irq mem_grow pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
+$(foreach t,boot boot_firmware clock irq mem_grow pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
 numa_test_OBJS := $(O)/tests/fakes/fake_engine.o $(O)/tests/fakes/fake_sysfs.o
 
 # The engine itself, on this machine's /dev/kvm: a ring of its own.
@@ -42,7 +42,7 @@ VDEV_TESTS += watchdog net_ctrl
 VDEV_TESTS += pci_slot cpus
 VDEV_TESTS += acpi_slots
 VDEV_TESTS += exit_port test_device
-VDEV_TESTS += flash fw_cfg fw_image pm q35 rtc smbios
+VDEV_TESTS += bootorder flash fw_cfg fw_image pm q35 rtc smbios
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
 VDEV_FAKES := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/fakes/fake_vfio.o
 $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES)))

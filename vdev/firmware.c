@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "vdev/bootorder.h"
 #include "vdev/debugcon.h"
 #include "vdev/flash.h"
 #include "vdev/fw_cfg.h"
@@ -89,6 +90,10 @@ static int place_image(struct vdev_firmware *fw, const struct vdev_firmware_conf
 	if (fw->image.kind == VDEV_FW_UEFI && config->vars_fd < 0)
 		return log_fail(-EINVAL, config->code_name,
 				"UEFI firmware needs a store for its variables");
+	if (fw->image.kind == VDEV_FW_BIOS && config->kernel_fd >= 0)
+		return log_fail(-ENOTSUP, config->code_name,
+				"a BIOS starts disks, no kernel that it is given; boot the disk "
+				"(--boot disk), or the kernel without firmware");
 	if (fw->image.kind == VDEV_FW_BIOS) {
 		uint64_t n = MIN(fw->image.size, SHADOW_SIZE);
 
@@ -251,6 +256,24 @@ static void on_acpi_select(void *opaque)
 		tell_acpi(fw);
 }
 
+/* Nobody is there to press a key: no menu, and a machine with nothing to boot stays as it is, for
+ * its console to be read, in place of a restart each minute (SeaBIOS, Runtime_config). */
+static int tell_order(struct vdev_firmware *fw)
+{
+	static const uint32_t never = UINT32_MAX, no = 0;
+	char *order = vdev_bootorder(fw->host);
+	int err = order ? 0 : -ENOMEM;
+
+	if (!err && order[0])
+		err = vdev_fw_cfg_file(fw->cfg, "bootorder", order, strlen(order) + 1);
+	if (!err)
+		err = vdev_fw_cfg_file(fw->cfg, "etc/boot-fail-wait", &never, sizeof(never));
+	if (!err)
+		err = vdev_fw_cfg_file(fw->cfg, "etc/show-boot-menu", &no, sizeof(no));
+	free(order);
+	return err;
+}
+
 int vdev_firmware_finish(struct vdev_firmware *fw, struct hv_acpi_config *acpi)
 {
 	acpi->pm_port = VDEV_PM_PORT;
@@ -259,7 +282,10 @@ int vdev_firmware_finish(struct vdev_firmware *fw, struct hv_acpi_config *acpi)
 	acpi->reset_port = VDEV_RESET_PORT;
 	acpi->reset_value = VDEV_RESET_VALUE;
 	fw->acpi = acpi;
-	int err = tell_acpi(fw);
+	int err = tell_order(fw);
+
+	if (!err)
+		err = tell_acpi(fw);
 	vdev_fw_cfg_on_select(fw->cfg, "etc/table-loader", on_acpi_select, fw);
 	return err;
 }
@@ -276,6 +302,8 @@ static int add_chipset(struct vdev_firmware *fw, struct loop *loop)
 		err = vdev_pm_create(fw->vm, &fw->pm);
 	if (!err)
 		err = vdev_rtc_create(fw->vm, loop, &fw->rtc);
+	if (!err)
+		vdev_rtc_on_alarm(fw->rtc, vdev_pm_alarm, fw->pm);
 	if (!err)
 		err = vdev_debugcon_create(fw->vm, &fw->debugcon);
 	return err ? err : vdev_fw_cfg_create(fw->vm, &fw->cfg);
@@ -340,4 +368,45 @@ int vdev_firmware_press(struct vdev_firmware *fw)
 void vdev_firmware_raise(struct vdev_firmware *fw, uint32_t events)
 {
 	vdev_pm_raise(fw->pm, events);
+}
+
+/* ---- standing still ---- */
+
+/* FNV-1a: tells images apart, no more. */
+static uint64_t image_sum(const struct vdev_fw_image *image)
+{
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < image->size; i++)
+		sum = (sum ^ image->data[i]) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
+void vdev_firmware_save(struct vdev_firmware *fw, struct state *s)
+{
+	state_put(s, "image", image_sum(&fw->image));
+	if (fw->vars)
+		vdev_flash_save(fw->vars, state_child(s, "vars"));
+	vdev_q35_save(fw->host, state_child(s, "isa"));
+	vdev_pci_ports_save(fw->ports, state_child(s, "ports"));
+	vdev_pm_save(fw->pm, state_child(s, "pm"));
+	vdev_rtc_save(fw->rtc, state_child(s, "rtc"));
+	vdev_fw_cfg_save(fw->cfg, state_child(s, "fw_cfg"));
+}
+
+void vdev_firmware_load(struct vdev_firmware *fw, struct state *s)
+{
+	if (state_take(s, "image", UINT64_MAX) != image_sum(&fw->image))
+		state_refuse(s, -EINVAL,
+			     "the VM was started with another firmware image; give it that one "
+			     "(--firmware), or start it anew");
+	if (state_error(s))
+		return;
+	if (fw->vars)
+		vdev_flash_load(fw->vars, state_open(s, "vars"));
+	vdev_q35_load(fw->host, state_open(s, "isa"));
+	vdev_pci_ports_load(fw->ports, state_open(s, "ports"));
+	vdev_pm_load(fw->pm, state_open(s, "pm"));
+	vdev_rtc_load(fw->rtc, state_open(s, "rtc"));
+	vdev_fw_cfg_load(fw->cfg, state_open(s, "fw_cfg"));
 }

@@ -24,4 +24,8 @@ int vdev_firmware_press(struct vdev_firmware *fw);
 /* Makes the guest's ACPI look: HV_ACPI_EVENT_*. Device lock held. */
 void vdev_firmware_raise(struct vdev_firmware *fw, uint32_t events);
 
+/* All of it but what lies in RAM. load: after the host's, into a machine with the same image. */
+void vdev_firmware_save(struct vdev_firmware *fw, struct state *s);
+void vdev_firmware_load(struct vdev_firmware *fw, struct state *s);
+
 #endif

@@ -5,7 +5,13 @@
  *
  * As long as the chip is in "read array" mode the guest reads it as memory, without exits, and
  * only its writes (commands) come to us. Any command takes the memory away, so that reads come too,
- * until the guest goes back to that mode. Programming can only clear bits, erasing sets a block's.
+ * until the guest, back in that mode, has read for a while: firmware writes byte by byte and
+ * returns to that mode after each few, and every change of memory makes it fault on all that it
+ * has. The chip's programming can only clear bits, erasing sets a block's.
+ *
+ * A cleared status is 0, without the "ready" bit that a real chip never loses: OVMF tells by just
+ * that an emulated flash chip from RAM and ROM (QemuFlashDetected), and keeps its variables in
+ * memory, forgotten at the end, when it does not find one.
  *
  * Changes are written to the file at once, so that whatever happens to us, a variable that the
  * firmware has written is there at the next start.
@@ -13,6 +19,7 @@
 #include "vdev/flash.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,7 +46,8 @@
 #define STATUS_ERASE_ERROR   0x20
 #define STATUS_PROGRAM_ERROR 0x10
 
-#define BUFFER_BYTES 64u /* of the "buffered program" command */
+#define READS_TO_MAP 256u /* so many reads by exits, and the chip becomes memory again */
+#define BUFFER_BYTES 64u  /* of the "buffered program" command */
 #define MAKER	     0x89
 #define DEVICE	     0x18
 
@@ -50,8 +58,9 @@ struct vdev_flash {
 	int fd;
 	uint8_t *data;
 	unsigned slot;
-	bool mapped; /* the guest reads without us */
-	bool broken; /* the file could not be written; said once */
+	bool mapped;	/* the guest reads without us */
+	unsigned reads; /* in array mode since it is not mapped */
+	bool broken;	/* the file could not be written; said once */
 	struct hv_region *region;
 
 	uint8_t mode; /* what a read gives: CMD_ARRAY, CMD_STATUS, CMD_ID, CMD_CFI */
@@ -90,14 +99,19 @@ static const uint8_t cfi[] = {
 static void set_mode(struct vdev_flash *f, uint8_t mode)
 {
 	f->mode = mode;
-	if (mode != CMD_ARRAY) {
-		if (f->mapped)
-			hv_mem_unmap_device(f->vm, f->slot);
+	f->reads = 0;
+	if (mode != CMD_ARRAY && f->mapped) {
+		hv_mem_unmap_device(f->vm, f->slot);
 		f->mapped = false;
-	} else if (!f->mapped) {
-		/* Where it fails, reads are exits: slower, and right. */
-		f->mapped = hv_mem_map_device(f->vm, f->gpa, f->size, f->data, true, &f->slot) == 0;
 	}
+}
+
+/* Where it fails, reads are exits: slower, and right. */
+static void map(struct vdev_flash *f)
+{
+	if (!f->mapped)
+		f->mapped = hv_mem_map_device(f->vm, f->gpa, f->size, f->data, true, &f->slot) == 0;
+	f->reads = 0;
 }
 
 static uint8_t cfi_byte(const struct vdev_flash *f, uint64_t offset)
@@ -132,8 +146,12 @@ static uint8_t read_byte(const struct vdev_flash *f, uint64_t offset)
 
 static void flash_read(void *opaque, uint64_t offset, void *data, unsigned len)
 {
+	struct vdev_flash *f = opaque;
+
 	for (unsigned i = 0; i < len; i++)
-		((uint8_t *)data)[i] = read_byte(opaque, offset + i);
+		((uint8_t *)data)[i] = read_byte(f, offset + i);
+	if (f->mode == CMD_ARRAY && ++f->reads >= READS_TO_MAP)
+		map(f);
 }
 
 /* ---- changing ---- */
@@ -176,10 +194,11 @@ static void start_command(struct vdev_flash *f, uint8_t command)
 	case CMD_BUFFER:
 		f->step = command;
 		f->counted = false;
+		f->status |= STATUS_READY;
 		set_mode(f, CMD_STATUS);
 		return;
 	case CMD_CLEAR:
-		f->status = STATUS_READY;
+		f->status = 0;
 		set_mode(f, CMD_ARRAY);
 		return;
 	case CMD_STATUS:
@@ -268,7 +287,8 @@ int vdev_flash_create(struct hv_vm *vm, uint64_t gpa, uint64_t size, int fd, con
 		vdev_flash_destroy(f);
 		return err;
 	}
-	set_mode(f, CMD_ARRAY);
+	f->mode = CMD_ARRAY;
+	map(f);
 	*out = f;
 	return 0;
 }
@@ -284,4 +304,65 @@ void vdev_flash_destroy(struct vdev_flash *f)
 	if (f->data)
 		munmap(f->data, f->size);
 	free(f);
+}
+
+/* ---- standing still ---- */
+
+static bool is_blank(const uint8_t *block)
+{
+	return block[0] == 0xff && memcmp(block, block + 1, VDEV_FLASH_BLOCK - 1) == 0;
+}
+
+/* What is kept goes along: the file lives on, and may have changed when the VM comes back. */
+void vdev_flash_save(const struct vdev_flash *f, struct state *s)
+{
+	state_put(s, "size", f->size);
+	state_put(s, "mode", f->mode);
+	state_put(s, "step", f->step);
+	state_put(s, "status", f->status);
+	state_put(s, "expect", f->expect);
+	state_put(s, "counted", f->counted);
+	for (uint64_t at = 0; at < f->size; at += VDEV_FLASH_BLOCK)
+		if (!is_blank(f->data + at))
+			state_put_bytes(state_item(s, "block", at / VDEV_FLASH_BLOCK), "data",
+					f->data + at, VDEV_FLASH_BLOCK);
+}
+
+static void load_blocks(struct vdev_flash *f, struct state *s)
+{
+	char name[32];
+
+	for (uint64_t at = 0; at < f->size; at += VDEV_FLASH_BLOCK) {
+		snprintf(name, sizeof(name), "block%u", (unsigned)(at / VDEV_FLASH_BLOCK));
+		if (state_has(s, name))
+			state_take_bytes(state_open(s, name), "data", f->data + at,
+					 VDEV_FLASH_BLOCK);
+		else
+			memset(f->data + at, 0xff, VDEV_FLASH_BLOCK);
+	}
+}
+
+static bool is_mode(uint8_t mode)
+{
+	return mode == CMD_ARRAY || mode == CMD_STATUS || mode == CMD_ID || mode == CMD_CFI;
+}
+
+void vdev_flash_load(struct vdev_flash *f, struct state *s)
+{
+	if (state_take(s, "size", UINT64_MAX) != f->size)
+		state_refuse(s, -EINVAL, "the store of firmware's variables has another size");
+	uint8_t mode = (uint8_t)state_take(s, "mode", 0xff);
+	if (!state_error(s) && !is_mode(mode))
+		state_refuse(s, -EINVAL, "not a mode of a flash chip");
+	f->step = (uint8_t)state_take(s, "step", 0xff);
+	f->status = (uint8_t)state_take(s, "status", 0xff);
+	f->expect = (uint32_t)state_take(s, "expect", BUFFER_BYTES);
+	f->counted = state_take(s, "counted", 1);
+	if (state_error(s))
+		return;
+	load_blocks(f, s);
+	if (state_error(s))
+		return;
+	keep(f, 0, f->size, STATUS_PROGRAM_ERROR);
+	set_mode(f, mode);
 }

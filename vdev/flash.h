@@ -15,4 +15,8 @@ int vdev_flash_create(struct hv_vm *vm, uint64_t gpa, uint64_t size, int fd, con
 		      struct vdev_flash **out);
 void vdev_flash_destroy(struct vdev_flash *flash);
 
+void vdev_flash_save(const struct vdev_flash *flash, struct state *s);
+/* Its content is the saved one then, in the file too. */
+void vdev_flash_load(struct vdev_flash *flash, struct state *s);
+
 #endif

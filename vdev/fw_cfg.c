@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/util.h"
 
+#define KEY_MASK  0x3fff
 #define PORTS	  12u
 #define DATA	  1u
 #define DMA_HIGH  4u
@@ -143,7 +144,7 @@ void vdev_fw_cfg_on_select(struct vdev_fw_cfg *fw, const char *prefix, void (*fn
 
 static void select_item(struct vdev_fw_cfg *fw, uint16_t key)
 {
-	fw->key = key & 0x3fff; /* bit 14: write channel, bit 15: architecture; neither has any */
+	fw->key = key & KEY_MASK; /* bit 14: write channel, bit 15: architecture; neither has any */
 	fw->at = 0;
 	if (!fw->fn || fw->key < FW_CFG_FIRST_FILE || fw->key >= FW_CFG_FIRST_FILE + fw->files)
 		return;
@@ -260,4 +261,20 @@ void vdev_fw_cfg_destroy(struct vdev_fw_cfg *fw)
 	for (unsigned i = 0; i < FW_CFG_KEYS; i++)
 		free(fw->item[i].owned);
 	free(fw);
+}
+
+/* ---- standing still ---- */
+
+void vdev_fw_cfg_save(const struct vdev_fw_cfg *fw, struct state *s)
+{
+	state_put(s, "key", fw->key);
+	state_put(s, "at", fw->at);
+	state_put(s, "dma_high", fw->dma_high);
+}
+
+void vdev_fw_cfg_load(struct vdev_fw_cfg *fw, struct state *s)
+{
+	fw->key = (uint16_t)state_take(s, "key", KEY_MASK);
+	fw->at = state_take(s, "at", UINT32_MAX);
+	fw->dma_high = (uint32_t)state_take(s, "dma_high", UINT32_MAX);
 }

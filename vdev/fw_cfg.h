@@ -37,6 +37,10 @@ struct vdev_fw_cfg;
 int vdev_fw_cfg_create(struct hv_vm *vm, struct vdev_fw_cfg **out);
 void vdev_fw_cfg_destroy(struct vdev_fw_cfg *fw);
 
+/* How far a reader is; the items follow from the VM's options. */
+void vdev_fw_cfg_save(const struct vdev_fw_cfg *fw, struct state *s);
+void vdev_fw_cfg_load(struct vdev_fw_cfg *fw, struct state *s);
+
 /* Copies. key < FW_CFG_FIRST_FILE. */
 int vdev_fw_cfg_item(struct vdev_fw_cfg *fw, uint16_t key, const void *data, size_t size);
 /* Does not copy: `data` outlives fw. */

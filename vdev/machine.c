@@ -706,10 +706,6 @@ int vdev_machine_savable(struct vdev_machine *m, char *why, size_t size)
 {
 	const char *reason;
 
-	if (m->firmware) {
-		snprintf(why, size, "it booted by firmware, whose chipset is not saved");
-		return -ENOTSUP;
-	}
 	hv_device_lock(m->vm);
 	const struct vdev_function *fn = vdev_host_unsavable(m->host, &reason);
 	if (fn)
@@ -722,7 +718,10 @@ int vdev_machine_save(struct vdev_machine *m, struct state *s)
 {
 	hv_device_lock(m->vm);
 	vdev_serial_save(m->serial, state_child(s, "serial"));
-	vdev_power_save(m->power, state_child(s, "power"));
+	if (m->power)
+		vdev_power_save(m->power, state_child(s, "power"));
+	if (m->firmware)
+		vdev_firmware_save(m->firmware, state_child(s, "firmware"));
 	if (m->cpus)
 		vdev_cpus_save(m->cpus, state_child(s, "cpus"));
 	vdev_acpi_slots_save(m->host->acpi, state_child(s, "slots"));
@@ -736,14 +735,17 @@ int vdev_machine_load(struct vdev_machine *m, struct state *s)
 	hv_device_lock(m->vm);
 	int err = vdev_host_quiesce(m->host);
 	vdev_serial_load(m->serial, state_open(s, "serial"));
-	vdev_power_load(m->power, state_open(s, "power"));
+	if (m->power)
+		vdev_power_load(m->power, state_open(s, "power"));
 	if (m->cpus)
 		vdev_cpus_load(m->cpus, state_open(s, "cpus"));
 	if (!err)
 		err = vdev_host_load(m->host, state_open(s, "pci"));
+	if (!err && m->firmware)
+		vdev_firmware_load(m->firmware, state_open(s, "firmware"));
 	vdev_acpi_slots_load(m->host->acpi, state_open(s, "slots"));
 	if (m->vmgenid) /* it is not the one it was */
-		vdev_power_raise(m->power, HV_ACPI_EVENT_GENERATION);
+		raise_event(m, HV_ACPI_EVENT_GENERATION);
 	hv_device_unlock(m->vm);
 	return err ? err : state_error(s);
 }

@@ -178,7 +178,8 @@ struct vdev_host {
 	struct hv_region *ecam; /* from assignment on */
 	/* Not NULL: firmware will come and assign everything; see q35.h. */
 	struct vdev_function *isa;
-	bool assigned;	/* what is added from now on is plugged in */
+	uint8_t pirq;  /* with it: the lines that are up, one bit per GSI from VDEV_INTX_FIRST on */
+	bool assigned; /* what is added from now on is plugged in */
 	uint32_t empty; /* before it: ports by slot that are given only to who names them */
 	/* A function that was asked for may be taken out; called on a vCPU's thread. */
 	void (*slot_open)(void *opaque);
@@ -221,6 +222,9 @@ int vdev_host_quiesce(struct vdev_host *host);
 void vdev_host_resume(struct vdev_host *host);
 /* The first function that cannot be saved, *why in words; NULL: all can. */
 const struct vdev_function *vdev_host_unsavable(struct vdev_host *host, const char **why);
+/* A configuration space; of a saved one only what the guest can change is taken. */
+void vdev_config_save(const struct vdev_config *config, struct state *s);
+void vdev_config_load(struct vdev_config *config, struct state *s);
 void vdev_host_save(struct vdev_host *host, struct state *s);
 /* Into a host with the same functions, assigned. -EINVAL where they are others. */
 int vdev_host_load(struct vdev_host *host, struct state *s);
@@ -232,6 +236,7 @@ void vdev_host_write(struct vdev_host *host, uint64_t offset, const void *data, 
 #define VDEV_INTX_FIRST 16u /* I/O APIC inputs 16..23 serve INTx */
 /* Input for pin 0..3 of device 0 behind the root port in `slot`. */
 unsigned vdev_host_intx_gsi(unsigned slot, unsigned pin);
+unsigned vdev_host_function_gsi(const struct vdev_function *fn); /* which has a pin */
 /* Sets the function's line; lines are shared, so the input is the OR of all. */
 void vdev_host_intx_set(struct vdev_function *fn, bool asserted);
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "vdev/pci.h"
+#include "vdev/q35.h"
 
 #define HOST_VENDOR 0x1b36u
 #define HOST_DEVICE 0x0008u
@@ -117,20 +118,20 @@ unsigned vdev_host_intx_gsi(unsigned slot, unsigned pin)
 	return VDEV_INTX_FIRST + (slot - 1 + pin) % 8;
 }
 
-static unsigned function_gsi(const struct vdev_function *fn)
+unsigned vdev_host_function_gsi(const struct vdev_function *fn)
 {
 	return vdev_host_intx_gsi(fn->bridge->slot, fn->config.data[PCI_INTERRUPT_PIN] - 1u);
 }
 
 static bool uses_line(const struct vdev_function *fn, unsigned gsi)
 {
-	return fn->config.data[PCI_INTERRUPT_PIN] && function_gsi(fn) == gsi;
+	return fn->config.data[PCI_INTERRUPT_PIN] && vdev_host_function_gsi(fn) == gsi;
 }
 
 void vdev_host_intx_set(struct vdev_function *fn, bool asserted)
 {
 	struct vdev_host *host = fn->bridge->host;
-	unsigned gsi = function_gsi(fn);
+	unsigned gsi = vdev_host_function_gsi(fn);
 	bool level = false;
 
 	if (fn->intx_asserted == asserted)
@@ -142,6 +143,8 @@ void vdev_host_intx_set(struct vdev_function *fn, bool asserted)
 		level |= child && child->intx_asserted && uses_line(child, gsi);
 	}
 	hv_irq_set(host->vm, gsi, level);
+	if (host->isa)
+		vdev_q35_line(host, gsi - VDEV_INTX_FIRST, level);
 }
 
 static void line_eoi(void *opaque)
@@ -503,7 +506,8 @@ void vdev_host_program(struct vdev_host *host)
 
 		vdev_bridge_program(b);
 		if (b->child && b->child->config.data[PCI_INTERRUPT_PIN])
-			b->child->config.data[PCI_INTERRUPT_LINE] = (uint8_t)function_gsi(b->child);
+			b->child->config.data[PCI_INTERRUPT_LINE] =
+				(uint8_t)vdev_host_function_gsi(b->child);
 	}
 }
 

@@ -84,3 +84,13 @@ void vdev_pci_ports_destroy(struct vdev_pci_ports *p)
 	hv_bus_remove(p->host->vm, p->region);
 	free(p);
 }
+
+void vdev_pci_ports_save(const struct vdev_pci_ports *p, struct state *s)
+{
+	state_put(s, "address", p->address);
+}
+
+void vdev_pci_ports_load(struct vdev_pci_ports *p, struct state *s)
+{
+	p->address = (uint32_t)state_take(s, "address", UINT32_MAX);
+}

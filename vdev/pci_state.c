@@ -82,6 +82,11 @@ static uint32_t identity(const struct vdev_function *fn)
 	return vdev_config_get(&fn->config, PCI_VENDOR_ID, 4);
 }
 
+void vdev_config_save(const struct vdev_config *config, struct state *s)
+{
+	state_put_bytes(s, "config", config->data, sizeof(config->data));
+}
+
 void vdev_host_save(struct vdev_host *host, struct state *s)
 {
 	state_put(s, "ports", host->bridges);
@@ -92,7 +97,7 @@ void vdev_host_save(struct vdev_host *host, struct state *s)
 		if (!fn)
 			continue;
 		state_put(part, "id", identity(fn));
-		state_put_bytes(part, "config", fn->config.data, sizeof(fn->config.data));
+		vdev_config_save(&fn->config, part);
 		state_put(part, "intx", fn->intx_asserted);
 		if (fn->ops->save)
 			fn->ops->save(fn, part);
@@ -101,7 +106,7 @@ void vdev_host_save(struct vdev_host *host, struct state *s)
 
 /* ---- loading ---- */
 
-static void load_config(struct vdev_config *config, struct state *s)
+void vdev_config_load(struct vdev_config *config, struct state *s)
 {
 	uint8_t saved[VDEV_CONFIG_SIZE];
 
@@ -164,7 +169,7 @@ static void load_registers(struct vdev_host *host, struct state *s)
 		if (!fn)
 			continue;
 		struct state *part = open_part(host, i, s);
-		load_config(&fn->config, part);
+		vdev_config_load(&fn->config, part);
 		fn->intx_asserted = state_take(part, "intx", 1);
 	}
 }

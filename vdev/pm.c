@@ -3,7 +3,8 @@
  * pm: the fixed ACPI hardware of a PC (ACPI 6.5, 4.8.3), for machines that boot by firmware, and
  * the ports that reset such a machine.
  *
- *     0x600  status    bit 8: the power button was pressed; cleared by writing 1
+ *     0x600  status    bit 8: the power button was pressed, bit 10: the clock's alarm came;
+ *                      cleared by writing 1
  *     0x602  enable    which status bits raise the SCI, a level interrupt
  *     0x604  control   bit 0 SCI_EN, always on; SLP_TYP 12:10 with SLP_EN bit 13 turns off
  *     0x608  timer     32 bits at 3.579545 MHz
@@ -21,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/deadline.h"
 #include "base/log.h"
 #include "base/util.h"
 
@@ -36,8 +36,11 @@
 #define GPE_ENABLE    13u
 #define BLOCK	      14u
 #define GPE_BIT	      (1u << HV_ACPI_GPE)
+#define STATUS_GLOBAL (1u << 5)
 #define STATUS_BUTTON (1u << 8)
-#define ENABLE_BITS   (STATUS_BUTTON | 1u << 5)
+#define STATUS_RTC    (1u << 10)
+#define ENABLE_BITS   (STATUS_BUTTON | STATUS_RTC | STATUS_GLOBAL)
+#define CONTROL_BITS  0x1c06u /* SLP_TYP, GBL_RLS, BM_RLD */
 #define CONTROL_SCI   1u
 #define SLEEP_TYPE(v) ((v) >> 10 & 7)
 #define SLEEP_ENABLE  (1u << 13)
@@ -52,7 +55,7 @@ struct vdev_pm {
 	uint16_t status, enable, control;
 	uint8_t gpe_enable;
 	uint32_t pending;
-	uint64_t start;
+	uint64_t start; /* of the timer, in the guest's time */
 };
 
 static void update(struct vdev_pm *p)
@@ -64,7 +67,7 @@ static void update(struct vdev_pm *p)
 
 static uint32_t timer(const struct vdev_pm *p)
 {
-	uint64_t ns = deadline_now() - p->start;
+	uint64_t ns = hv_clock_now(p->vm) - p->start;
 
 	return (uint32_t)(ns / NS_PER_S * TIMER_HZ + ns % NS_PER_S * TIMER_HZ / NS_PER_S);
 }
@@ -96,7 +99,7 @@ static void write_control(struct vdev_pm *p, uint16_t value)
 {
 	unsigned type = SLEEP_TYPE(value);
 
-	p->control = (uint16_t)((value & 0x1c06) | CONTROL_SCI);
+	p->control = (uint16_t)((value & CONTROL_BITS) | CONTROL_SCI);
 	if ((value & SLEEP_ENABLE) && (type == 0 || type == 5))
 		hv_vm_end(p->vm, HV_END_POWEROFF);
 }
@@ -197,7 +200,7 @@ int vdev_pm_create(struct hv_vm *vm, struct vdev_pm **out)
 
 	if (!p)
 		return log_fail(-ENOMEM, hv_vm_name(vm), "no memory for its power registers");
-	*p = (struct vdev_pm){.vm = vm, .control = CONTROL_SCI, .start = deadline_now()};
+	*p = (struct vdev_pm){.vm = vm, .control = CONTROL_SCI, .start = hv_clock_now(vm)};
 	err = hv_bus_add(vm, HV_PIO, "acpi-pm", VDEV_PM_PORT, BLOCK, &block_ops, p, &p->block);
 	if (!err)
 		err = hv_bus_add(vm, HV_PIO, "acpi-events", VDEV_PM_EVENT_PORT, 4, &events_ops, p,
@@ -236,4 +239,36 @@ void vdev_pm_raise(struct vdev_pm *p, uint32_t events)
 {
 	p->pending |= events;
 	update(p);
+}
+
+void vdev_pm_alarm(void *pm)
+{
+	struct vdev_pm *p = pm;
+
+	p->status |= STATUS_RTC;
+	update(p);
+}
+
+/* ---- standing still ---- */
+
+void vdev_pm_save(const struct vdev_pm *p, struct state *s)
+{
+	state_put(s, "status", p->status);
+	state_put(s, "enable", p->enable);
+	state_put(s, "control", p->control);
+	state_put(s, "gpe_enable", p->gpe_enable);
+	state_put(s, "pending", p->pending);
+	state_put(s, "start", p->start);
+}
+
+/* The SCI's line is with the interrupt controllers, as it was. */
+void vdev_pm_load(struct vdev_pm *p, struct state *s)
+{
+	p->status = (uint16_t)state_take(s, "status", UINT16_MAX) & ENABLE_BITS;
+	p->enable = (uint16_t)state_take(s, "enable", UINT16_MAX) & ENABLE_BITS;
+	p->control =
+		(uint16_t)((state_take(s, "control", UINT16_MAX) & CONTROL_BITS) | CONTROL_SCI);
+	p->gpe_enable = (uint8_t)state_take(s, "gpe_enable", UINT8_MAX);
+	p->pending = (uint32_t)state_take(s, "pending", UINT32_MAX);
+	p->start = state_take(s, "start", INT64_MAX);
 }

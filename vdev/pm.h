@@ -19,6 +19,11 @@ void vdev_pm_destroy(struct vdev_pm *pm);
 void vdev_pm_press(struct vdev_pm *pm);
 /* HV_ACPI_EVENT_*. Device lock held. */
 void vdev_pm_raise(struct vdev_pm *pm, uint32_t events);
+/* The clock's alarm: of type vdev_rtc_on_alarm. */
+void vdev_pm_alarm(void *pm);
+
+void vdev_pm_save(const struct vdev_pm *pm, struct state *s);
+void vdev_pm_load(struct vdev_pm *pm, struct state *s);
 /* The reset control register, which shares a dword with the PCI ports. */
 void vdev_pm_reset_write(struct hv_vm *vm, uint8_t value);
 

@@ -6,7 +6,8 @@
  *
  * OVMF and SeaBIOS choose their code by these IDs and write: PCIEXBAR (where ECAM is to be, which
  * is obeyed), PAM (RAM below 1 MiB, which here is always RAM), PMBASE and ACPI_CNTL (where the PM
- * block is, fixed here at the place both choose), PIRQ routing and RCBA (kept, without effect).
+ * block is, fixed here at the place both choose), PIRQ routing (by which PCI's lines reach the 8259
+ * pair) and RCBA (kept, without effect).
  *
  * Registers: Intel 3 Series chipset datasheet, 5.1 (MCH); ICH9 datasheet, 13.1 (LPC).
  */
@@ -65,24 +66,36 @@ static uint32_t config_read(struct vdev_function *fn, unsigned offset, unsigned 
 
 /* ---- MCH ---- */
 
-static void mch_write(struct vdev_function *fn, unsigned offset, unsigned len, uint32_t value)
+/* ECAM lies where PCIEXBAR says. */
+static void follow_pciexbar(struct vdev_function *fn)
 {
 	struct vdev_host *host = container_of(fn, struct vdev_host, root);
-	uint32_t low;
+	uint32_t low = vdev_config_get(&fn->config, MCH_PCIEXBAR, 4);
 
-	vdev_config_write(&fn->config, offset, len, value);
-	if (!vdev_config_hits(offset, len, MCH_PCIEXBAR, 8))
-		return;
-	low = vdev_config_get(&fn->config, MCH_PCIEXBAR, 4);
 	/* Above 4 GiB or smaller than the whole is never asked for by what we start. */
 	bool usable = (low & PCIEXBAR_ENABLE) && !(low & PCIEXBAR_LENGTH) &&
 		      !vdev_config_get(&fn->config, MCH_PCIEXBAR + 4, 4);
 	vdev_host_place_ecam(host, usable ? low & 0xf0000000u : 0);
 }
 
+static void mch_write(struct vdev_function *fn, unsigned offset, unsigned len, uint32_t value)
+{
+	vdev_config_write(&fn->config, offset, len, value);
+	if (vdev_config_hits(offset, len, MCH_PCIEXBAR, 8))
+		follow_pciexbar(fn);
+}
+
+static int mch_load(struct vdev_function *fn, struct state *s)
+{
+	(void)s; /* the registers are there by now */
+	follow_pciexbar(fn);
+	return 0;
+}
+
 static const struct vdev_function_ops mch_ops = {
 	.config_read = config_read,
 	.config_write = mch_write,
+	.load = mch_load,
 };
 
 static void build_mch(struct vdev_config *c)
@@ -101,9 +114,62 @@ static void build_mch(struct vdev_config *c)
 
 /* ---- LPC ---- */
 
+struct lpc {
+	struct vdev_function fn;
+	struct vdev_host *host;
+};
+
+static uint8_t route(const struct vdev_host *host, unsigned line)
+{
+	return host->isa->config.data[line < 4 ? LPC_PIRQ_A + line : LPC_PIRQ_E + line - 4];
+}
+
+/* Inputs that PCI may be led to; the others are ISA's (ICH9, 13.1.9). */
+#define PIRQ_INPUTS 0xdef8u
+
+/* An input is up while any of the lines that lead to it is. */
+static void drive(struct vdev_host *host, uint16_t inputs)
+{
+	uint16_t up = 0;
+
+	for (unsigned line = 0; line < 8; line++) {
+		uint8_t to = route(host, line);
+
+		if (!(to & PIRQ_DISABLED) && host->pirq & 1u << line)
+			up |= (uint16_t)(1u << (to & 15));
+	}
+	for (unsigned input = 0; input < 16; input++)
+		if (inputs & PIRQ_INPUTS & 1u << input)
+			hv_irq_set_pic(host->vm, input, up & 1u << input);
+}
+
+/* Which inputs the lines lead to. */
+static uint16_t targets(const struct vdev_host *host)
+{
+	uint16_t inputs = 0;
+
+	for (unsigned line = 0; line < 8; line++)
+		if (!(route(host, line) & PIRQ_DISABLED))
+			inputs |= (uint16_t)(1u << (route(host, line) & 15));
+	return inputs;
+}
+
+void vdev_q35_line(struct vdev_host *host, unsigned line, bool level)
+{
+	uint8_t bit = (uint8_t)(1u << line), to = route(host, line);
+
+	host->pirq = (uint8_t)(level ? host->pirq | bit : host->pirq & ~bit);
+	if (!(to & PIRQ_DISABLED))
+		drive(host, (uint16_t)(1u << (to & 15)));
+}
+
 static void lpc_write(struct vdev_function *fn, unsigned offset, unsigned len, uint32_t value)
 {
+	struct vdev_host *host = container_of(fn, struct lpc, fn)->host;
+	uint16_t before = targets(host);
+
 	vdev_config_write(&fn->config, offset, len, value);
+	drive(host, before | targets(host));
 }
 
 static const struct vdev_function_ops lpc_ops = {
@@ -128,21 +194,33 @@ static void build_lpc(struct vdev_config *c)
 
 int vdev_q35_create(struct vdev_host *host)
 {
-	struct vdev_function *lpc = calloc(1, sizeof(*lpc));
+	struct lpc *lpc = calloc(1, sizeof(*lpc));
 
 	if (!lpc)
 		return log_fail(-ENOMEM, hv_vm_name(host->vm), "no memory for its ISA bridge");
-	lpc->name = "isa bridge";
-	lpc->ops = &lpc_ops;
-	build_lpc(&lpc->config);
+	*lpc = (struct lpc){.fn = {.name = "isa bridge", .ops = &lpc_ops}, .host = host};
+	build_lpc(&lpc->fn.config);
 	build_mch(&host->root.config);
 	host->root.ops = &mch_ops;
-	host->isa = lpc;
+	host->isa = &lpc->fn;
 	return 0;
 }
 
 void vdev_q35_destroy(struct vdev_host *host)
 {
-	free(host->isa);
+	if (host->isa)
+		free(container_of(host->isa, struct lpc, fn));
 	host->isa = NULL;
+}
+
+void vdev_q35_save(const struct vdev_host *host, struct state *s)
+{
+	vdev_config_save(&host->isa->config, s);
+	state_put(s, "pirq", host->pirq);
+}
+
+void vdev_q35_load(struct vdev_host *host, struct state *s)
+{
+	vdev_config_load(&host->isa->config, s);
+	host->pirq = (uint8_t)state_take(s, "pirq", 0xff);
 }

@@ -3,10 +3,10 @@
  * rtc: the MC146818 real-time clock (Motorola's datasheet of that name), behind ports 0x70 (index)
  * and 0x71 (data), with 128 bytes of memory.
  *
- * The time is the host's, plus what the guest has set it off by. Registers are worked out when they
- * are read. Interrupts (periodic, alarm, update ended) are one deadline: the next moment at which
- * an enabled one is due. The upper memory holds what PC firmware looks for there: how much RAM
- * there is, and which kind of disk to boot.
+ * The time of day is the host's, plus what the guest has set it off by. Registers are worked out
+ * when they are read. Interrupts (periodic, alarm, update ended) are one deadline: the next moment
+ * at which an enabled one is due. The upper memory holds what PC firmware looks for there: how much
+ * RAM there is, and which kind of disk to boot.
  */
 #include "vdev/rtc.h"
 
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/deadline.h"
 #include "base/log.h"
 #include "base/util.h"
 
@@ -60,12 +59,14 @@ enum {
 struct vdev_rtc {
 	struct hv_vm *vm;
 	struct hv_region *region;
-	struct deadline *deadline;
+	struct hv_timer *timer;
+	void (*on_alarm)(void *opaque);
+	void *on_alarm_opaque;
 	uint8_t index;
 	uint8_t cmos[CMOS_BYTES];
 	int64_t offset;	 /* guest's time - host's, in s */
 	int64_t frozen;	 /* the time while B_SET holds the clock */
-	uint64_t looked; /* monotonic ns up to which flags were worked out */
+	uint64_t looked; /* guest time up to which flags were worked out */
 };
 
 /* ---- time ---- */
@@ -171,11 +172,18 @@ static void update_line(struct vdev_rtc *r)
 	hv_irq_set(r->vm, VDEV_RTC_GSI, due);
 }
 
-/* Sets the flags of what has happened since the last look. A second counts by the monotonic clock,
- * so that a host whose time is being set does not make the guest's interrupts jump. */
+static void alarm(struct vdev_rtc *r)
+{
+	r->cmos[REG_C] |= F_ALARM;
+	if ((r->cmos[REG_B] & F_ALARM) && r->on_alarm)
+		r->on_alarm(r->on_alarm_opaque);
+}
+
+/* Sets the flags of what has happened since the last look. A second counts by the guest's clock, so
+ * that a host whose time is being set, or a pause, does not make the guest's interrupts jump. */
 static void look(struct vdev_rtc *r)
 {
-	uint64_t now = deadline_now(), every = period(r);
+	uint64_t now = hv_clock_now(r->vm), every = period(r);
 
 	if (every && now / every != r->looked / every)
 		r->cmos[REG_C] |= F_PERIODIC;
@@ -184,7 +192,7 @@ static void look(struct vdev_rtc *r)
 		show_time(r);
 		if (alarm_byte(r, SECONDS_ALARM, SECONDS) &&
 		    alarm_byte(r, MINUTES_ALARM, MINUTES) && alarm_byte(r, HOURS_ALARM, HOURS))
-			r->cmos[REG_C] |= F_ALARM;
+			alarm(r);
 	}
 	r->looked = now;
 	update_line(r);
@@ -198,16 +206,16 @@ static uint64_t next_multiple(uint64_t now, uint64_t every)
 static void schedule(struct vdev_rtc *r)
 {
 	uint8_t enabled = r->cmos[REG_B];
-	uint64_t now = deadline_now(), every = period(r), at = 0;
+	uint64_t now = hv_clock_now(r->vm), every = period(r), at = 0;
 
 	if (enabled & (F_ALARM | F_UPDATE))
 		at = next_multiple(now, NS_PER_S);
 	if ((enabled & F_PERIODIC) && every)
 		at = at ? MIN(at, next_multiple(now, every)) : next_multiple(now, every);
-	deadline_set(r->deadline, at);
+	hv_timer_set(r->timer, at);
 }
 
-static void on_deadline(void *opaque)
+static void on_timer(void *opaque)
 {
 	struct vdev_rtc *r = opaque;
 
@@ -342,14 +350,14 @@ int vdev_rtc_create(struct hv_vm *vm, struct loop *loop, struct vdev_rtc **out)
 	if (!r)
 		return log_fail(-ENOMEM, hv_vm_name(vm), "no memory for its clock");
 	r->vm = vm;
-	r->looked = deadline_now();
+	r->looked = hv_clock_now(r->vm);
 	r->cmos[REG_A] = 0x26; /* oscillator on, 1024 Hz */
 	r->cmos[REG_B] = B_24_HOURS;
 	r->cmos[REG_D] = D_VALID;
 	r->cmos[0x38] = 0x01; /* a disk needs no boot signature check of floppies */
 	r->cmos[0x3d] = 0x02; /* boot from disk first */
 	describe_memory(r);
-	err = deadline_create(loop, on_deadline, r, &r->deadline);
+	err = hv_timer_create(vm, loop, on_timer, r, &r->timer);
 	if (err < 0)
 		log_fail(err, hv_vm_name(vm), "no timer for its clock: %s", strerror(-err));
 	else
@@ -368,6 +376,36 @@ void vdev_rtc_destroy(struct vdev_rtc *r)
 		return;
 	if (r->region)
 		hv_bus_remove(r->vm, r->region);
-	deadline_destroy(r->deadline);
+	hv_timer_destroy(r->timer);
 	free(r);
+}
+
+void vdev_rtc_on_alarm(struct vdev_rtc *r, void (*fn)(void *opaque), void *opaque)
+{
+	r->on_alarm = fn;
+	r->on_alarm_opaque = opaque;
+}
+
+/* ---- standing still ---- */
+
+/* A state holds no negative numbers. More than the registers can express, in s. */
+#define SECONDS_BIAS (INT64_C(1) << 40)
+
+void vdev_rtc_save(const struct vdev_rtc *r, struct state *s)
+{
+	state_put(s, "index", r->index);
+	state_put_bytes(s, "cmos", r->cmos, sizeof(r->cmos));
+	state_put(s, "offset", (uint64_t)(r->offset + SECONDS_BIAS));
+	state_put(s, "frozen", (uint64_t)(r->frozen + SECONDS_BIAS));
+	state_put(s, "looked", r->looked);
+}
+
+void vdev_rtc_load(struct vdev_rtc *r, struct state *s)
+{
+	r->index = (uint8_t)state_take(s, "index", CMOS_BYTES - 1);
+	state_take_bytes(s, "cmos", r->cmos, sizeof(r->cmos));
+	r->offset = (int64_t)state_take(s, "offset", 2 * SECONDS_BIAS) - SECONDS_BIAS;
+	r->frozen = (int64_t)state_take(s, "frozen", 2 * SECONDS_BIAS) - SECONDS_BIAS;
+	r->looked = state_take(s, "looked", INT64_MAX);
+	schedule(r);
 }

@@ -14,5 +14,10 @@ struct vdev_rtc;
 /* Tells UTC, from the host's clock. */
 int vdev_rtc_create(struct hv_vm *vm, struct loop *loop, struct vdev_rtc **out);
 void vdev_rtc_destroy(struct vdev_rtc *rtc);
+/* fn: an alarm that the guest asked for has come. Device lock held. */
+void vdev_rtc_on_alarm(struct vdev_rtc *rtc, void (*fn)(void *opaque), void *opaque);
+
+void vdev_rtc_save(const struct vdev_rtc *rtc, struct state *s);
+void vdev_rtc_load(struct vdev_rtc *rtc, struct state *s);
 
 #endif

@@ -78,6 +78,7 @@ struct vdev_vfio {
 	unsigned vectors;
 	unsigned host_vectors; /* how many the device's side has enabled; 0: off */
 	struct vdev_vfio_event intx, error, request;
+	int intx_ended; /* -1: INTx comes to us */
 
 	uint64_t config_reads, config_writes, table_writes, intx_count;
 };

@@ -13,6 +13,7 @@
  *
  * INTx. VFIO masks the line when it fires and tells us; we raise the guest's line, and when the
  * guest ends the interrupt, lower it and let VFIO unmask. If the device still asks, it fires again.
+ * Where the I/O APIC is the engine's, both ways are an eventfd from VFIO to the engine and back.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@
 #define TO_EVENTFD (VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER)
 #define TURN_OFF   (VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER)
 #define UNMASK	   (VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK)
+#define UNMASK_BY  (VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_UNMASK)
 
 /* VFIO_DEVICE_SET_IRQS; `fds` has `count` entries, or is NULL. */
 static int set_irqs(struct vdev_vfio *dev, unsigned index, uint32_t flags, unsigned start,
@@ -269,6 +271,37 @@ static void on_intx(void *opaque, uint32_t events)
 	hv_device_unlock(dev->vm);
 }
 
+/* -ENOTSUP: the I/O APIC is ours. */
+static int short_cut(struct vdev_vfio *dev)
+{
+	unsigned gsi = vdev_host_function_gsi(&dev->fn);
+	int err;
+
+	dev->intx.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	dev->intx_ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	err = dev->intx.fd < 0 || dev->intx_ended < 0
+		      ? -errno
+		      : hv_irq_attach(dev->vm, gsi, dev->intx.fd, dev->intx_ended);
+	if (err < 0) {
+		io_close(&dev->intx.fd);
+		io_close(&dev->intx_ended);
+		return err;
+	}
+	int32_t trigger = dev->intx.fd, ended = dev->intx_ended;
+	err = set_irqs(dev, VFIO_PCI_INTX_IRQ_INDEX, TO_EVENTFD, 0, 1, &trigger);
+	if (!err)
+		err = set_irqs(dev, VFIO_PCI_INTX_IRQ_INDEX, UNMASK_BY, 0, 1, &ended);
+	return err;
+}
+
+static int enter_intx(struct vdev_vfio *dev)
+{
+	int err = short_cut(dev);
+
+	return err == -ENOTSUP ? open_event(dev, VFIO_PCI_INTX_IRQ_INDEX, &dev->intx, on_intx)
+			       : err;
+}
+
 void vdev_vfio_irq_eoi(struct vdev_function *fn)
 {
 	struct vdev_vfio *dev = container_of(fn, struct vdev_vfio, fn);
@@ -283,6 +316,10 @@ void vdev_vfio_irq_eoi(struct vdev_function *fn)
 static void leave_intx(struct vdev_vfio *dev)
 {
 	turn_off(dev, VFIO_PCI_INTX_IRQ_INDEX);
+	if (dev->intx_ended >= 0)
+		hv_irq_detach(dev->vm, vdev_host_function_gsi(&dev->fn), dev->intx.fd,
+			      dev->intx_ended);
+	io_close(&dev->intx_ended);
 	close_event(&dev->intx);
 	vdev_host_intx_set(&dev->fn, false);
 }
@@ -317,9 +354,11 @@ static void enter(struct vdev_vfio *dev, enum vdev_vfio_mode mode)
 	else if (mode == VDEV_VFIO_MSI)
 		err = enter_vectors(dev, vdev_msi_vectors(&dev->msi, &dev->fn.config));
 	else if (mode == VDEV_VFIO_INTX)
-		err = open_event(dev, VFIO_PCI_INTX_IRQ_INDEX, &dev->intx, on_intx);
+		err = enter_intx(dev);
 	if (err < 0) {
 		log_error(dev->name, "no interrupts: %s", strerror(-err));
+		if (mode == VDEV_VFIO_INTX)
+			leave_intx(dev);
 		dev->mode = VDEV_VFIO_NONE;
 	}
 }

@@ -101,7 +101,7 @@ int vdev_vfio_create(struct hv_vm *vm, struct loop *loop, struct iommu_domain *d
 	dev->domain = domain;
 	dev->host = config->host;
 	dev->fd = fd;
-	dev->intx.fd = dev->error.fd = dev->request.fd = -1;
+	dev->intx.fd = dev->error.fd = dev->request.fd = dev->intx_ended = -1;
 	err = set_up(dev);
 	if (err < 0) {
 		vdev_vfio_destroy(dev);

@@ -76,10 +76,26 @@ static int fake_irqfd(struct hv_engine *engine, int eventfd, uint32_t gsi, bool 
 	return 0;
 }
 
-static int fake_create(int fd, unsigned ioapic_pins, struct hv_engine **out)
+static int fake_irq_line(struct hv_engine *engine, uint32_t gsi, bool level)
 {
-	(void)ioapic_pins;
-	return pread(fd, out, sizeof(*out), 0) == sizeof(*out) ? 0 : -EBADF;
+	append(engine, level ? FAKE_LINE_UP : FAKE_LINE_DOWN)->gsi = gsi;
+	return 0;
+}
+
+static int fake_irqfd_level(struct hv_engine *engine, int trigger, int ended, uint32_t gsi,
+			    bool attach)
+{
+	(void)trigger, (void)ended;
+	append(engine, attach ? FAKE_IRQFD_ON : FAKE_IRQFD_OFF)->gsi = gsi;
+	return 0;
+}
+
+static int fake_create(int fd, const struct hv_engine_config *config, struct hv_engine **out)
+{
+	if (pread(fd, out, sizeof(*out), 0) != sizeof(*out))
+		return -EBADF;
+	(*out)->config = *config;
+	return 0;
 }
 
 static void fake_destroy(struct hv_engine *engine)
@@ -232,6 +248,8 @@ const struct hv_engine_ops fake_engine_ops = {
 	.msi_signal = fake_msi_signal,
 	.set_routes = fake_set_routes,
 	.irqfd = fake_irqfd,
+	.irq_line = fake_irq_line,
+	.irqfd_level = fake_irqfd_level,
 	.clock_stop = fake_clock_stop,
 	.clock_start = fake_clock_start,
 	.save = fake_save,

@@ -17,13 +17,22 @@
 #define FAKE_LOG   256
 #define FAKE_TABLE 64
 
-enum fake_call { FAKE_MSI, FAKE_ROUTES, FAKE_IRQFD_ON, FAKE_IRQFD_OFF, FAKE_MAP, FAKE_UNMAP };
+enum fake_call {
+	FAKE_MSI,
+	FAKE_ROUTES,
+	FAKE_IRQFD_ON,
+	FAKE_IRQFD_OFF,
+	FAKE_MAP,
+	FAKE_UNMAP,
+	FAKE_LINE_UP,
+	FAKE_LINE_DOWN
+};
 
 struct fake_entry {
 	enum fake_call call;
 	struct hv_msi msi;  /* FAKE_MSI */
 	size_t count;	    /* FAKE_ROUTES */
-	uint32_t gsi;	    /* FAKE_IRQFD_* */
+	uint32_t gsi;	    /* FAKE_IRQFD_*, FAKE_LINE_* */
 	unsigned slot;	    /* FAKE_MAP, FAKE_UNMAP */
 	uint64_t gpa, size; /* FAKE_MAP */
 };
@@ -41,6 +50,7 @@ struct hv_engine {
 	unsigned vcpu_limit; /* creating more vCPUs than these fails with -ENOSPC */
 	int run_result;	     /* what CPU 0 gets once its script is at an end, unless 0 */
 	struct hv_engine_caps caps;
+	struct hv_engine_config config; /* that it was made with */
 	uint32_t phys_bits;
 
 	/* Exits of CPU 0, in order */

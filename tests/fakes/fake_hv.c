@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/deadline.h"
 #include "base/util.h"
 
 struct hv_vm *fake_hv_create(void)
@@ -110,6 +111,47 @@ void hv_vm_end(struct hv_vm *vm, enum hv_end end)
 void hv_vm_event(struct hv_vm *vm, const struct hv_event *event)
 {
 	vm->event = event->what;
+}
+
+/* ---- guest time: it does not stop here, but a test can move it ---- */
+
+struct hv_timer {
+	struct hv_vm *vm;
+	struct deadline *deadline;
+};
+
+void fake_hv_age(struct hv_vm *vm, uint64_t ns)
+{
+	vm->age += ns;
+}
+
+uint64_t hv_clock_now(const struct hv_vm *vm)
+{
+	return deadline_now() + vm->age;
+}
+
+int hv_timer_create(struct hv_vm *vm, struct loop *loop, void (*fn)(void *opaque), void *opaque,
+		    struct hv_timer **out)
+{
+	struct hv_timer *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		abort();
+	t->vm = vm;
+	*out = t;
+	return deadline_create(loop, fn, opaque, &t->deadline);
+}
+
+void hv_timer_destroy(struct hv_timer *t)
+{
+	if (t)
+		deadline_destroy(t->deadline);
+	free(t);
+}
+
+void hv_timer_set(struct hv_timer *t, uint64_t at)
+{
+	deadline_set(t->deadline, at ? MAX(at - MIN(at, t->vm->age), UINT64_C(1)) : 0);
 }
 
 void hv_device_lock(struct hv_vm *vm)
@@ -320,6 +362,24 @@ int hv_irq_set(struct hv_vm *vm, unsigned gsi, bool level)
 		vm->edges[gsi]++;
 	vm->level[gsi] = level;
 	return 0;
+}
+
+int hv_irq_attach(struct hv_vm *vm, unsigned gsi, int trigger, int ended)
+{
+	if (!vm->irqchip)
+		return -ENOTSUP;
+	fake_log_add(&vm->log, "line %u %s", gsi, trigger >= 0 && ended >= 0 ? "on" : "bad");
+	return 0;
+}
+
+void hv_irq_detach(struct hv_vm *vm, unsigned gsi, int trigger, int ended)
+{
+	fake_log_add(&vm->log, "line %u %s", gsi, trigger >= 0 && ended >= 0 ? "off" : "bad");
+}
+
+void hv_irq_set_pic(struct hv_vm *vm, unsigned input, bool level)
+{
+	vm->pic[input] = level;
 }
 
 int hv_irq_on_eoi(struct hv_vm *vm, unsigned gsi, void (*fn)(void *opaque), void *opaque)

@@ -43,10 +43,11 @@ struct hv_vm {
 		struct hv_msi msi;
 	} route[FAKE_ROUTES];
 	bool dirty; /* a route changed and was not committed */
-	bool level[HV_IOAPIC_PINS];
+	bool level[HV_IOAPIC_PINS], pic[16];
 	unsigned edges[HV_IOAPIC_PINS];
 	void (*eoi[HV_IOAPIC_PINS])(void *opaque);
 	void *eoi_opaque[HV_IOAPIC_PINS];
+	bool irqchip; /* the engine has the I/O APIC: hv_irq_attach works */
 	enum hv_end end;
 	const char *event; /* the last one */
 	int locked;
@@ -54,6 +55,7 @@ struct hv_vm {
 	struct hv_msi msi;   /* the last one */
 	uint64_t refuse_gpa; /* hv_mem_map_device fails there */
 	uint8_t ram[4096];
+	uint64_t age; /* guest time ahead of the monotonic clock */
 	struct hv_ram_block block[4];
 	struct hv_mem_growth growth;
 	bool grown[16];
@@ -91,6 +93,8 @@ void fake_hv_add_ram(struct hv_vm *vm);
 void fake_hv_share_ram(struct hv_vm *vm);
 /* What a guest's access does: all ones where nobody answers. Memory mapped into the guest is read
  * and written without a region's help. */
+/* Guest time goes on by so much, in ns; its timers notice when they are set again. */
+void fake_hv_age(struct hv_vm *vm, uint64_t ns);
 uint64_t fake_hv_read(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len);
 void fake_hv_write(struct hv_vm *vm, enum hv_space space, uint64_t addr, uint64_t value,
 		   unsigned len);

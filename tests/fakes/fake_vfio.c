@@ -173,7 +173,8 @@ static int set_irqs(struct fake_vfio *v, const struct vfio_irq_set *set)
 	unsigned top = set->start + set->count;
 
 	if (set->flags & VFIO_IRQ_SET_ACTION_UNMASK) {
-		fake_log_add(v->log, "vfio unmask %u", set->index);
+		fake_log_add(v->log, "vfio unmask %u%s", set->index,
+			     set->flags & VFIO_IRQ_SET_DATA_EVENTFD ? " by eventfd" : "");
 		return 0;
 	}
 	if (!set->count) {

@@ -2,7 +2,7 @@
 /*
  * Any accesses to what a machine has for its firmware: the clock, the PM block, fw_cfg with its DMA
  * requests in RAM, the flash chip, the chipset's configuration space. The VM may end by it; nothing
- * may be read or written but guest RAM.
+ * may be read or written but guest RAM, and what has come of it can be saved and loaded.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -95,6 +95,43 @@ static void step(struct board *b, const uint8_t in[8])
 		fake_hv_write(b->vm, HV_PIO, port, value, len);
 }
 
+static void save(struct board *b, struct state *s)
+{
+	vdev_host_save(b->host, state_child(s, "pci"));
+	vdev_q35_save(b->host, state_child(s, "isa"));
+	vdev_pci_ports_save(b->ports, state_child(s, "ports"));
+	vdev_pm_save(b->pm, state_child(s, "pm"));
+	vdev_rtc_save(b->rtc, state_child(s, "rtc"));
+	vdev_fw_cfg_save(b->cfg, state_child(s, "fw_cfg"));
+	vdev_flash_save(b->flash, state_child(s, "vars"));
+}
+
+static void load(struct board *b, struct state *s)
+{
+	vdev_host_load(b->host, state_open(s, "pci"));
+	vdev_q35_load(b->host, state_open(s, "isa"));
+	vdev_pci_ports_load(b->ports, state_open(s, "ports"));
+	vdev_pm_load(b->pm, state_open(s, "pm"));
+	vdev_rtc_load(b->rtc, state_open(s, "rtc"));
+	vdev_fw_cfg_load(b->cfg, state_open(s, "fw_cfg"));
+	vdev_flash_load(b->flash, state_open(s, "vars"));
+}
+
+/* Whatever a guest has made of the machine can be put into another one. */
+static void move(struct board *b)
+{
+	struct board other = {0};
+	struct state *s = state_new();
+
+	make(&other);
+	save(b, s);
+	load(&other, s);
+	if (state_error(s))
+		abort();
+	state_free(s);
+	unmake(&other);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct board b = {0};
@@ -102,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	make(&b);
 	for (size_t i = 0; i + 8 <= size; i += 8)
 		step(&b, data + i);
+	move(&b);
 	unmake(&b);
 	return 0;
 }

@@ -39,6 +39,8 @@ static void ignore_room(void *opaque)
 static void build(struct fixture *f)
 {
 	fake_engine_init(&f->engine);
+	if (loop_create(&f->loop))
+		abort();
 	const struct hv_config config = {
 		.name = "fuzz",
 		.engine = &fake_engine_ops,
@@ -46,11 +48,12 @@ static void build(struct fixture *f)
 		.cpus = 2,
 		.ram = 16 * MIB,
 		.pages = HV_PAGES_4K,
+		.legacy = f->loop,
 	};
 	struct vdev_machine_config machine = {
 		.serial_out = ignore_out, .serial_room = ignore_room, .free_ports = 2};
 
-	if (loop_create(&f->loop) || hv_vm_create(&config, &f->vm))
+	if (hv_vm_create(&config, &f->vm))
 		abort();
 	machine.vm = f->vm;
 	machine.loop = f->loop;

@@ -205,6 +205,38 @@ static void test_irqfd(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* All controllers are the engine's: it hears of changes, and of routes as before. */
+static void test_the_engines_own(void **state)
+{
+	struct hv_vm *vm = *state;
+	struct state *s = state_new();
+
+	assert_int_equal(hv_irq_attach(vm, 16, 3, 4), -ENOTSUP); /* ours */
+	vm->irqchip = true;
+	assert_int_equal(hv_irq_set(vm, 17, true), 0);
+	assert_int_equal(hv_irq_set(vm, 17, true), 0);
+	assert_int_equal(fake_count(vm->engine, FAKE_LINE_UP), 1);
+	hv_irq_set_pic(vm, 10, true);
+	hv_irq_set_pic(vm, 10, false);
+	assert_int_equal(fake_count(vm->engine, FAKE_LINE_UP), 2);
+	assert_int_equal(fake_count(vm->engine, FAKE_LINE_DOWN), 1);
+	assert_int_equal(hv_irq_set(vm, HV_IOAPIC_PINS, true), -EINVAL);
+	assert_int_equal(hv_irq_attach(vm, 16, 3, 4), 0);
+	assert_int_equal(fake_count(vm->engine, FAKE_IRQFD_ON), 1);
+	hv_irq_detach(vm, 16, 3, 4);
+	assert_int_equal(fake_count(vm->engine, FAKE_IRQFD_OFF), 1);
+
+	/* A new VM raises what was up. */
+	hv_lines_save(vm, s);
+	hv_irq_set(vm, 17, false);
+	hv_lines_load(vm, s);
+	assert_int_equal(state_error(s), 0);
+	assert_true(vm->ioapic.pin[17].level);
+	assert_int_equal(fake_count(vm->engine, FAKE_LINE_UP), 3);
+	assert_int_equal(fake_count(vm->engine, FAKE_MSI), 0);
+	state_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +251,7 @@ int main(void)
 		TEST(test_pins_rotate),
 		TEST(test_irqfd),
 		cmocka_unit_test_teardown(test_too_few, teardown),
+		TEST(test_the_engines_own),
 	};
 
 	return cmocka_run_group_tests_name("hv-core/irq", tests, NULL, NULL);

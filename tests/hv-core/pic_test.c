@@ -3,6 +3,7 @@
  */
 #include "hv-core/pic.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -227,6 +228,61 @@ static void garbage(void **state)
 	}
 }
 
+/* In the middle of an initialization of one chip, with the other one in service. */
+static void is_saved_and_loaded(void **state)
+{
+	struct board b = make(), other = make();
+	struct state *s = state_new();
+
+	(void)state;
+	start(&b, 0x01);
+	other.pic.opaque = &other;
+	hv_pic_init(&other.pic);
+	hv_pic_set(&b.pic, 3, true);
+	assert_int_equal(hv_pic_ack(&b.pic), 0x0b);
+	hv_pic_set(&b.pic, 1, true); /* more urgent, and waits */
+	out(&b, 0xa0, 0x11);
+	out(&b, 0xa1, 0x48);
+	hv_pic_save(&b.pic, s);
+	hv_pic_load(&other.pic, s);
+	assert_int_equal(state_error(s), 0);
+	assert_true(other.wire);
+	assert_int_equal(hv_pic_ack(&other.pic), 0x09);
+	out(&other, 0x20, 0x0b); /* read what is in service */
+	assert_int_equal(in(&other, 0x20), 1 << 3 | 1 << 1);
+	out(&other, 0xa1, 2); /* the words that were missing */
+	out(&other, 0xa1, 1);
+	out(&other, 0xa1, 0);
+	out(&other, 0x20, 0x61);
+	out(&other, 0x20, 0x63);
+	hv_pic_set(&other.pic, 8, true);
+	assert_int_equal(hv_pic_ack(&other.pic), 0x48);
+	state_free(s);
+}
+
+static void a_strange_state_is_refused(void **state)
+{
+	struct board b = make();
+	struct state *s = state_new();
+	static const char *const names[] = {
+		"irr",		"imr",	     "isr",	 "line",	"elcr",
+		"base",		"need_icw4", "auto_eoi", "rotate_auto", "special_mask",
+		"fully_nested", "read_isr",  "poll",	 "lowest"};
+
+	(void)state;
+	start(&b, 0x01);
+	for (unsigned n = 0; n < 2; n++) {
+		struct state *chip = state_item(s, "chip", n);
+
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			state_put(chip, names[i], 0);
+		state_put(chip, "icw", 1);
+	}
+	hv_pic_load(&b.pic, s);
+	assert_int_equal(state_error(s), -EINVAL);
+	state_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +295,8 @@ int main(void)
 		cmocka_unit_test(ends_by_itself),
 		cmocka_unit_test(rotation_and_polling),
 		cmocka_unit_test(garbage),
+		cmocka_unit_test(is_saved_and_loaded),
+		cmocka_unit_test(a_strange_state_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

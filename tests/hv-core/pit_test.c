@@ -2,6 +2,7 @@
 /* Unit tests of hv-core/pit.c, with a clock that the test moves. */
 #include "hv-core/pit.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -207,6 +208,47 @@ static void garbage(void **state)
 	}
 }
 
+/* A rate half way to its next tick, a count half read. */
+static void is_saved_and_loaded(void **state)
+{
+	struct board b, other;
+	struct state *s = state_new();
+
+	(void)state;
+	start(&b);
+	start(&other);
+	program(&b, 0, 2, 11932);
+	program(&b, 2, 0, 1000);
+	b.now += TICKS(400);
+	out(&b, 3, 0x80);
+	assert_int_equal(in(&b, 2), 600 & 0xff);
+	hv_pit_save(&b.pit, s);
+	other.now = b.now;
+	hv_pit_load(&other.pit, s);
+	assert_int_equal(state_error(s), 0);
+	assert_int_equal(other.wake, b.wake);
+	assert_int_equal(in(&other, 2), 600 >> 8);
+	other.now = other.wake;
+	hv_pit_tick(&other.pit);
+	assert_int_equal(other.interrupts, 1);
+	state_free(s);
+}
+
+static void a_strange_state_is_refused(void **state)
+{
+	struct board b;
+	struct state *s = state_new();
+
+	(void)state;
+	start(&b);
+	state_put(s, "speaker", 0);
+	state_put(s, "fired", 0);
+	state_put(state_item(s, "counter", 0), "start", UINT64_MAX); /* of no life */
+	hv_pit_load(&b.pit, s);
+	assert_int_equal(state_error(s), -ERANGE);
+	state_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +259,8 @@ int main(void)
 		cmocka_unit_test(the_third_counter_can_be_waited_for),
 		cmocka_unit_test(status_and_bcd),
 		cmocka_unit_test(garbage),
+		cmocka_unit_test(is_saved_and_loaded),
+		cmocka_unit_test(a_strange_state_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,6 +37,8 @@
 #define DATA_SELECTOR  0x10
 #define TIMEOUT_S      30
 
+static const struct hv_engine_config split = {.ioapic_pins = 24};
+
 struct machine {
 	int kvm;
 	uint8_t *ram;
@@ -101,7 +103,7 @@ static int machine_make(struct machine *m, const uint8_t *code, size_t len)
 	memcpy(m->ram + CODE_AT, code, len);
 	write_gdt(m->ram);
 	write_idt(m->ram);
-	rc = kvm->create(m->kvm, 24, &m->engine);
+	rc = kvm->create(m->kvm, &split, &m->engine);
 	if (rc == 0)
 		rc = kvm->map(m->engine, 0, 0, RAM_SIZE, m->ram, false, false);
 	if (rc == 0)
@@ -606,7 +608,7 @@ static void test_wrong_descriptor(void **state)
 	int fd = open("/dev/null", O_RDWR);
 	(void)state;
 
-	assert_true(kvm->create(fd, 24, &engine) < 0);
+	assert_true(kvm->create(fd, &split, &engine) < 0);
 	assert_null(engine);
 	close(fd);
 }

@@ -16,12 +16,13 @@ check "a guest with its driver is made" env "LAB_CACHE=$(dirname "$(dirname "$LA
 LAB_INITRD=$work/igb.cpio
 before=$(host_state)
 
-# whole MODE CPUS APPEND: starts the VM, waits for its pings, leaves its console and stat in $work.
+# whole MODE CPUS APPEND OPTION...: starts the VM, waits for its pings, leaves its console and stat in $work.
 whole() {
 	local mode=$1 cpus=$2 append=$3
+	shift 3
 	check "$mode: a VM gets the whole function" guest whole \
 		"guest.ip=10.0.2.15/24 guest.ping=10.0.2.2,50 guest.wait $append" \
-		--cpus "$cpus" --memory 256M --device "$nic" --detach
+		--cpus "$cpus" --memory 256M --device "$nic" --detach "$@"
 	check "$mode: the guest's pings end" wait_for 90 waiting whole
 	said whole >"$work/out"
 	grep SLUICE-GUEST "$work/out" | sed 's/^/#   /'
@@ -43,6 +44,14 @@ whole intx 1 pci=nomsi
 check_text "intx: the host has one wire for it" "vfio-intx\($nic\)" /proc/interrupts
 check_text "intx: so has the guest" "SLUICE-GUEST: irq eth0 [1-9]" "$work/out"
 check "intx: the guest's ends of interrupts reach us" test "$(jq '.exits.eoi' "$work/stat")" -gt 50
+back intx
+
+# The same with the I/O APIC in the kernel: the level goes from VFIO to KVM, its end from KVM to VFIO.
+whole intx 1 pci=nomsi --irqchip kernel
+check_text "intx, KVM's I/O APIC: so has the guest" "SLUICE-GUEST: irq eth0 [1-9]" "$work/out"
+check "intx, KVM's I/O APIC: no end of interrupt reaches us" test "$(jq '.exits.eoi' "$work/stat")" = 0
+check "intx, KVM's I/O APIC: nor does a level" test "$(jq '.devices[0].intx' "$work/stat")" = 0
+check "intx, KVM's I/O APIC: vm stat says so" test "$(jq -r '.devices[0].path' "$work/stat")" = remapped
 back intx
 
 whole msi-x 2 ""

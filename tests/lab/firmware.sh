@@ -47,6 +47,10 @@ check_refusal "corrupt store of variables" "spoilt.fd: refused as store .*corrup
 	"uefi,vars=$work/spoilt.fd"
 check_refusal "truncated BIOS" "short.bin: refused as firmware: .*truncated" "$work/short.bin"
 check_refusal "no such firmware" "/nowhere not opened: No such file" /nowhere
+starts_not() {
+	timeout 30 sluice vm run refused --memory 64M --firmware "$1" --kernel "$LAB_KERNEL" </dev/null
+}
+check_refusal "a BIOS and a kernel" "a BIOS starts disks, no kernel" bios
 
 SLUICE_LOG=debug sluice vm run legacy --firmware bios --memory 256M --cpus 2 --detach >/dev/null 2>&1
 check "SeaBIOS: started" test $? = 0

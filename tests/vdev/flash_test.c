@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,82 @@ static void is_memory_until_commanded(void **state)
 	assert_false(fake_hv_is_mapped(b->vm, AT));
 	assert_int_equal(in(b, 5), 0x80);
 	out(b, 0, 0xff);
+	for (unsigned i = 0; i < 255; i++)
+		assert_int_equal(in(b, 0), 'v');
+	assert_false(fake_hv_is_mapped(b->vm, AT)); /* not for every few bytes that are written */
+	in(b, 0);
 	assert_true(fake_hv_is_mapped(b->vm, AT));
+}
+
+/* What OVMF does to tell an emulated flash chip from memory. */
+static void a_cleared_status_is_zero(void **state)
+{
+	struct board *b = *state;
+
+	out(b, 1, 0x50);
+	assert_int_equal(in(b, 1), 'a');
+	out(b, 1, 0x70);
+	assert_int_equal(in(b, 1), 0);
+	out(b, 1, 0x10);
+	out(b, 1, 'a');
+	assert_int_equal(in(b, 1), 0x80);
+}
+
+static struct state *saved(struct board *b)
+{
+	struct state *s = state_new();
+
+	vdev_flash_save(b->flash, s);
+	assert_int_equal(state_error(s), 0);
+	return s;
+}
+
+/* Into another VM's chip, in the middle of a command, and its file with it. */
+static void is_saved_and_loaded(void **state)
+{
+	struct board *b = *state;
+	void *other;
+
+	out(b, 4096, 0x10);
+	out(b, 4096, 0x5a);
+	out(b, 8192, 0x10); /* a byte is to follow */
+	struct state *s = saved(b);
+	setup(&other);
+	struct board *o = other;
+	out(o, 12288, 0x10);
+	out(o, 12288, 0);
+	vdev_flash_load(o->flash, s);
+	assert_int_equal(state_error(s), 0);
+	assert_false(fake_hv_is_mapped(o->vm, AT));
+	out(o, 8192, 0x11);
+	out(o, 0, 0xff);
+	assert_int_equal(in(o, 0), 'v');
+	assert_int_equal(in(o, 4096), 0x5a);
+	assert_int_equal(in(o, 8192), 0x11);
+	assert_int_equal(in(o, 12288), 0xff);
+	assert_int_equal(kept(o, 4096), 0x5a);
+	assert_int_equal(kept(o, 12288), 0xff);
+	state_free(s);
+	teardown(&other);
+}
+
+static void a_state_of_another_chip_is_refused(void **state)
+{
+	struct board *b = *state;
+	struct state *s = state_new();
+
+	state_put(s, "size", SIZE * 2);
+	state_put(s, "mode", 0xff);
+	vdev_flash_load(b->flash, s);
+	assert_int_equal(state_error(s), -EINVAL);
+	assert_int_equal(in(b, 0), 'v');
+	state_free(s);
+	s = state_new();
+	state_put(s, "size", SIZE);
+	state_put(s, "mode", 3);
+	vdev_flash_load(b->flash, s);
+	assert_int_equal(state_error(s), -EINVAL);
+	state_free(s);
 }
 
 static void programs_and_erases(void **state)
@@ -182,13 +258,11 @@ static void garbage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(is_memory_until_commanded),
-		T(programs_and_erases),
-		T(an_erase_must_be_confirmed),
-		T(programs_through_the_buffer),
-		T(describes_itself),
-		T(a_file_that_fails_is_told),
-		T(garbage),
+		T(is_memory_until_commanded),	T(a_cleared_status_is_zero),
+		T(is_saved_and_loaded),		T(a_state_of_another_chip_is_refused),
+		T(programs_and_erases),		T(an_erase_must_be_confirmed),
+		T(programs_through_the_buffer), T(describes_itself),
+		T(a_file_that_fails_is_told),	T(garbage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

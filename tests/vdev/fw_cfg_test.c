@@ -159,6 +159,30 @@ static void keys_that_are_none(void **state)
 	assert_int_equal(vdev_fw_cfg_file(fw, "more", "", 0), -ENOSPC);
 }
 
+/* A reader in the middle of an item goes on there. */
+static void is_saved_and_loaded(void **state)
+{
+	struct hv_vm *vm = *state;
+	struct state *s = state_new();
+
+	choose(vm, FW_CFG_SIGNATURE);
+	assert_int_equal(next(vm), 'Q');
+	vdev_fw_cfg_save(fw, s);
+	vdev_fw_cfg_destroy(fw);
+	assert_int_equal(vdev_fw_cfg_create(vm, &fw), 0);
+	vdev_fw_cfg_load(fw, s);
+	assert_int_equal(state_error(s), 0);
+	assert_int_equal(next(vm), 'E');
+	state_free(s);
+	s = state_new();
+	state_put(s, "key", 0x4000);
+	vdev_fw_cfg_load(fw, s);
+	assert_int_equal(state_error(s), -ERANGE);
+	state_free(s);
+	choose(vm, FW_CFG_SIGNATURE);
+	assert_int_equal(next(vm), 'Q');
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -166,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(shows_itself),	 T(files_are_listed),	     T(skips),
 		T(requests_stay_in_ram), T(a_file_can_be_made_late), T(keys_that_are_none),
+		T(is_saved_and_loaded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,13 +124,48 @@ static void any_access(void **state)
 	assert_int_equal(fake_hv_read(vm, HV_PIO, 0x604, 2) & ~0x1c06u, 1);
 }
 
+static void the_alarm_raises_the_sci(void **state)
+{
+	struct hv_vm *vm = *state;
+
+	fake_hv_write(vm, HV_PIO, 0x602, 0x400, 2);
+	assert_int_equal(fake_hv_read(vm, HV_PIO, 0x602, 2), 0x400);
+	vdev_pm_alarm(pm);
+	assert_true(vm->level[VDEV_PM_SCI]);
+	fake_hv_write(vm, HV_PIO, 0x600, 0x400, 2);
+	assert_false(vm->level[VDEV_PM_SCI]);
+}
+
+/* The timer goes on from where it was: guests compare it with the TSC. */
+static void is_saved_and_loaded(void **state)
+{
+	struct hv_vm *vm = *state;
+	struct state *s = state_new();
+
+	fake_hv_write(vm, HV_PIO, 0x602, 0x100, 2);
+	vdev_pm_press(pm);
+	fake_hv_age(vm, UINT64_C(1000000000000));
+	uint32_t before = (uint32_t)fake_hv_read(vm, HV_PIO, 0x608, 4);
+	vdev_pm_save(pm, s);
+	vdev_pm_destroy(pm);
+	assert_int_equal(vdev_pm_create(vm, &pm), 0);
+	assert_true((uint32_t)fake_hv_read(vm, HV_PIO, 0x608, 4) < 3579545); /* a new one's */
+	vdev_pm_load(pm, s);
+	assert_int_equal(state_error(s), 0);
+	assert_in_range((uint32_t)fake_hv_read(vm, HV_PIO, 0x608, 4) - before, 0, 30 * 3579545);
+	assert_int_equal(fake_hv_read(vm, HV_PIO, 0x600, 2), 0x100);
+	assert_int_equal(fake_hv_read(vm, HV_PIO, 0x602, 2), 0x100);
+	state_free(s);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(the_button_raises_the_sci),	      T(events_raise_the_sci), T(turns_off),
-		T(the_timer_runs_and_is_not_written), T(old_ways_to_reset),    T(any_access),
+		T(the_button_raises_the_sci), T(events_raise_the_sci), T(turns_off),  T(the_timer_runs_and_is_not_written),
+		T(old_ways_to_reset),	      T(any_access), T(the_alarm_raises_the_sci),
+		T(is_saved_and_loaded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,15 +130,62 @@ static void garbage(void **state)
 	assert_int_equal(get(b, 31, 0, 4), 0x29188086);
 }
 
+/* A system without I/O APIC: lines reach the 8259 pair as the bridge routes them. */
+static void lines_are_routed_to_the_pic(void **state)
+{
+	struct board *b = *state;
+
+	vdev_q35_line(b->host, 1, true);
+	for (unsigned i = 0; i < 16; i++)
+		assert_false(b->vm->pic[i]); /* routed nowhere */
+	set(b, 31, 0x61, 0x0a, 1);
+	assert_true(b->vm->pic[10]);
+	set(b, 31, 0x68, 0x0a, 1); /* PIRQE to the same one */
+	vdev_q35_line(b->host, 4, true);
+	vdev_q35_line(b->host, 1, false);
+	assert_true(b->vm->pic[10]);
+	set(b, 31, 0x68, 0x0b, 1);
+	assert_false(b->vm->pic[10]);
+	assert_true(b->vm->pic[11]);
+	set(b, 31, 0x68, 0x80, 1);
+	assert_false(b->vm->pic[11]);
+	set(b, 31, 0x68, 0x02, 1); /* the cascade: not PCI's to raise */
+	assert_false(b->vm->pic[2]);
+}
+
+/* ECAM is where the firmware has put it, in the new machine too. */
+static void is_saved_and_loaded(void **state)
+{
+	struct board *b = *state;
+	struct state *s = state_new();
+	void *other;
+
+	set(b, 0, 0x60, 0xb0000001, 4);
+	set(b, 31, 0x60, 0x0b, 1);
+	address(b, 31, 0x60);
+	vdev_host_save(b->host, state_child(s, "pci"));
+	vdev_q35_save(b->host, state_child(s, "isa"));
+	vdev_pci_ports_save(b->ports, state_child(s, "ports"));
+	assert_int_equal(setup(&other), 0);
+	struct board *o = other;
+	assert_int_equal(vdev_host_load(o->host, state_open(s, "pci")), 0);
+	vdev_q35_load(o->host, state_open(s, "isa"));
+	vdev_pci_ports_load(o->ports, state_open(s, "ports"));
+	assert_int_equal(state_error(s), 0);
+	assert_int_equal(fake_hv_read(o->vm, HV_PIO, 0xcfc, 1), 0x0b); /* the address, too */
+	assert_int_equal(ecam(o, 0xb0000000), 0x29c08086);
+	assert_int_equal(vdev_host_ecam(o->host), 0xb0000000);
+	teardown(&other);
+	state_free(s);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(looks_like_one),
-		T(ecam_follows_its_register),
-		T(the_address_is_a_dword),
-		T(garbage),
+		T(looks_like_one), T(ecam_follows_its_register),   T(the_address_is_a_dword),
+		T(garbage),	   T(lines_are_routed_to_the_pic), T(is_saved_and_loaded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

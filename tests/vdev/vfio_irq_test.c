@@ -214,6 +214,26 @@ static void test_intx(void **state)
 	rig_destroy(rig);
 }
 
+/* With KVM's I/O APIC nothing of it comes to us. */
+static void test_intx_short_cut(void **state)
+{
+	struct rig *rig = create(3, false, true);
+	uint32_t command = rig_read(rig, PCI_COMMAND, 2);
+
+	(void)state;
+	rig_write(rig, PCI_COMMAND, 2, command | PCI_COMMAND_INTX_DISABLE);
+	rig->vm->irqchip = true;
+	expect(rig, "vfio off 0\n");
+	rig_write(rig, PCI_COMMAND, 2, command);
+	expect(rig, "line 16 on\nvfio set 0 0+1\nvfio unmask 0 by eventfd\n");
+	fake_vfio_raise(rig->vfio, 0, 0);
+	rig_spin(rig);
+	assert_false(rig->vm->level[16]);
+	rig_write(rig, PCI_COMMAND, 2, command | PCI_COMMAND_INTX_DISABLE);
+	expect(rig, "vfio off 0\nline 16 off\n");
+	rig_destroy(rig);
+}
+
 static void test_error_ends_vm(void **state)
 {
 	struct rig *rig = create(3, false, false);
@@ -287,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_table_never_reaches_device),
 		cmocka_unit_test(test_msi),
 		cmocka_unit_test(test_intx),
+		cmocka_unit_test(test_intx_short_cut),
 		cmocka_unit_test(test_error_ends_vm),
 		cmocka_unit_test(test_taken_back),
 		cmocka_unit_test(test_stat),
