@@ -6,7 +6,7 @@
 #   make SAN=address,undefined    a sanitizer build, in build/san-address-undefined/
 #   make FUZZ=1                   clang's sanitizers and coverage for the fuzzers, in build/fuzz/
 
-#: make              build sluice and sluice-vmm
+#: make              build sluice, sluice-vmm and sluice-switch
 #: make deps         install what is missing (apt; root or sudo)
 #: make demo         a VF in a guest, on an emulated host, in a minute
 #: make test         every ring of tests: unit, sanitizers, local KVM, the lab's two rigs
@@ -14,8 +14,10 @@
 #: make test-fuzz    every fuzzer for SLUICE_FUZZ_SECONDS (15); make fuzz: for ten minutes each
 #: make bench-iommu  cost of map and unmap by page size: our walker, and VFIO on the emulated host
 #: make coverage     lines of iommu/ that its unit tests run (gcov)
+#: make bench-switch cycles per frame from guest to guest, beside DPDK's own forwarding
 #: make bench-boot   start to first user-space line, beside QEMU, in one run
 #: make bench-blk    random reads from a virtio disk, beside QEMU, in one run
+#: make bench-hotplug  a VF comes and goes, beside QEMU, in one run
 #: make lint         include direction, headers, format, shellcheck, cppcheck, clang-tidy, man pages
 #: make install | uninstall  [DESTDIR=] [prefix=/usr/local]
 #: make clean        everything but the lab's cache
@@ -50,9 +52,11 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 include base/base.mk hv-core/hv-core.mk iommu/iommu.mk sriov/sriov.mk vdev/vdev.mk cli/cli.mk
+include netqueue/netqueue.mk
 include tests/tests.mk tests/fuzz.mk
 
 FOLDERS := base hv-core iommu sriov vdev
+FOLDERS += netqueue
 ARCHIVES := $(FOLDERS:%=$(O)/%.a)
 objs = $(patsubst %,$(O)/%.o,$(basename $(1)))
 
@@ -80,8 +84,9 @@ $(O)/%.o: %.S
 # sluice-vmm links only permissive and LGPL libraries.
 SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson
 VMM_LIBS    := -ljansson -luring -lpthread
+SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
 
-$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/base.a
+$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/base.a
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SLUICE_LIBS)
@@ -91,7 +96,12 @@ $(O)/bin/sluice-vmm: $(call objs,$(vmm_SRCS)) $(O)/vdev.a $(O)/hv-core.a $(O)/io
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(VMM_LIBS)
 
-all: $(O)/bin/sluice $(O)/bin/sluice-vmm
+$(O)/bin/sluice-switch: $(call objs,$(switch_SRCS)) $(O)/netqueue.a $(O)/base.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SWITCH_LIBS)
+
+all: $(O)/bin/sluice $(O)/bin/sluice-vmm $(O)/bin/sluice-switch
 
 # ---- unit tests: tests/<folder>/<file>_test.c, one program each ----
 
@@ -180,6 +190,16 @@ $(IOMMU_BENCH): %: %.o $(O)/iommu.a $(O)/base.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
+$(O)/bench/switch_cycles: $(O)/bench/switch_cycles.o $(O)/tests/fakes/vhost_front.o $(O)/netqueue.a $(O)/base.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpthread
+
+.PHONY: bench-switch
+bench-switch:
+	@packaging/deps.sh build
+	@$(MAKE) --no-print-directory $(O)/bench/switch_cycles $(O)/bin/sluice-switch
+	@$(O)/bench/switch_cycles
+
 .PHONY: bench-iommu
 bench-iommu:
 	@packaging/deps.sh build lab
@@ -194,8 +214,8 @@ coverage:
 		$(patsubst %,build/coverage/tests/%,$(filter iommu/%,$(UNIT_TESTS)))
 	@tests/coverage build/coverage iommu
 
-.PHONY: bench-boot bench-blk
-bench-boot bench-blk:
+.PHONY: bench-boot bench-blk bench-hotplug
+bench-boot bench-blk bench-hotplug:
 	@packaging/deps.sh build lab
 	@$(MAKE) --no-print-directory staged
 	@lab/lab fetch --rig 1
@@ -216,25 +236,33 @@ libexecdir := $(DESTDIR)$(prefix)/libexec/sluice
 mandir := $(DESTDIR)$(prefix)/share/man
 compdir := $(DESTDIR)$(prefix)/share/bash-completion/completions
 udevdir := $(DESTDIR)$(prefix)/lib/udev/rules.d
+unitdir := $(DESTDIR)$(prefix)/lib/systemd/system
 
 .PHONY: install uninstall staged
 install: all
 	@install -d $(bindir) $(libexecdir) $(mandir)/man1 $(mandir)/man8 $(compdir)
 	@install -m 755 $(O)/bin/sluice $(bindir)/sluice
 	@install -m 755 $(O)/bin/sluice-vmm $(libexecdir)/sluice-vmm
+	@install -m 755 $(O)/bin/sluice-switch $(libexecdir)/sluice-switch
 	@install -m 644 $(DATA)/sluice.1 $(mandir)/man1/sluice.1
 	@install -m 644 $(DATA)/sluice-vmm.8 $(mandir)/man8/sluice-vmm.8
+	@install -m 644 $(DATA)/sluice-switch.8 $(mandir)/man8/sluice-switch.8
 	@$(O)/bin/sluice completion bash >$(compdir)/sluice
-	@install -d $(udevdir)
+	@install -d $(udevdir) $(unitdir)
+	@for unit in packaging/systemd/*.service; do sed 's,/usr/bin/,$(prefix)/bin/,' $$unit \
+		>$(unitdir)/$${unit##*/}; done
 	@install -m 644 packaging/udev/*.rules $(udevdir)
 	@echo "installed below $(DESTDIR)$(prefix)"
 
 uninstall:
-	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 $(compdir)/sluice
+	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 \
+		$(mandir)/man8/sluice-switch.8 $(compdir)/sluice
 	rm -f $(patsubst packaging/udev/%,$(udevdir)/%,$(wildcard packaging/udev/*.rules))
+	rm -f $(patsubst packaging/systemd/%,$(unitdir)/%,$(wildcard packaging/systemd/*))
 	rm -rf $(libexecdir)
 
 TINY_GUESTS := tiny counter
+TINY_GUESTS += fault
 TINY_GUESTS += mb-environment mb-cpu mb-long mb-apic
 
 # An installed tree inside build/, for the lab: what is tested there is what a user would have.

@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A thread's own: the one state here, and nobody else's. */
+static _Thread_local char last[512];
+
 static enum log_level threshold(void)
 {
 	static const char *const names[] = {"error", "warn", "info", "debug"};
@@ -33,6 +36,8 @@ static void log_vmsg(enum log_level level, const char *subject, const char *fmt,
 		n = 0;
 	size_t used = (size_t)n < sizeof(line) - 1 ? (size_t)n : sizeof(line) - 2;
 	int m = vsnprintf(line + used, sizeof(line) - 1 - used, fmt, args);
+	if (level == LOG_ERROR)
+		snprintf(last, sizeof(last), "%.500s", line + strlen("sluice: "));
 	used += m < 0 ? 0 : (size_t)m;
 	if (used > sizeof(line) - 2)
 		used = sizeof(line) - 2; /* cut, but still one line */
@@ -40,6 +45,16 @@ static void log_vmsg(enum log_level level, const char *subject, const char *fmt,
 	ssize_t written = write(STDERR_FILENO, line, used);
 	(void)written; /* nobody is left to tell */
 	errno = saved;
+}
+
+const char *log_last(void)
+{
+	return last;
+}
+
+void log_forget(void)
+{
+	last[0] = '\0';
 }
 
 void log_msg(enum log_level level, const char *subject, const char *fmt, ...)

@@ -28,6 +28,11 @@ void log_msg(enum log_level level, const char *subject, const char *fmt, ...)
 int log_fail(int err, const char *subject, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* What this thread last logged at LOG_ERROR since log_forget, "subject: text"; "" when nothing. For
+ * a server, whose client asked and does not see its log. */
+const char *log_last(void);
+void log_forget(void);
+
 #define log_error(subject, ...) log_msg(LOG_ERROR, subject, __VA_ARGS__)
 #define log_warn(subject, ...)	log_msg(LOG_WARN, subject, __VA_ARGS__)
 #define log_info(subject, ...)	log_msg(LOG_INFO, subject, __VA_ARGS__)

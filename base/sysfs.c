@@ -50,7 +50,9 @@ bool sysfs_exists(const struct sysfs *fs, const char *fmt, ...)
 	return !err && !faccessat(fs->root, path, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
-static int read_line(const struct sysfs *fs, const char *path, char *buf, size_t size)
+/* How much of the file there is, up to `size`: one read, since sysfs gives all of a file at once.
+ */
+static ssize_t read_some(const struct sysfs *fs, const char *path, char *buf, size_t size)
 {
 	int fd = openat(fs->root, path, O_RDONLY | O_CLOEXEC);
 
@@ -60,14 +62,36 @@ static int read_line(const struct sysfs *fs, const char *path, char *buf, size_t
 	do {
 		n = read(fd, buf, size);
 	} while (n < 0 && errno == EINTR);
-	int err = n < 0 ? -errno : 0;
+	n = n < 0 ? -errno : n;
 	io_close(&fd);
-	if (err)
-		return err;
+	return n;
+}
+
+static int read_line(const struct sysfs *fs, const char *path, char *buf, size_t size)
+{
+	ssize_t n = read_some(fs, path, buf, size);
+
+	if (n < 0)
+		return (int)n;
 	char *end = memchr(buf, '\n', (size_t)n);
 	if (!end && (size_t)n == size)
 		return -E2BIG;
 	*(end ? end : buf + n) = '\0';
+	return 0;
+}
+
+int sysfs_read_text(const struct sysfs *fs, char *buf, size_t size, const char *fmt, ...)
+{
+	char path[SYSFS_PATH];
+	int err;
+
+	MAKE_PATH(path, err, fmt);
+	ssize_t n = err ? err : read_some(fs, path, buf, size);
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n == size)
+		return -E2BIG;
+	buf[n] = '\0';
 	return 0;
 }
 

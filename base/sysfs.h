@@ -29,6 +29,9 @@ bool sysfs_exists(const struct sysfs *fs, const char *fmt, ...)
 /* One line without its newline. -E2BIG when it does not fit. */
 int sysfs_read(const struct sysfs *fs, char *buf, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* All of a file of several lines. -E2BIG. */
+int sysfs_read_text(const struct sysfs *fs, char *buf, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 int sysfs_read_u64(const struct sysfs *fs, uint64_t *out, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The kernel's answer to the write(2) itself, e.g. -EBUSY. May block as long as the kernel does. */

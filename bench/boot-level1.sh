@@ -6,9 +6,9 @@
 set -euo pipefail
 rounds=${1:-5} memory=${2:-512} cpus=${3:-1}
 sluice=$SLUICE_BUILD/root/usr/bin/sluice
-mark='SLUICE-GUEST: up'
 append='console=ttyS0 quiet panic=-1 guest.wait'
 work=$(mktemp -d)
+plain_initrd=$LAB_INITRD
 
 qemu() { # ARGUMENT...: the lab's own QEMU, run from where it lies
 	local tree=$LAB_QEMU
@@ -19,22 +19,57 @@ qemu() { # ARGUMENT...: the lab's own QEMU, run from where it lies
 		-L "$tree/usr/share/qemu" -L "$tree/usr/share/seabios" \
 		-accel kvm -cpu host -smp "$cpus" -m "$memory" -nodefaults -no-user-config \
 		-display none -serial stdio -no-reboot \
-		-kernel "$LAB_KERNEL" -initrd "$LAB_INITRD" -append "$append" "$@"
+		-kernel "$LAB_KERNEL" -initrd "$initrd" -append "$append" "$@"
+}
+
+# The disk, as QEMU's devices of that bus: in a file whose pages are in the host's cache.
+qemu_disk() { # DEVICE
+	[ "$from" != disk ] || printf '%s\n' -drive "if=none,id=disk,file=$work/disk,format=raw" -device "$1,drive=disk"
 }
 
 start_sluice() {
+	local disk=()
+	[ "$from" != disk ] || disk=(--disk "$work/disk")
 	exec "$sluice" vm run bench --cpus "$cpus" --memory "${memory}M" --kernel "$LAB_KERNEL" \
-		--initrd "$LAB_INITRD" --append "$append"
+		--initrd "$initrd" --append "$append" "${disk[@]}"
 }
 start_qemu-q35() {
-	qemu -machine q35
+	local disk
+	mapfile -t disk < <(qemu_disk virtio-blk-pci)
+	qemu -machine q35 "${disk[@]}"
 }
 start_qemu-microvm() {
-	qemu -machine microvm,pit=off,pic=off,rtc=off
+	local disk
+	mapfile -t disk < <(qemu_disk virtio-blk-device)
+	qemu -machine microvm,pit=off,pic=off,rtc=off "${disk[@]}"
 }
 start_kvmtool() {
+	local disk=()
+	[ "$from" != disk ] || disk=(--disk "$work/disk")
 	exec "$LKVM" run --name bench -c "$cpus" -m "$memory" --kernel "$LAB_KERNEL" \
-		--initrd "$LAB_INITRD" --params "$append" --console serial
+		--initrd "$initrd" --params "$append" --console serial "${disk[@]}"
+}
+
+# Drivers in an initramfs, and a disk with a program on it. The kernel has neither built in.
+make_disk() {
+	mkdir -p "$work/tree/bin" "$work/tree/proc"
+	cp "$(command -v busybox)" "$work/tree/bin/busybox"
+	cat >"$work/tree/first" <<-'EOF'
+		#!/bin/busybox sh
+		read -r up rest </proc/uptime
+		echo "SLUICE-GUEST: disk up $up"
+	EOF
+	chmod 755 "$work/tree/first"
+	truncate -s 64M "$work/disk"
+	mkfs.ext4 -q -d "$work/tree" "$work/disk"
+	cat >"$work/mount.sh" <<-'EOF'
+		mkdir /disk
+		mount -t ext4 -o ro /dev/vda /disk
+		mount -t proc proc /disk/proc
+		chroot /disk /first
+	EOF
+	env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" lab/guest-initrd --bare --module virtio_pci \
+		--module virtio_mmio --module virtio_blk --module ext4 --init "$work/mount.sh" "$work/disk.cpio"
 }
 
 # The process below PID (or PID itself) whose command is the monitor.
@@ -85,42 +120,63 @@ one_run() { # NAME: prints "seconds guest-uptime pss_kib"
 		'BEGIN { printf "%.3f %.2f %d\n", b - a, u, p }'
 }
 
+run_rounds() {
+	local round name result seconds up pss
+	: >"$work/results"
+	for ((round = 1; round <= rounds; round++)); do
+		for name in "${names[@]}"; do
+			result=$(one_run "$name")
+			echo "$name $result" >>"$work/results"
+			read -r seconds up pss <<<"$result"
+			printf 'round %d  %-14s %7.2f s   guest uptime %5.2f s   %7d KiB\n' \
+				"$round" "$name" "$seconds" "$up" "$pss"
+		done
+	done
+	echo
+}
+
+# Medians, and the ratio to the fastest rival.
+show_medians() {
+	awk '{ n[$1]++; t[$1, n[$1]] = $2; u[$1, n[$1]] = $3; p[$1, n[$1]] = $4 }
+		function median(v, name,    i, j, k, x) {
+			k = n[name]
+			for (i = 1; i <= k; i++) s[i] = v[name, i]
+			for (i = 2; i <= k; i++)
+				for (j = i; j > 1 && s[j] < s[j - 1]; j--) { x = s[j]; s[j] = s[j - 1]; s[j - 1] = x }
+			return k % 2 ? s[(k + 1) / 2] : (s[k / 2] + s[k / 2 + 1]) / 2
+		}
+		END {
+			printf "%-14s %10s %14s %16s\n", "monitor", "start (s)", "uptime (s)", "private memory"
+			for (name in n) {
+				m = median(t, name)
+				if (name != "sluice" && (best == 0 || m < best)) { best = m; who = name }
+				row[name] = sprintf("%-14s %10.2f %14.2f %12d KiB", name, m, median(u, name), median(p, name))
+			}
+			split("sluice qemu-q35 qemu-microvm kvmtool", order, " ")
+			for (i = 1; i <= 4; i++) if (order[i] in row) print row[order[i]]
+			printf "\nsluice takes %.2f of the fastest other (%s). Medians of one run on an emulated host.\n",
+				median(t, "sluice") / best, who
+		}' "$work/results"
+}
+
+# measure FROM: all monitors, all rounds, and the table.
+measure() {
+	from=$1 initrd=$plain_initrd mark='SLUICE-GUEST: up'
+	if [ "$from" = disk ]; then
+		make_disk
+		initrd=$work/disk.cpio mark='SLUICE-GUEST: disk up'
+	fi
+	echo "boot: from $from, $rounds rounds, interleaved; $cpus vCPU, $memory MiB, $(uname -r), initramfs $(stat -c %s "$initrd") bytes"
+	run_rounds
+	show_medians
+}
+
 read -ra names <<<"${BENCH_MONITORS:-sluice qemu-q35 qemu-microvm}"
 if [ -n "${LKVM:-}" ]; then
 	names+=(kvmtool)
 else
 	echo "boot: kvmtool is not here (no Debian package); LKVM=PATH names one"
 fi
-echo "boot: $rounds rounds, interleaved; $cpus vCPU, $memory MiB, $(uname -r), initramfs $(stat -c %s "$LAB_INITRD") bytes"
-for ((round = 1; round <= rounds; round++)); do
-	for name in "${names[@]}"; do
-		result=$(one_run "$name")
-		echo "$name $result" >>"$work/results"
-		read -r seconds up pss <<<"$result"
-		printf 'round %d  %-14s %7.2f s   guest uptime %5.2f s   %7d KiB\n' \
-			"$round" "$name" "$seconds" "$up" "$pss"
-	done
+for from in ${BENCH_FROM:-initramfs}; do
+	measure "$from"
 done
-
-# Medians, and the ratio to the fastest rival.
-echo
-awk '{ n[$1]++; t[$1, n[$1]] = $2; u[$1, n[$1]] = $3; p[$1, n[$1]] = $4 }
-	function median(v, name,    i, j, k, x) {
-		k = n[name]
-		for (i = 1; i <= k; i++) s[i] = v[name, i]
-		for (i = 2; i <= k; i++)
-			for (j = i; j > 1 && s[j] < s[j - 1]; j--) { x = s[j]; s[j] = s[j - 1]; s[j - 1] = x }
-		return k % 2 ? s[(k + 1) / 2] : (s[k / 2] + s[k / 2 + 1]) / 2
-	}
-	END {
-		printf "%-14s %10s %14s %16s\n", "monitor", "start (s)", "uptime (s)", "private memory"
-		for (name in n) {
-			m = median(t, name)
-			if (name != "sluice" && (best == 0 || m < best)) { best = m; who = name }
-			row[name] = sprintf("%-14s %10.2f %14.2f %12d KiB", name, m, median(u, name), median(p, name))
-		}
-		split("sluice qemu-q35 qemu-microvm kvmtool", order, " ")
-		for (i = 1; i <= 4; i++) if (order[i] in row) print row[order[i]]
-		printf "\nsluice takes %.2f of the fastest other (%s). Medians of one run on an emulated host.\n",
-			median(t, "sluice") / best, who
-	}' "$work/results"

@@ -43,7 +43,7 @@ struct cli_option {
 
 struct cli_command {
 	const char *noun, *verb; /* "" for a command that concerns the whole host: "apply" */
-	const char *operand; /* "PF", "NAME"; NULL for none */
+	const char *operand;	 /* "PF", "NAME"; NULL for none */
 	enum cli_kind operand_kind;
 	bool operand_optional;
 	const char *more; /* operands behind the first, at least one: "FILE"; "NAME...": as many */

@@ -91,9 +91,20 @@ int cmd_vm_stop(struct cli *cli, const struct cli_args *args);
 int cmd_vm_console(struct cli *cli, const struct cli_args *args);
 int cmd_vm_attach(struct cli *cli, const struct cli_args *args);
 int cmd_vm_cpus(struct cli *cli, const struct cli_args *args);
+int cmd_vm_memory(struct cli *cli, const struct cli_args *args);
 int cmd_vm_detach(struct cli *cli, const struct cli_args *args);
 int cmd_vf_attach(struct cli *cli, const struct cli_args *args);
 int cmd_vf_detach(struct cli *cli, const struct cli_args *args);
+int cmd_switch_start(struct cli *cli, const struct cli_args *args);
+int cmd_switch_stop(struct cli *cli, const struct cli_args *args);
+int cmd_switch_show(struct cli *cli, const struct cli_args *args);
+int cmd_switch_bridge(struct cli *cli, const struct cli_args *args);
+int cmd_switch_port(struct cli *cli, const struct cli_args *args);
+int cmd_switch_set(struct cli *cli, const struct cli_args *args);
+int cmd_switch_fdb(struct cli *cli, const struct cli_args *args);
+int cmd_switch_stats(struct cli *cli, const struct cli_args *args);
+int cmd_switch_mirror(struct cli *cli, const struct cli_args *args);
+int cmd_switch_capture(struct cli *cli, const struct cli_args *args);
 int cmd_completion_bash(struct cli *cli, const struct cli_args *args);
 
 #endif

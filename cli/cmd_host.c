@@ -114,6 +114,43 @@ static void add_vfio(const struct sysfs *fs, json_t *host)
 	json_object_set_new(host, "vfio_modules", loaded);
 }
 
+/* "[none] integrity confidentiality": what stands in brackets. */
+static void add_lockdown(const struct sysfs *fs, json_t *host)
+{
+	char text[64], *open, *close;
+
+	if (sysfs_read(fs, text, sizeof(text), "kernel/security/lockdown"))
+		return;
+	open = strchr(text, '[');
+	close = open ? strchr(open, ']') : NULL;
+	if (close)
+		json_object_set_new(host, "lockdown",
+				    json_stringn(open + 1, (size_t)(close - open - 1)));
+}
+
+static void add_nodes(const struct sysfs *fs, json_t *host)
+{
+	unsigned nodes = 0;
+
+	while (sysfs_exists(fs, "devices/system/node/node%u", nodes))
+		nodes++;
+	if (nodes)
+		json_object_set_new(host, "numa_nodes", json_integer(nodes));
+}
+
+static void add_pfs(json_t *host, const struct sriov_pf *pfs, size_t count)
+{
+	json_int_t vfs = 0, total = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		vfs += pfs[i].num_vfs;
+		total += pfs[i].total_vfs;
+	}
+	json_object_set_new(host, "pfs", json_integer((json_int_t)count));
+	json_object_set_new(host, "vfs", json_integer(vfs));
+	json_object_set_new(host, "total_vfs", json_integer(total));
+}
+
 static const struct cli_column columns[] = {
 	{"CPU", "cpu", CLI_SHOW_PLAIN},
 	{"CPUs", "cpus", CLI_SHOW_PLAIN},
@@ -127,7 +164,11 @@ static const struct cli_column columns[] = {
 	{"memory available", "memory_available", CLI_SHOW_SIZE},
 	{"huge pages", "huge_pages", CLI_SHOW_PLAIN},
 	{"VFIO modules", "vfio_modules", CLI_SHOW_PLAIN},
+	{"NUMA nodes", "numa_nodes", CLI_SHOW_PLAIN},
+	{"lockdown", "lockdown", CLI_SHOW_PLAIN},
 	{"PFs", "pfs", CLI_SHOW_PLAIN},
+	{"VFs", "vfs", CLI_SHOW_PLAIN},
+	{"VFs possible", "total_vfs", CLI_SHOW_PLAIN},
 	{0},
 };
 
@@ -141,7 +182,6 @@ int cmd_host_show(struct cli *cli, const struct cli_args *args)
 	(void)args;
 	if (!fs || !sriov || sriov_pf_list(sriov, &pfs, &pf_count))
 		return CLI_FAILED;
-	free(pfs);
 	json_t *host = json_object();
 	struct huge_pages huge = {.fs = fs, .list = json_array()};
 	add_cpu(host);
@@ -151,7 +191,10 @@ int cmd_host_show(struct cli *cli, const struct cli_args *args)
 	sysfs_list(fs, add_huge_pages, &huge, "kernel/mm/hugepages");
 	json_object_set_new(host, "huge_pages", huge.list);
 	add_vfio(fs, host);
-	json_object_set_new(host, "pfs", json_integer((json_int_t)pf_count));
+	add_nodes(fs, host);
+	add_lockdown(fs, host);
+	add_pfs(host, pfs, pf_count);
+	free(pfs);
 	if (cli->json)
 		cli_print_json(stdout, host);
 	else

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "cli/cli.h"
+#include "cli/patience.h"
 #include "cli/proc.h"
 #include "cli/vm_dir.h"
 #include "iommu/iommu.h"
@@ -29,6 +30,14 @@ struct gathering {
 	json_t *rows;
 	json_int_t cpus;
 	const char *vm;
+	json_t *before; /* the rows of an earlier look, in the same order; or NULL */
+};
+
+/* What the host's own handlers of posted interrupts have taken, on all CPUs and for all VMs:
+ * notifications that found no virtual CPU running, and those that woke one which slept. */
+struct host_counts {
+	bool told; /* this kernel and processor count them */
+	uint64_t notified, woken;
 };
 
 static const char *text(const json_t *object, const char *key)
@@ -103,6 +112,33 @@ static enum iommu_yes unit_posts(const struct sysfs *fs, const char *bdf)
 	return strtoull(value, NULL, 16) >> CAP_POSTED & 1 ? IOMMU_YES : IOMMU_NO;
 }
 
+static struct host_counts read_counts(void)
+{
+	struct host_counts c = {0};
+	FILE *in = fopen("/proc/interrupts", "re");
+
+	if (!in)
+		return c;
+	c.told = proc_interrupt_named(in, "PIN", &c.notified) == 0;
+	rewind(in);
+	if (proc_interrupt_named(in, "PIW", &c.woken))
+		c.told = false;
+	fclose(in);
+	return c;
+}
+
+/* How often the host's handler ran between the earlier look and this one; 0 without one. */
+static json_int_t taken_meanwhile(const struct gathering *g, const json_t *row)
+{
+	const json_t *before = json_array_get(g->before, json_array_size(g->rows));
+
+	if (!before || strcmp(text(before, "device"), text(row, "device")) != 0 ||
+	    !json_equal(json_object_get(before, "vector"), json_object_get(row, "vector")))
+		return 0;
+	return json_integer_value(json_object_get(row, "count")) -
+	       json_integer_value(json_object_get(before, "count"));
+}
+
 /* ---- the middle ---- */
 
 struct entries {
@@ -164,6 +200,17 @@ static void add_row(struct gathering *g, const json_t *device, const json_t *vec
 	};
 	facts.entry_posted =
 		add_entry(row, entries, index, json_array_size(json_object_get(device, "vectors")));
+	const char *basis = facts.entry_posted != IOMMU_UNKNOWN ? "table" : "capabilities";
+	const json_int_t taken = taken_meanwhile(g, row);
+
+	/* What the host's handler has taken was not posted, whatever could have been. */
+	if (facts.entry_posted == IOMMU_UNKNOWN && taken > 0) {
+		facts.entry_posted = IOMMU_NO;
+		basis = "count";
+	}
+	if (g->before)
+		json_object_set_new(row, "taken", json_integer(taken));
+	json_object_set_new(row, "basis", json_string(basis));
 	const enum iommu_posting posting = iommu_posting_of(&facts);
 	json_object_set_new(row, "delivery",
 			    json_string(posting == IOMMU_POSTED ? "posted"
@@ -211,6 +258,7 @@ static const struct cli_column columns[] = {
 	{"CPU", "cpu", CLI_SHOW_PLAIN},
 	{"COUNT", "count", CLI_SHOW_PLAIN},
 	{"DELIVERY", "delivery", CLI_SHOW_PLAIN},
+	{"BY", "basis", CLI_SHOW_PLAIN},
 	{"WHY NOT POSTED", "why_not_posted", CLI_SHOW_PLAIN},
 	{0},
 };
@@ -225,30 +273,85 @@ static int begin(struct cli *cli, struct gathering *g)
 	return 0;
 }
 
+static void finish(struct gathering *g)
+{
+	json_decref(g->rows);
+	json_decref(g->before);
+	if (g->live)
+		audit_finish(&g->audit);
+}
+
 static int end(const struct cli *cli, struct gathering *g)
 {
 	if (cli->json)
 		cli_print_json(stdout, g->rows);
 	else
 		cli_print_table(stdout, columns, g->rows);
-	json_decref(g->rows);
-	if (g->live)
-		audit_finish(&g->audit);
+	finish(g);
 	return CLI_OK;
+}
+
+/* One look at one VM. */
+static int look(const struct cli *cli, const char *name, struct gathering *g)
+{
+	json_t *stat = vm_call(cli, name, "stat");
+
+	if (!stat)
+		return -EIO;
+	add_vm(g, name, stat);
+	json_decref(stat);
+	return 0;
+}
+
+/* And another one later, to see what has come in between. */
+static int look_again(const struct cli *cli, const char *name, unsigned seconds,
+		      struct gathering *g)
+{
+	struct patience patience;
+
+	g->before = g->rows;
+	g->rows = json_array();
+	patience_begin(&patience);
+	patience_wait(&patience, (int64_t)seconds * 1000);
+	patience_end(&patience);
+	return look(cli, name, g);
+}
+
+static void say_counts(const struct cli *cli, const struct host_counts *a,
+		       const struct host_counts *b)
+{
+	if (cli->json)
+		return; /* rows alone, as ever */
+	if (b->told)
+		printf("host: %" PRIu64 " posted-interrupt notifications meanwhile, %" PRIu64
+		       " of virtual CPUs that slept (all VMs)\n",
+		       b->notified - a->notified, b->woken - a->woken);
+	else
+		puts("host: counts no posted interrupts (no rows PIN and PIW in "
+		     "/proc/interrupts)");
 }
 
 int cmd_vm_irqs(struct cli *cli, const struct cli_args *args)
 {
-	json_t *stat = vm_call(cli, args->operand, "stat");
+	const unsigned seconds = (unsigned)cli_number(args, "--seconds", 0);
+	struct host_counts before, after;
 	struct gathering g;
 
-	if (!stat || begin(cli, &g)) {
-		json_decref(stat);
+	if (begin(cli, &g))
+		return CLI_FAILED;
+	int err = look(cli, args->operand, &g);
+	before = read_counts();
+	if (!err && seconds)
+		err = look_again(cli, args->operand, seconds, &g);
+	after = read_counts();
+	if (err) {
+		finish(&g);
 		return CLI_FAILED;
 	}
-	add_vm(&g, args->operand, stat);
-	json_decref(stat);
-	return end(cli, &g);
+	end(cli, &g);
+	if (seconds)
+		say_counts(cli, &before, &after);
+	return CLI_OK;
 }
 
 int cmd_iommu_irqs(struct cli *cli, const struct cli_args *args)

@@ -208,13 +208,13 @@ static void report(const struct cli *cli, const char *name, const char *key, con
 int cmd_pf_set(struct cli *cli, const struct cli_args *args)
 {
 	const char *mode = cli_text(args, "--eswitch", NULL);
-	bool release = cli_has(args, "--nvme-flexible");
+	const struct cli_given *keep = cli_given(args, "--nvme-keep");
 	struct sriov *sriov;
 	struct sriov_pf pf;
 	char bdf[BDF_TEXT];
 	int err = 0;
 
-	if (!mode && !release) {
+	if (!mode && !keep) {
 		log_error("pf set", "nothing to set; for example: %s", args->command->examples[0]);
 		return CLI_USAGE;
 	}
@@ -225,12 +225,12 @@ int cmd_pf_set(struct cli *cli, const struct cli_args *args)
 		err = sriov_pf_set_eswitch(sriov, &pf,
 					   !strcmp(mode, "switchdev") ? SRIOV_ESWITCH_SWITCHDEV
 								      : SRIOV_ESWITCH_LEGACY);
-	if (!err && release && !cli->dry_run)
-		err = sriov_nvme_release(sriov, &pf);
+	if (!err && keep && !cli->dry_run)
+		err = sriov_nvme_keep(sriov, &pf, (unsigned)keep->number);
 	if (!err && mode)
 		report(cli, pf_name(&pf, bdf), "switch mode", mode);
-	if (!err && release)
-		report(cli, pf_name(&pf, bdf), "NVMe queues and interrupts", "released");
+	if (!err && keep)
+		report(cli, pf_name(&pf, bdf), "NVMe queues and interrupts kept", keep->text);
 	return err ? CLI_FAILED : CLI_OK;
 }
 

@@ -86,6 +86,24 @@ static int check_consent(const struct cli_args *args, const struct sriov_plan *p
 						    : "is felt by who uses its VFs");
 }
 
+/* Makes the plan anew when it has waited. */
+static int await_link(struct cli *cli, const struct cli_args *args, const struct sriov_pf *pf,
+		      struct sriov_plan *plan)
+{
+	unsigned seconds = (unsigned)cli_number(args, "--await-link", 0);
+	bool waits = false;
+
+	for (size_t i = 0; i < plan->count; i++)
+		waits |= plan->steps[i].waits;
+	if (!waits || !seconds || cli->dry_run)
+		return 0;
+	int err = sriov_await_link(cli->sriov, pf, seconds * 1000);
+	if (err)
+		return err;
+	sriov_plan_free(plan);
+	return sriov_plan(cli->sriov, pf, NULL, 0, phase_of(args), plan);
+}
+
 static int apply_pf(struct cli *cli, const struct cli_args *args, const struct sriov_pf *pf,
 		    struct tally *tally)
 {
@@ -97,8 +115,9 @@ static int apply_pf(struct cli *cli, const struct cli_args *args, const struct s
 	int err = sriov_plan(cli->sriov, pf, NULL, 0, phase_of(args), &plan);
 	if (err)
 		return err;
+	err = await_link(cli, args, pf, &plan);
 	show_plan_add(tally->rows, &plan);
-	if (plan.count && !cli->dry_run)
+	if (!err && plan.count && !cli->dry_run)
 		err = check_consent(args, &plan);
 	if (plan.count && !cli->dry_run && !err)
 		err = sriov_apply(cli->sriov, &plan, phase_of(args));

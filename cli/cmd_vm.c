@@ -18,6 +18,7 @@
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_disk.h"
+#include "cli/vm_place.h"
 #include "cli/vm_record.h"
 #include "cli/vm_request.h"
 #include "cli/vm_spawn.h"
@@ -48,6 +49,8 @@ static int check(struct cli *cli, struct vm_request *r, struct vmm_config *confi
 		err = vm_request_check_memory(cli, r);
 	if (!err)
 		err = vm_request_find(cli, r);
+	if (!err)
+		err = vm_place_check(cli, r);
 	if (!err)
 		err = vm_request_check_nets(cli, r, config);
 	if (!err)
@@ -99,7 +102,9 @@ static int bring_up(struct cli *cli, const struct vm_request *r, struct vmm_conf
 	*lock = sriov ? sriov_owner_lock(sriov, r->name) : -EIO;
 	if (*lock < 0)
 		return *lock;
-	int err = claim(cli, r);
+	int err = vm_place_take(cli, r);
+	if (!err)
+		err = claim(cli, r);
 	if (!err)
 		err = vm_spawn(cli, r, config, *lock, process);
 	if (err) {

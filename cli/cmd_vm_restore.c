@@ -153,6 +153,8 @@ int cmd_vm_clone(struct cli *cli, const struct cli_args *args)
 			log_warn(saved.path,
 				 "the clones do not get its devices; see sluice vm attach");
 		request.pick_count = 0;
+		for (size_t n = 0; n < request.net_count && !cli_has(args, "--keep-macs"); n++)
+			request.nets[n].has_mac = false; /* made of its own name, then */
 		request.detach = true;
 		status = start_apart(cli, &request, &child);
 	}

@@ -17,6 +17,7 @@ const struct cli_noun cli_nouns[] = {
 	{"apply", "make the machine as it is wished"},
 	{"assert", "whether the machine is as it is wished"},
 	{"export", "what is wished, as a file"},
+	{"switch", "the switch that joins virtual machines (DPDK)"},
 	{"completion", "completion of commands in a shell"},
 	{0},
 };
@@ -62,7 +63,10 @@ static const struct cli_option iommu_offline_options[] = {
 	"For every vector of a passed-through device: the host's interrupt, its chip (IR-: remapped), " \
 	"the CPU it goes to, how often it came, and whether the IOMMU posts it into the virtual CPU "   \
 	"without the host, or why not. The entry of the remapping table is shown where registers and "  \
-	"tables can be read (see iommu audit)."
+	"tables can be read (see iommu audit). Where the way is known from is said too: table, the "    \
+	"entry itself; count, the host's handler took the interrupt between two looks (vm irqs "        \
+	"--seconds), so it was not posted; capabilities, a conclusion from what processor, IOMMU and "  \
+	"guest could do."
 
 static const struct cli_option vf_create_options[] = {
 	{.name = "--count",
@@ -93,6 +97,11 @@ static const struct cli_option plan_options[] = {PF_OPTION, PHASE_OPTION, {0}};
 static const struct cli_option apply_options[] = {
 	PF_OPTION,
 	PHASE_OPTION,
+	{.name = "--await-link",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .max = 3600,
+	 .help = "where something waits for a PF's link, wait for it so long"},
 	{.name = "--yes", .help = "also what somebody feels: VFs made anew, drivers changed"},
 	{.name = "--from",
 	 .value = "FILE",
@@ -131,11 +140,12 @@ static const struct cli_option pf_set_options[] = {
 	 .kind = CLI_WORD,
 	 .words = "legacy|switchdev",
 	 .help = "how the card's own switch is run"},
-	{.name = "--nvme-flexible",
-	 .value = "release",
-	 .kind = CLI_WORD,
-	 .words = "release",
-	 .help = "let VFs have the queues and interrupts that an NVMe controller keeps: it is reset"},
+	{.name = "--nvme-keep",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = UINT16_MAX,
+	 .help = "of the queues and of the interrupts that VFs could have, N stay with the NVMe "
+		 "controller, which is reset"},
 	{0},
 };
 
@@ -262,13 +272,37 @@ static const struct cli_option vm_run_options[] = {
 	 .kind = CLI_TEXT,
 	 .help = "virtual CPUs (1), and how many it may get while it runs"},
 	{.name = "--memory",
-	 .value = "SIZE[,pages=4k|thp|2m|1g]",
+	 .value = "SIZE[,pages=4k|thp|2m|1g][,max=SIZE][,share]",
 	 .kind = CLI_TEXT,
-	 .help = "guest RAM, and the pages that hold it (512M,pages=thp)"},
+	 .help = "guest RAM, the pages that hold it (512M,pages=thp), and how much it may become by vm "
+		 "memory; best in steps of 128M, which Linux takes as a piece; share lets other processes "
+		 "map it, for a disk of theirs that comes later"},
 	{.name = "--pin",
 	 .value = "VCPU:CPU,...",
 	 .kind = CLI_TEXT,
 	 .help = "keep virtual CPUs on CPUs of the host, such as 0:2,1:3"},
+	{.name = "--isolate",
+	 .help = "keep the cores that --pin names for this VM: no other VM gets them, and those that "
+		 "run there without being pinned are moved away"},
+	{.name = "--numa",
+	 .value = "NODE|any[,cpus=N-N:N][,memory=SIZE]",
+	 .kind = CLI_TEXT,
+	 .repeat = true,
+	 .help = "a NUMA node of the guest, on a node of the host: memory comes from there, virtual CPUs "
+		 "run there unless pinned; without cpus and memory the nodes share them equally"},
+	{.name = "--ksm",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "let the host's kernel merge pages that are equal in this VM and others (off); another VM "
+		 "can find out by timing which pages it shares"},
+	{.name = "--phys-bits",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 32,
+	 .max = 52,
+	 .help = "width of the guest's physical addresses (the CPU's, or the IOMMU's where devices are "
+		 "given and it is less)"},
 	{.name = "--vf",
 	 .value = "PF[/N][:KEY=VALUE,...]",
 	 .kind = CLI_VF,
@@ -281,12 +315,13 @@ static const struct cli_option vm_run_options[] = {
 	 .repeat = true,
 	 .help = "give the VM a whole PCI function"},
 	{.name = "--net",
-	 .value = "tap[=INTERFACE][,KEY=VALUE,...]",
+	 .value = "tap[=INTERFACE]|vhost-user=PATH[,KEY=VALUE,...]",
 	 .kind = CLI_TEXT,
 	 .repeat = true,
-	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM; "
-		 "settings bridge, mac (else made of the VM's name, always the same), queues (1), mtu, "
-		 "backend=vhost|user"},
+	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM, or on "
+		 "a switch's port at a vhost-user socket; settings bridge, mac (else made of the VM's name, "
+		 "always the same), queues (1), mtu, backend=vhost|user; of a port also server (listen "
+		 "there, and the switch calls) and packed (rings)"},
 	{.name = "--hotplug-ports",
 	 .value = "N",
 	 .kind = CLI_NUMBER,
@@ -298,14 +333,16 @@ static const struct cli_option vm_run_options[] = {
 	 .repeat = true,
 	 .help = "a raw image or block device as a virtio disk; settings: ro, direct (past the host's "
 		 "cache), share (without a lock), serial=TEXT, queues=N, iops=N and bps=SIZE (limits "
-		 "per second)"},
+		 "per second); format=qcow2 (or vmdk, vdi, vhdx, ...): qemu-storage-daemon reads the "
+		 "image; vhost-user=SOCKET[,queues=N]: another process serves the disk"},
 	{.name = "--rng", .help = "give the guest entropy of the host's (virtio-rng)"},
 	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
 	 .value = "restart|exit",
 	 .kind = CLI_WORD,
 	 .words = "restart|exit",
-	 .help = "what a reboot of the guest does (restart)"},
+	 .help = "what a reboot of the guest does (restart); a triple fault is one, as in a PC, but with "
+		 "exit, or three times in a row within ten seconds of the start, it is a crash"},
 	{.name = "--console",
 	 .value = "serial|virtio",
 	 .kind = CLI_WORD,
@@ -321,6 +358,9 @@ static const struct cli_option vm_run_options[] = {
 	{.name = "--balloon",
 	 .help = "let vm balloon take memory from the guest, and idle pages go back to the host; not "
 		 "together with devices of the host or huge pages"},
+	{.name = "--prefault",
+	 .help = "take all memory from the host, in the background while the guest runs, so that the first "
+		 "attach need not wait for it; not together with --balloon"},
 	{.name = "--watchdog",
 	 .value = "reset|poweroff|none",
 	 .kind = CLI_WORD,
@@ -351,7 +391,8 @@ static const struct cli_option vm_attach_options[] = {
 	 .value = "PATH[,KEY=VALUE,...]",
 	 .kind = CLI_FILE,
 	 .repeat = true,
-	 .help = "a raw image or block device, with settings as for vm run"},
+	 .help = "a raw image, block device, image of another format, or vhost-user=SOCKET, with settings "
+		 "as for vm run"},
 	{0},
 };
 
@@ -365,11 +406,11 @@ static const struct cli_option detach_options[] = {
 	{0},
 };
 
-#define DETACH_ABOUT                                                                                \
-	"Presses the attention button of the device's slot. The guest blinks the slot's indicator " \
-	"for five seconds, stops its driver and turns the slot off; then the device is taken out, " \
-	"and goes back to its former driver and settings. A guest that does not do so in time "     \
-	"keeps the device, and may be asked again."
+#define DETACH_ABOUT                                                                                   \
+	"Asks the guest through ACPI, or, where its own driver has the slot, by the slot's attention " \
+	"button, after which it waits five seconds. The guest stops its driver and lets go; then the " \
+	"device is taken out, and goes back to its former driver and settings. A guest that does not " \
+	"do so in time keeps the device, and may be asked again."
 
 static const struct cli_option vm_stat_options[] = {
 	{.name = "--exits",
@@ -403,6 +444,18 @@ static const struct cli_option vm_top_options[] = {
 	{0},
 };
 
+static const struct cli_option vm_irqs_options[] = {
+	{.name = "--seconds",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "look twice, so far apart, and tell what came in between: by the host's handlers, and how "
+		 "many notifications of posted interrupts the host had to take (PIN and PIW in "
+		 "/proc/interrupts)"},
+	{0},
+};
+
 static const struct cli_option vm_trace_options[] = {
 	{.name = "--seconds",
 	 .value = "N",
@@ -410,6 +463,12 @@ static const struct cli_option vm_trace_options[] = {
 	 .min = 1,
 	 .max = 3600,
 	 .help = "how long (5)"},
+	{.name = "--format",
+	 .value = "json|trace-cmd",
+	 .kind = CLI_WORD,
+	 .words = "json|trace-cmd",
+	 .help = "json for Perfetto and chrome://tracing, or a trace.dat for trace-cmd and KernelShark "
+		 "(json)"},
 	{.name = "--output",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
@@ -450,6 +509,213 @@ static const struct cli_option vm_restore_options[] = {
 
 static const struct cli_option vm_clone_options[] = {
 	{.name = "--verify", .help = "compare all of the saved memory with its checksums first"},
+	{.name = "--keep-macs",
+	 .help = "let NICs whose address was given with mac= have that one, not one of their own"},
+	{0},
+};
+
+static const struct cli_option switch_start_options[] = {
+	{.name = "--config",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "start as this JSON file says, not as it was before"},
+	{.name = "--cpus",
+	 .value = "LIST",
+	 .kind = CLI_TEXT,
+	 .help = "one worker on each of these CPUs, such as 2,3; any: one that the kernel moves (any)"},
+	{.name = "--memory",
+	 .value = "SIZE",
+	 .kind = CLI_SIZE,
+	 .min = 32 * MIB,
+	 .max = 1024 * GIB,
+	 .help = "for frames and tables (256M)"},
+	{.name = "--buffers",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1024,
+	 .max = 1u << 24,
+	 .help = "how many frames may be inside at once (16384)"},
+	{.name = "--sleep",
+	 .value = "US",
+	 .kind = CLI_NUMBER,
+	 .max = 10000,
+	 .help = "how long an idle worker may sleep; 0: it never does (200)"},
+	{.name = "--hugepages", .help = "use huge pages, which NICs need"},
+	{.name = "--pci", .help = "look for NICs bound to vfio-pci; needed for ports of kind pci"},
+	{0},
+};
+
+static const struct cli_option switch_show_options[] = {
+	{.name = "--config", .help = "the configuration, as switch start --config takes it"},
+	{0},
+};
+
+static const struct cli_option switch_bridge_options[] = {
+	{.name = "--add", .help = "make it"},
+	{.name = "--remove", .help = "take it away; it must have no ports"},
+	{.name = "--ageing",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 86400,
+	 .help = "forget an address that was not heard of for so long (300)"},
+	{.name = "--mac-limit",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .max = 1u << 20,
+	 .help = "learn at most so many addresses; 0: as many as there is room for (0)"},
+	{0},
+};
+
+#define SWITCH_RULES                                                                                  \
+	{.name = "--vlan",                                                                            \
+	 .value = "VLAN",                                                                             \
+	 .kind = CLI_TEXT,                                                                            \
+	 .help = "10: frames without a tag, all in VLAN 10; trunk:10,20-29,native=10: tagged "        \
+		 "ones, and what has no tag is in 10 (native-tagged: leaves with one); tunnel:20: "   \
+		 "whatever tags there are, inside VLAN 20; all: tags pass through"},                  \
+		{.name = "--mac-limit",                                                               \
+		 .value = "N",                                                                        \
+		 .kind = CLI_NUMBER,                                                                  \
+		 .max = UINT32_MAX,                                                                   \
+		 .help = "learn at most so many addresses here; 0: no limit"},                        \
+		{.name = "--isolated",                                                                \
+		 .value = "on|off",                                                                   \
+		 .kind = CLI_WORD,                                                                    \
+		 .words = "on|off",                                                                   \
+		 .help = "it talks only to ports that are not isolated"},                             \
+		{.name = "--learn",                                                                   \
+		 .value = "on|off",                                                                   \
+		 .kind = CLI_WORD,                                                                    \
+		 .words = "on|off",                                                                   \
+		 .help = "learn the addresses behind it"},                                            \
+		{.name = "--unknown",                                                                 \
+		 .value = "on|off",                                                                   \
+		 .kind = CLI_WORD,                                                                    \
+		 .words = "on|off",                                                                   \
+		 .help = "send it frames to addresses that nobody knows"},                            \
+		{.name = "--storm",                                                                   \
+		 .value = "KIND=N,...",                                                               \
+		 .kind = CLI_TEXT,                                                                    \
+		 .help = "let at most so many frames a second in, of broadcast, multicast, unknown"}, \
+		{.name = "--rate",                                                                    \
+		 .value = "SIZE",                                                                     \
+		 .kind = CLI_SIZE,                                                                    \
+		 .max = UINT64_C(1) << 40,                                                            \
+		 .help = "let at most so many bytes a second in; 0: no limit"},                       \
+		{.name = "--burst",                                                                   \
+		 .value = "SIZE",                                                                     \
+		 .kind = CLI_SIZE,                                                                    \
+		 .max = UINT64_C(1) << 32,                                                            \
+		 .help = "bytes at once, with --rate; 0: 10 ms of it, but at least 64K"},             \
+		{.name = "--macs",                                                                    \
+		 .value = "LIST|none",                                                                \
+		 .kind = CLI_TEXT,                                                                    \
+		 .help = "the only addresses its frames, ARP and neighbour messages may come from"},  \
+	{                                                                                             \
+		.name = "--ips", .value = "LIST|none", .kind = CLI_TEXT,                              \
+		.help = "the only IPv4 and IPv6 addresses it may use"                                 \
+	}
+
+static const struct cli_option switch_port_options[] = {
+	{.name = "--add", .help = "make it"},
+	{.name = "--remove", .help = "take it away, also under traffic"},
+	{.name = "--bridge", .value = "BRIDGE", .kind = CLI_TEXT, .help = "where it belongs"},
+	{.name = "--to",
+	 .value = "KIND[:WHERE]",
+	 .kind = CLI_TEXT,
+	 .help = "what is at the other end: vhost:SOCKET (a guest), tap:INTERFACE (made), "
+		 "af_packet:INTERFACE (there), pci:ADDRESS (a NIC or VF on vfio-pci), pcap:IN,OUT "
+		 "(files), null"},
+	{.name = "--server",
+	 .help = "vhost: make the socket and listen, instead of connecting to it"},
+	{.name = "--queues",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 16,
+	 .help = "pairs of queues, at most (1)"},
+	{.name = "--mtu",
+	 .value = "BYTES",
+	 .kind = CLI_NUMBER,
+	 .min = 68,
+	 .max = 9600,
+	 .help = "the largest payload of a frame, in and out (1500)"},
+	{.name = "--size",
+	 .value = "BYTES",
+	 .kind = CLI_NUMBER,
+	 .min = 60,
+	 .max = 1518,
+	 .help = "null: length of the frames it gives (64)"},
+	SWITCH_RULES,
+	{0},
+};
+
+static const struct cli_option switch_set_options[] = {
+	SWITCH_RULES,
+	{0},
+};
+
+static const struct cli_option switch_fdb_options[] = {
+	{.name = "--add",
+	 .value = "MAC",
+	 .kind = CLI_TEXT,
+	 .help = "a static address, behind --port, in --vlan"},
+	{.name = "--remove", .value = "MAC", .kind = CLI_TEXT, .help = "forget one, static or not"},
+	{.name = "--flush", .help = "forget all that was learned, of the bridge or of --port"},
+	{.name = "--port", .value = "PORT", .kind = CLI_TEXT, .help = "the port that is meant"},
+	{.name = "--vlan",
+	 .value = "VLAN",
+	 .kind = CLI_NUMBER,
+	 .max = 4094,
+	 .help = "the VLAN that is meant (0: none)"},
+	{0},
+};
+
+static const struct cli_option switch_stats_options[] = {
+	{.name = "--prometheus", .help = "all counters, as Prometheus reads them"},
+	{0},
+};
+
+static const struct cli_option switch_mirror_options[] = {
+	{.name = "--to",
+	 .value = "PORT",
+	 .kind = CLI_TEXT,
+	 .help = "a port, which gets copies and is in no bridge any more"},
+	{.name = "--off", .help = "no copies any longer"},
+	{0},
+};
+
+static const struct cli_option switch_capture_options[] = {
+	{.name = "--output",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .required = true,
+	 .help = "the pcapng file"},
+	{.name = "--packets",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = INT64_MAX,
+	 .help = "end after so many frames"},
+	{.name = "--bytes",
+	 .value = "SIZE",
+	 .kind = CLI_SIZE,
+	 .min = 1024,
+	 .max = INT64_MAX,
+	 .help = "end when the file would be larger (64M)"},
+	{.name = "--seconds",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 86400,
+	 .help = "end after so long"},
+	{.name = "--snap",
+	 .value = "BYTES",
+	 .kind = CLI_NUMBER,
+	 .min = 14,
+	 .max = 65535,
+	 .help = "keep so much of each frame (all)"},
 	{0},
 };
 
@@ -460,7 +726,8 @@ const struct cli_command cli_commands[] = {
 	 .summary = "what this machine offers to virtual machines",
 	 .about =
 		 "Shows the CPU and its virtualization, /dev/kvm, the IOMMU and its interrupt remapping, "
-		 "memory and huge pages, the VFIO modules, and how many PFs there are.",
+		 "memory and huge pages, the VFIO modules, NUMA nodes, the kernel's lockdown, and how "
+		 "many PFs and VFs there are.",
 	 .examples = EXAMPLES("sluice host show", "sluice host show --json")},
 	{.noun = "host",
 	 .verb = "caps",
@@ -514,11 +781,11 @@ const struct cli_command cli_commands[] = {
 	 .about =
 		 "Refused while a VF is held: both interrupt every VF of the PF. In switchdev mode "
 		 "each VF has a representor, an interface of the host's (vf show), and settings "
-		 "such as tx-max go to the card's ports. An NVMe controller keeps the queues and "
-		 "interrupts that VFs could have; releasing them resets it, so its disks must "
-		 "not be in use and it may have no VFs yet.",
+		 "such as tx-max go to the card's ports. Some NVMe controllers keep the queues and "
+		 "interrupts that VFs could have until they are told; that resets them, so their "
+		 "disks must not be in use and they may have no VFs yet.",
 	 .examples = EXAMPLES("sluice pf set ens1f0 --eswitch switchdev",
-			      "sluice pf set 0000:02:00.0 --nvme-flexible release")},
+			      "sluice pf set 0000:02:00.0 --nvme-keep 0")},
 	{.noun = "pf",
 	 .verb = "alias",
 	 .run = cmd_pf_alias,
@@ -757,23 +1024,28 @@ const struct cli_command cli_commands[] = {
 		 "typed twice it sends itself. The exit status is 0 when the guest powered itself "
 		 "off, and 1 otherwise.\n\n"
 		 "A disk is locked: two VMs that write to one image damage it. When the host runs out "
-		 "of space, writes wait instead of failing (vm stat says so) and go on by themselves.\n\n"
+		 "of space, writes wait instead of failing (vm stat says so) and go on by themselves. "
+		 "That is so for raw images; an image of another format is read by an engine of QEMU's, "
+		 "which tells the guest of an I/O error then. An engine or a switch that dies may come "
+		 "back; requests wait for it.\n\n"
 		 "VFs and devices are prepared for the VM, and given back with their former drivers "
 		 "and settings when it ends.\n\n"
 		 "With an exit port, a value that the guest writes there ends the VM, and the exit "
 		 "status is (value * 2 + 1) modulo 256, always odd; a VM that then ends in another bad "
 		 "way, or does not start, gives 4.",
-	 .examples =
-		 EXAMPLES("sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
-			  "console=ttyS0 --vf ens1f0",
-			  "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
-			  "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
-			  "sluice vm run db --kernel vmlinuz --cpus 2 --net "
-			  "tap,bridge=br0,queues=2 --watchdog reset --detach",
-			  "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
-			  "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
-			  "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
-			  "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
+	 .examples = EXAMPLES(
+		 "sluice vm run --kernel /boot/vmlinuz --initrd initrd.img --append "
+		 "console=ttyS0 --vf ens1f0",
+		 "sluice vm run web --kernel vmlinuz --cpus 4 --memory 4G,pages=2m "
+		 "--vf ens1f0/2:mac=02:00:00:00:00:02,vlan=100 --detach",
+		 "sluice vm run db --kernel vmlinuz --cpus 2 --net "
+		 "tap,bridge=br0,queues=2 --watchdog reset --detach",
+		 "sluice vm run db --kernel vmlinuz --append root=/dev/vda1 "
+		 "--disk db.img,serial=DB1,queues=4 --disk tools.img,ro",
+		 "sluice vm run web --kernel vmlinuz --append root=/dev/vda1 "
+		 "--disk web.qcow2,format=qcow2 --net vhost-user=/run/switch/web.sock,queues=2",
+		 "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
+		 "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
 	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,
@@ -843,15 +1115,19 @@ const struct cli_command cli_commands[] = {
 		 "Writes the exits that came to the VM's process, each with its CPU, its duration and the device "
 		 "that it met, as JSON that Perfetto (ui.perfetto.dev) and chrome://tracing show. Times "
 		 "are those of the host's monotonic clock, as trace-cmd record -C mono has them.",
-	 .examples = EXAMPLES("sluice vm trace web --seconds 10 --output web.json")},
+	 .examples = EXAMPLES("sluice vm trace web --seconds 10 --output web.json",
+			      "sluice vm trace web --format trace-cmd --output web.dat",
+			      "trace-cmd report -i web.dat")},
 	{.noun = "vm",
 	 .verb = "irqs",
 	 .run = cmd_vm_irqs,
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
+	 .options = vm_irqs_options,
 	 .summary = "how the interrupts of a VM's devices reach it",
 	 .about = IRQS_ABOUT,
-	 .examples = EXAMPLES("sluice vm irqs web", "sluice vm irqs web --json")},
+	 .examples = EXAMPLES("sluice vm irqs web", "sluice vm irqs web --json",
+			      "sluice vm irqs web --seconds 5")},
 	{.noun = "vm",
 	 .verb = "maps",
 	 .run = cmd_vm_maps,
@@ -916,6 +1192,23 @@ const struct cli_command cli_commands[] = {
 		  "/sys/devices/system/cpu/cpuN/online). CPUs that shall go are asked for, and the "
 		  "guest lets go of them or not.",
 	 .examples = EXAMPLES("sluice vm cpus web 4", "sluice vm cpus web 1 --timeout 60")},
+	{.noun = "vm",
+	 .verb = "memory",
+	 .run = cmd_vm_memory,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "SIZE",
+	 .more_kind = CLI_TEXT,
+	 .options = detach_options,
+	 .summary = "how much memory a running VM has",
+	 .about =
+		 "From what it was started with up to its maximum (vm run --memory SIZE,max=SIZE). "
+		 "The guest takes what comes block by block, and gives back what it can free; what is "
+		 "given back is the host's again at once. Devices of the host reach what the guest has "
+		 "taken, and nothing else.",
+	 .examples =
+		 EXAMPLES("sluice vm memory web 2G", "sluice vm memory web 512M --timeout 120")},
 	{.noun = "vm",
 	 .verb = "pause",
 	 .run = cmd_vm_pause,
@@ -999,7 +1292,12 @@ const struct cli_command cli_commands[] = {
 		 "The VM runs at once; its memory is read from the file as it is needed, so the file "
 		 "must stay while it runs. Where the host lacks what the guest's CPU has shown it, "
 		 "the VM is refused and what is missing is named. The kernel is only needed when the "
-		 "guest reboots.",
+		 "guest reboots.\n\n"
+		 "The guest's clocks go on where they stood, so its date lags by the time that it was "
+		 "away. What it is told: its VM generation ID is another one, for which Linux makes its "
+		 "random numbers anew and sends an event (NEW_VMGENID) to user space; and its virtio NICs "
+		 "announce themselves to the network. The host's time it can read at any moment from "
+		 "/dev/ptp0 (ptp_kvm), where the host's clock is the TSC; chrony takes that as a source.",
 	 .examples = EXAMPLES("sluice vm restore /var/lib/sluice/web.vm --detach",
 			      "sluice vm restore base.vm --name test --verify")},
 	{.noun = "vm",
@@ -1015,7 +1313,9 @@ const struct cli_command cli_commands[] = {
 	 .about =
 		 "Each goes on where the saved VM was, under its own name and in the background. They "
 		 "share the memory that none of them has changed: vm stat shows each one's part "
-		 "of it.",
+		 "of it. Each has a generation ID of its own, and its NICs addresses made of its name; "
+		 "a guest goes on using the address that it knows until it binds the NIC's driver again, "
+		 "which it best does when it hears of the new ID (see vm restore).",
 	 .examples = EXAMPLES("sluice vm clone base.vm worker-1 worker-2 worker-3")},
 	{.noun = "vm",
 	 .verb = "events",
@@ -1106,6 +1406,131 @@ const struct cli_command cli_commands[] = {
 		 "On another machine of the same kind, or on this one after a mistake, apply --from "
 		 "brings it back.",
 	 .examples = EXAMPLES("sluice export", "sluice export --found")},
+	{.noun = "switch",
+	 .verb = "start",
+	 .run = cmd_switch_start,
+	 .changes = true,
+	 .options = switch_start_options,
+	 .summary = "start the switch",
+	 .about =
+		 "Starts sluice-switch in the background, as it was when it ran last. What is given "
+		 "here is kept for the next start. Guests reconnect by themselves. Huge pages are needed "
+		 "only for NICs.",
+	 .examples = EXAMPLES("sluice switch start",
+			      "sluice switch start --cpus 2,3 --memory 1G "
+			      "--hugepages --pci",
+			      "sluice switch start --config switch.json")},
+	{.noun = "switch",
+	 .verb = "stop",
+	 .run = cmd_switch_stop,
+	 .changes = true,
+	 .summary = "stop the switch",
+	 .about = "Its configuration is kept. Guests wait for it to come back.",
+	 .examples = EXAMPLES("sluice switch stop")},
+	{.noun = "switch",
+	 .verb = "show",
+	 .run = cmd_switch_show,
+	 .options = switch_show_options,
+	 .summary = "workers, bridges and ports",
+	 .about = "Shows what the switch consists of and who is at the other end of each port.",
+	 .examples = EXAMPLES("sluice switch show", "sluice switch show --json",
+			      "sluice switch show --config")},
+	{.noun = "switch",
+	 .verb = "bridge",
+	 .run = cmd_switch_bridge,
+	 .changes = true,
+	 .operand = "BRIDGE",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_bridge_options,
+	 .summary = "make, change or take away a bridge",
+	 .about = "A bridge joins ports: it learns which addresses are behind which of them.",
+	 .examples =
+		 EXAMPLES("sluice switch bridge br0 --add", "sluice switch bridge br0 --ageing 60",
+			  "sluice switch bridge br0 --remove")},
+	{.noun = "switch",
+	 .verb = "port",
+	 .run = cmd_switch_port,
+	 .changes = true,
+	 .operand = "PORT",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_port_options,
+	 .summary = "make, show or take away a port",
+	 .about =
+		 "Ports come and go while others pass frames. Without --add or --remove the port is "
+		 "shown. As client (the default) a vhost port connects to the guest's socket, and "
+		 "again whenever the guest or the switch was away.",
+	 .examples =
+		 EXAMPLES("sluice switch port web --add --bridge br0 --to vhost:/run/web.sock "
+			  "--vlan 10",
+			  "sluice switch port up0 --add --bridge br0 --to pci:0000:01:00.0 --vlan "
+			  "trunk:all",
+			  "sluice switch port web", "sluice switch port web --remove")},
+	{.noun = "switch",
+	 .verb = "set",
+	 .run = cmd_switch_set,
+	 .changes = true,
+	 .operand = "PORT",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_set_options,
+	 .summary = "change what holds at a port",
+	 .about = "What is not named stays as it is. No frame is lost by the change itself.",
+	 .examples =
+		 EXAMPLES("sluice switch set web --vlan 20",
+			  "sluice switch set web --macs 02:00:00:00:00:01 --ips 10.0.0.1,fd00::1",
+			  "sluice switch set web --rate 100M --storm broadcast=100,unknown=100")},
+	{.noun = "switch",
+	 .verb = "fdb",
+	 .run = cmd_switch_fdb,
+	 .changes = true,
+	 .operand = "BRIDGE",
+	 .operand_kind = CLI_TEXT,
+	 .operand_optional = true,
+	 .options = switch_fdb_options,
+	 .summary = "which addresses are behind which port",
+	 .about =
+		 "Lists them, of one bridge or of all; or adds a static one, removes one, or forgets "
+		 "all that was learned.",
+	 .examples = EXAMPLES("sluice switch fdb", "sluice switch fdb br0 --json",
+			      "sluice switch fdb br0 --add 02:00:00:00:00:01 --port web --vlan 10",
+			      "sluice switch fdb --flush --port web")},
+	{.noun = "switch",
+	 .verb = "stats",
+	 .run = cmd_switch_stats,
+	 .operand = "PORT",
+	 .operand_kind = CLI_TEXT,
+	 .operand_optional = true,
+	 .options = switch_stats_options,
+	 .summary = "counters, and why frames were dropped",
+	 .about =
+		 "Every frame that is not delivered is counted by its reason: where it came in, when "
+		 "the switch decided so; where it would have left (tx-...), when the receiver could "
+		 "not take it.",
+	 .examples = EXAMPLES("sluice switch stats", "sluice switch stats web --json",
+			      "sluice switch stats --prometheus")},
+	{.noun = "switch",
+	 .verb = "mirror",
+	 .run = cmd_switch_mirror,
+	 .changes = true,
+	 .operand = "PORT",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_mirror_options,
+	 .summary = "copy what passes a port to another one",
+	 .about = "Copies of all frames in both directions, as they are outside the switch.",
+	 .examples =
+		 EXAMPLES("sluice switch mirror web --to probe", "sluice switch mirror web --off")},
+	{.noun = "switch",
+	 .verb = "capture",
+	 .run = cmd_switch_capture,
+	 .operand = "PORT",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_capture_options,
+	 .summary = "frames of a port into a pcapng file",
+	 .about =
+		 "Until a limit is reached, or Ctrl-C. Frames that come faster than the file can be "
+		 "written are counted as missed; the switch does not wait for it.",
+	 .examples =
+		 EXAMPLES("sluice switch capture web --output web.pcapng --packets 100",
+			  "sluice switch capture web --output web.pcapng --seconds 10 --snap 96")},
 	{.noun = "completion",
 	 .verb = "bash",
 	 .run = cmd_completion_bash,

@@ -63,9 +63,29 @@ static int set_bps(struct disk_spec *spec, const char *value, char *why)
 static int refuse(const char *setting, char *why)
 {
 	snprintf(why, DISK_SPEC_WHY,
-		 "unknown setting '%.30s'; there are ro, direct, share, serial=, queues=, iops=, "
-		 "bps=",
+		 "unknown setting '%.30s'; there are ro, direct, share, format=, serial=, "
+		 "queues=, iops=, bps=",
 		 setting);
+	return -EINVAL;
+}
+
+/* Formats of one file that an engine reads; what goes over a network is not a path. */
+static int set_format(struct disk_spec *spec, const char *value, char *why)
+{
+	static const char *const formats[] = {"qcow2", "qcow", "qed", "vdi",	  "vhdx",
+					      "vmdk",  "vpc",  "dmg", "parallels"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+		if (!strcmp(value, formats[i])) {
+			snprintf(spec->format, sizeof(spec->format), "%s", value);
+			return 0;
+		}
+	if (!strcmp(value, "raw"))
+		return 0;
+	snprintf(why, DISK_SPEC_WHY,
+		 "format '%.20s': there are raw, qcow2, qcow, qed, vdi, vhdx, vmdk, vpc, dmg, "
+		 "parallels",
+		 value);
 	return -EINVAL;
 }
 
@@ -97,15 +117,40 @@ static int set_one(struct disk_spec *spec, char *setting, char *why)
 		return set_iops(spec, equals + 1, why);
 	if (!strcmp(setting, "bps"))
 		return set_bps(spec, equals + 1, why);
+	if (!strcmp(setting, "format"))
+		return set_format(spec, equals + 1, why);
 	return refuse(setting, why);
+}
+
+/* That somebody is there to do what was asked for. */
+static int check(const struct disk_spec *spec, char *why)
+{
+	bool limited = spec->iops || spec->bps;
+
+	if (spec->vhost_user &&
+	    (spec->format[0] || spec->read_only || spec->direct || spec->share || limited)) {
+		snprintf(why, DISK_SPEC_WHY,
+			 "vhost-user: only queues= may follow; the rest is for whoever serves the "
+			 "disk");
+		return -EINVAL;
+	}
+	if (spec->serial[0] && (spec->vhost_user || spec->format[0])) {
+		snprintf(why, DISK_SPEC_WHY,
+			 "serial: only for raw images; whoever serves this disk tells its own");
+		return -EINVAL;
+	}
+	return 0;
 }
 
 int disk_spec_parse(const char *text, struct disk_spec *spec, char why[DISK_SPEC_WHY])
 {
-	size_t len = strcspn(text, ",");
+	static const char socket[] = "vhost-user=";
 	char setting[64];
 
 	*spec = (struct disk_spec){0};
+	spec->vhost_user = !strncmp(text, socket, strlen(socket));
+	text += spec->vhost_user ? strlen(socket) : 0;
+	size_t len = strcspn(text, ",");
 	if (!len || len >= sizeof(spec->path)) {
 		snprintf(why, DISK_SPEC_WHY, "'%.40s': not of the form PATH[,SETTING,…]", text);
 		return -EINVAL;
@@ -123,5 +168,5 @@ int disk_spec_parse(const char *text, struct disk_spec *spec, char why[DISK_SPEC
 		if (err)
 			return err;
 	}
-	return 0;
+	return check(spec, why);
 }

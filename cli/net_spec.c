@@ -87,6 +87,29 @@ static int set(struct net_spec *spec, const char *key, const char *value, char *
 	return -EINVAL;
 }
 
+static int set_socket(struct net_spec *spec, const char *text, size_t len, char *why)
+{
+	if (!len || len >= sizeof(spec->socket)) {
+		snprintf(why, NET_SPEC_WHY, "vhost-user '%.40s': not a path of up to %u characters",
+			 text, NET_SPEC_SOCKET - 1);
+		return -EINVAL;
+	}
+	memcpy(spec->socket, text, len);
+	return 0;
+}
+
+/* Words without a value, of a port only. */
+static bool set_word(struct net_spec *spec, const char *word)
+{
+	bool *at = !strcmp(word, "server")   ? &spec->server
+		   : !strcmp(word, "packed") ? &spec->packed
+					     : NULL;
+
+	if (at)
+		*at = true;
+	return at;
+}
+
 static int parse_pair(struct net_spec *spec, const char *text, size_t len, char *why)
 {
 	char pair[64];
@@ -98,6 +121,8 @@ static int parse_pair(struct net_spec *spec, const char *text, size_t len, char 
 	memcpy(pair, text, len);
 	pair[len] = '\0';
 	char *equals = strchr(pair, '=');
+	if (!equals && set_word(spec, pair))
+		return 0;
 	if (!equals) {
 		snprintf(why, NET_SPEC_WHY, "'%.40s': not KEY=VALUE", pair);
 		return -EINVAL;
@@ -106,31 +131,55 @@ static int parse_pair(struct net_spec *spec, const char *text, size_t len, char 
 	return set(spec, pair, equals + 1, why);
 }
 
+/* Settings that do not go with where the frames go. */
+static int check(const struct net_spec *spec, char *why)
+{
+	const char *odd = NULL, *where = spec->tap;
+
+	if (spec->tap[0] && (spec->bridge[0] || spec->mtu)) {
+		snprintf(why, NET_SPEC_WHY,
+			 "%s: only for a tap that is made for the VM; %s is yours to set up",
+			 spec->bridge[0] ? "bridge" : "mtu", where);
+		return -EINVAL;
+	}
+	if (spec->socket[0])
+		odd = spec->tap[0]			 ? "tap"
+		      : spec->bridge[0]			 ? "bridge"
+		      : spec->backend != NET_BACKEND_ANY ? "backend"
+							 : NULL;
+	else
+		odd = spec->server ? "server" : spec->packed ? "packed" : NULL;
+	if (!odd)
+		return 0;
+	snprintf(why, NET_SPEC_WHY, "%s: not for a %s", odd,
+		 spec->socket[0] ? "port of a switch" : "tap");
+	return -EINVAL;
+}
+
 int net_spec_parse(const char *text, struct net_spec *spec, char why[NET_SPEC_WHY])
 {
+	static const char port[] = "vhost-user=";
 	size_t len = strcspn(text, ",");
+	bool is_port = !strncmp(text, port, strlen(port));
 	int err = 0;
 
 	*spec = (struct net_spec){.queues = 1};
-	if (strncmp(text, "tap", 3) != 0 || (len > 3 && text[3] != '=')) {
+	if (is_port)
+		err = set_socket(spec, text + strlen(port), len - strlen(port), why);
+	else if (strncmp(text, "tap", 3) != 0 || (len > 3 && text[3] != '=')) {
 		snprintf(why, NET_SPEC_WHY,
-			 "'%.40s': not of the form tap[=INTERFACE][,KEY=VALUE,…]", text);
+			 "'%.40s': not of the form tap[=INTERFACE][,KEY=VALUE,…] or "
+			 "vhost-user=PATH[,KEY=VALUE,…]",
+			 text);
 		return -EINVAL;
-	}
-	if (len > 3)
+	} else if (len > 3)
 		err = parse_pair(spec, text, len, why);
 	while (!err && text[len]) {
 		text += len + 1;
 		len = strcspn(text, ",");
 		err = parse_pair(spec, text, len, why);
 	}
-	if (!err && spec->tap[0] && (spec->bridge[0] || spec->mtu)) {
-		snprintf(why, NET_SPEC_WHY,
-			 "%s: only for a tap that is made for the VM; %s is yours to set up",
-			 spec->bridge[0] ? "bridge" : "mtu", spec->tap);
-		err = -EINVAL;
-	}
-	return err;
+	return err ? err : check(spec, why);
 }
 
 /* FNV-1a, 64 bits, over "NAME/INDEX": any change of either changes all of the result. */

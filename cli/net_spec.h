@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * net_spec: a paravirtual NIC as a user types it: "tap", "tap=tap0,mac=02:00:00:00:00:01,queues=2",
- * "tap,bridge=br0". Nothing is logged; `why` gets one line.
+ * "tap,bridge=br0", or a port of a switch, "vhost-user=/run/switch/port0,queues=2". Nothing is
+ * logged; `why` gets one line.
  */
 #ifndef CLI_NET_SPEC_H
 #define CLI_NET_SPEC_H
@@ -12,7 +13,8 @@
 
 #define NET_SPEC_WHY	    160
 #define NET_SPEC_QUEUES_MAX 16u
-#define NET_SPEC_MTU_MIN    68u /* RFC 791: what every link must carry */
+#define NET_SPEC_SOCKET	    108u /* sun_path, with its end */
+#define NET_SPEC_MTU_MIN    68u	 /* RFC 791: what every link must carry */
 #define NET_SPEC_MTU_MAX    65521u
 
 enum net_backend {
@@ -29,6 +31,9 @@ struct net_spec {
 	unsigned queues; /* pairs of a receive and a transmit queue */
 	unsigned mtu;	 /* 0: the interface's, or the bridge's */
 	enum net_backend backend;
+	char socket[NET_SPEC_SOCKET]; /* of a switch's port; "": a tap */
+	bool server;		      /* we listen there, and the switch calls */
+	bool packed;		      /* rings, if the switch knows them */
 };
 
 /* -EINVAL */

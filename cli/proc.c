@@ -93,6 +93,38 @@ static char *last_word(char *line)
 	return space ? space + 1 : line;
 }
 
+/* Adds up the counts of all CPUs, from behind the colon on; returns what follows them. */
+static char *sum_counts(char *at, uint64_t *count)
+{
+	*count = 0;
+	while (*at) {
+		char *end;
+		uint64_t n = strtoull(at, &end, 10);
+
+		if (end == at || (*end != ' ' && *end != '\0'))
+			break; /* the chip's name, which may begin with a digit */
+		*count += n;
+		at = end;
+	}
+	return at + strspn(at, " ");
+}
+
+int proc_interrupt_named(FILE *in, const char *name, uint64_t *count)
+{
+	char line[LINE];
+	size_t len = strlen(name);
+
+	while (fgets(line, sizeof(line), in)) {
+		const char *at = line + strspn(line, " ");
+
+		if (strncmp(at, name, len) != 0 || at[len] != ':')
+			continue;
+		sum_counts(strchr(line, ':') + 1, count);
+		return 0;
+	}
+	return -ENOENT;
+}
+
 int proc_interrupt(FILE *in, const char *action, uint64_t *count, char *chip, size_t size)
 {
 	char line[LINE];
@@ -103,16 +135,7 @@ int proc_interrupt(FILE *in, const char *action, uint64_t *count, char *chip, si
 		char *at = strchr(line, ':');
 		if (!at)
 			continue;
-		*count = 0;
-		for (at++; *at;) {
-			char *end;
-			uint64_t n = strtoull(at, &end, 10);
-			if (end == at || (*end != ' ' && *end != '\0'))
-				break; /* the chip's name, which may begin with a digit */
-			*count += n;
-			at = end;
-		}
-		at += strspn(at, " ");
+		at = sum_counts(at + 1, count);
 		snprintf(chip, size, "%.*s", (int)strcspn(at, " "), at);
 		return 0;
 	}

@@ -27,6 +27,9 @@ bool proc_interrupts_remapped(FILE *in);
 /* Sum over all CPUs of the interrupt whose action is `action` ("vfio-msix[0](0000:01:10.0)"). The
  * chip's name is told in `chip`. -ENOENT when there is none. */
 int proc_interrupt(FILE *in, const char *action, uint64_t *count, char *chip, size_t size);
+/* Sum over all CPUs of a row that has a name instead of a number: "PIN". -ENOENT when this kernel
+ * or this processor has none. */
+int proc_interrupt_named(FILE *in, const char *name, uint64_t *count);
 /* Its number, the directory below /proc/irq. -ENOENT. */
 int proc_interrupt_number(FILE *in, const char *action, unsigned *irq);
 

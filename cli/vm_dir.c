@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "cli/disk_engine.h"
 #include "cli/vmm_config.h"
 
 int vm_path(const struct cli *cli, const char *name, const char *file, char path[CLI_PATH])
@@ -59,9 +60,10 @@ static void remove_files(const struct cli *cli, const char *name, const char *co
 void vm_dir_remove(const struct cli *cli, const char *name)
 {
 	static const char *const files[] = {VM_CTL,    VM_CONSOLE, VM_CONFIG, VM_LOG,
-					    VM_RESULT, VM_PLUG,	   VM_LOCK};
+					    VM_RESULT, VM_PLUG,	   VM_CPUS,   VM_LOCK};
 	char path[CLI_PATH];
 
+	disk_engine_wait(cli, name); /* their sockets are in it */
 	remove_files(cli, name, files, ARRAY_SIZE(files));
 	if (!vm_path(cli, name, "", path) && rmdir(path) < 0 && errno != ENOENT)
 		log_error(path, "not removed: %m");
@@ -71,6 +73,7 @@ void vm_dir_silence(const struct cli *cli, const char *name)
 {
 	static const char *const files[] = {VM_CTL, VM_CONSOLE};
 
+	disk_engine_wait(cli, name);
 	remove_files(cli, name, files, ARRAY_SIZE(files));
 }
 

@@ -6,6 +6,8 @@
  *     ctl.sock      JSON-RPC (vmm_ctl.h)      console.sock   the serial line
  *     config.json   how it was started        vmm.log        what sluice-vmm said
  *     result.json   how it ended: only for a VM that did not end well
+ *     cpus.json     where it runs (vm_place.h)
+ *     engine-N.sock where a disk's engine serves it (disk_engine.h): there until it has closed
  *     plug.lock     held by a command that gives it devices or takes them (vm_plug.h)
  *
  * It appears with the lock, and goes when the VM has ended well and given everything back.
@@ -25,6 +27,7 @@
 #define VM_LOG	   "vmm.log"
 #define VM_RESULT  "result.json"
 #define VM_PLUG	   "plug.lock"
+#define VM_CPUS	   "cpus.json"
 
 /* "RUN_DIR/vm/NAME/FILE"; -ENAMETOOLONG, logged. */
 int vm_path(const struct cli *cli, const char *name, const char *file, char path[CLI_PATH]);

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "cli/disk_engine.h"
 #include "cli/vm_dir.h"
 
 #define SECTOR	       512
@@ -84,8 +85,9 @@ static bool has_disk(const json_t *config, const char *path)
 	return false;
 }
 
-/* "vm web", or that it is none of ours. */
-static void find_holder(const struct cli *cli, const char *path, char *text, size_t size)
+/* "vm web", or that it is none of ours. `but`: a VM that it is not; may be NULL. */
+static void find_holder(const struct cli *cli, const char *path, const char *but, char *text,
+			size_t size)
 {
 	json_t *names = vm_names(cli);
 
@@ -94,11 +96,24 @@ static void find_holder(const struct cli *cli, const char *path, char *text, siz
 		const char *name = json_string_value(json_array_get(names, i));
 		json_t *config = vm_read_json(cli, name, VM_CONFIG);
 
-		if (has_disk(config, path))
+		if (has_disk(config, path) && (!but || strcmp(but, name) != 0))
 			snprintf(text, size, "vm %s", name);
 		json_decref(config);
 	}
 	json_decref(names);
+}
+
+/* QEMU, or an engine, that writes to the image has this byte locked, with a lock that ours for
+ * reading would get along with (block/file-posix.c: RAW_LOCK_PERM_BASE, BLK_PERM_WRITE). */
+#define QEMU_WRITES 101
+
+static bool written_by_qemu(int fd)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = QEMU_WRITES, .l_len = 1};
+
+	return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK &&
+	       lock.l_len != 0; /* ours are on all of it */
 }
 
 static int lock_image(const struct cli *cli, const char *subject, const struct disk_spec *spec,
@@ -107,14 +122,45 @@ static int lock_image(const struct cli *cli, const char *subject, const struct d
 	struct flock lock = {.l_type = spec->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
 	char holder[VMM_NAME_MAX + 64];
 
-	if (spec->share || fcntl(fd, F_OFD_SETLK, &lock) == 0)
+	if (spec->share)
 		return 0;
-	if (errno != EAGAIN && errno != EACCES)
+	bool writer = spec->read_only && written_by_qemu(fd);
+	if (!writer && fcntl(fd, F_OFD_SETLK, &lock) == 0)
+		return 0;
+	if (!writer && errno != EAGAIN && errno != EACCES)
 		return log_fail(-errno, subject, "disk %s not locked: %m; add ,share to go without",
 				spec->path);
-	find_holder(cli, path, holder, sizeof(holder));
+	find_holder(cli, path, NULL, holder, sizeof(holder));
 	return log_fail(-EBUSY, subject, "disk %s is in use by %s%s", spec->path, holder,
 			spec->read_only ? ", which writes to it" : "");
+}
+
+/* The name of such a disk is its socket's: there is nothing else to know it by. */
+static int find_socket(const char *subject, const struct disk_spec *spec, struct vmm_disk *disk)
+{
+	struct stat st;
+
+	if (stat(spec->path, &st) < 0)
+		return log_fail(-errno, subject,
+				"vhost-user %s not found: %m; start what serves it", spec->path);
+	if (!S_ISSOCK(st.st_mode))
+		return log_fail(-EINVAL, subject, "vhost-user %s is no socket", spec->path);
+	disk->file.name = realpath(spec->path, NULL);
+	disk->socket = realpath(spec->path, NULL);
+	disk->serial = strdup("");
+	return disk->file.name && disk->socket && disk->serial
+		       ? 0
+		       : log_fail(-ENOMEM, subject, "no memory for disk %s", spec->path);
+}
+
+/* A guest may write anything into its raw disk, so this is no reason to refuse. */
+static void warn_format(const char *subject, const struct disk_spec *spec, int fd)
+{
+	_Alignas(4096) char head[4096];
+
+	if (pread(fd, head, sizeof(head), 0) >= 4 && !memcmp(head, "QFI\xfb", 4))
+		log_warn(subject, "disk %s looks like qcow2 and is used as raw; add ,format=qcow2",
+			 spec->path);
 }
 
 int vm_disk_open(const struct cli *cli, const char *subject, const struct disk_spec *spec,
@@ -122,14 +168,17 @@ int vm_disk_open(const struct cli *cli, const char *subject, const struct disk_s
 {
 	*disk = (struct vmm_disk){
 		.file.fd = -1,
+		.life_fd = -1,
 		.read_only = spec->read_only,
 		.queues = spec->queues ? spec->queues : MIN(cpus, QUEUES_DEFAULT),
 		.iops = spec->iops,
 		.bps = spec->bps,
 	};
+	if (spec->vhost_user)
+		return find_socket(subject, spec, disk);
 	int err = open_image(subject, spec, &disk->file.fd);
 
-	if (!err)
+	if (!err && !spec->format[0])
 		err = check_size(subject, spec, disk->file.fd);
 	if (err)
 		return err;
@@ -137,5 +186,24 @@ int vm_disk_open(const struct cli *cli, const char *subject, const struct disk_s
 	disk->serial = strdup(spec->serial);
 	if (!disk->file.name || !disk->serial)
 		return log_fail(-ENOMEM, subject, "no memory for disk %s", spec->path);
-	return lock_image(cli, subject, spec, disk->file.name, disk->file.fd);
+	err = lock_image(cli, subject, spec, disk->file.name, disk->file.fd);
+	if (spec->format[0])
+		io_close(&disk->file.fd); /* and the lock: the engine takes its own */
+	else if (!err)
+		warn_format(subject, spec, disk->file.fd);
+	return err;
+}
+
+int vm_disk_serve(const struct cli *cli, const char *subject, const char *vm,
+		  const struct disk_spec *spec, struct vmm_disk *disk)
+{
+	char why[DISK_ENGINE_WORDS], holder[VMM_NAME_MAX + 64];
+	int err = disk_engine_start(cli, vm, spec, disk, why);
+
+	if (!err)
+		return 0;
+	if (!strstr(why, " lock"))
+		return log_fail(err, subject, "disk %s is not served: %s", spec->path, why);
+	find_holder(cli, disk->file.name, vm, holder, sizeof(holder));
+	return log_fail(-EBUSY, subject, "disk %s is in use by %s: %s", spec->path, holder, why);
 }

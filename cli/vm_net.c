@@ -8,10 +8,12 @@
 #include <netlink/route/link.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/rpc.h"
 
 #define TUN_DEV	    "/dev/net/tun"
 #define VHOST_DEV   "/dev/vhost-net"
@@ -113,6 +115,26 @@ static int check_new(const struct sysfs *fs, const char *subject, const struct n
 	return 0;
 }
 
+static int check_port(const char *subject, const struct net_spec *spec, struct vmm_net *net)
+{
+	struct stat st;
+
+	net->socket = strdup(spec->socket);
+	net->packed = spec->packed;
+	if (!net->socket)
+		return -ENOMEM;
+	if (spec->server)
+		return 0;
+	if (stat(spec->socket, &st) < 0)
+		return log_fail(
+			-errno, subject,
+			"vhost-user %s not found: %m; start the switch first, or pass server",
+			spec->socket);
+	return S_ISSOCK(st.st_mode)
+		       ? 0
+		       : log_fail(-EINVAL, subject, "vhost-user %s is no socket", spec->socket);
+}
+
 int vm_net_check(const struct sysfs *fs, const char *subject, const char *vm, unsigned index,
 		 const struct net_spec *spec, struct vmm_net *net)
 {
@@ -128,6 +150,8 @@ int vm_net_check(const struct sysfs *fs, const char *subject, const char *vm, un
 		memcpy(net->mac, spec->mac, sizeof(net->mac));
 	else
 		net_spec_mac(vm, index, net->mac);
+	if (spec->socket[0])
+		return check_port(subject, spec, net);
 	int err =
 		spec->tap[0] ? check_existing(fs, subject, net) : check_new(fs, subject, spec, net);
 	return err ? err : open_vhost(subject, spec, net);
@@ -161,11 +185,22 @@ static int set_up(const char *subject, const struct net_spec *spec, const struct
 	return 0;
 }
 
+/* Where the switch calls; the file stays when the VM ends, for the next one to take over. */
+static int listen_at(const char *subject, struct vmm_net *net)
+{
+	net->listen_fd = rpc_listen(net->socket);
+	return net->listen_fd >= 0 ? 0
+				   : log_fail(net->listen_fd, subject, "vhost-user %s not made: %s",
+					      net->socket, strerror(-net->listen_fd));
+}
+
 int vm_net_open(const struct sysfs *fs, const char *subject, const struct net_spec *spec,
 		struct vmm_net *net)
 {
 	if (spec->tap[0])
 		return 0; /* since the check */
+	if (spec->socket[0])
+		return spec->server ? listen_at(subject, net) : 0;
 	/* TUNSETIFF would join one that somebody has made since. */
 	if (sysfs_exists(fs, "class/net/%s", net->tap_name))
 		return log_fail(-EEXIST, subject, "tap %s exists since a moment ago",

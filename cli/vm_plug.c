@@ -14,9 +14,11 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_disk.h"
+#include "cli/vm_place.h"
 #include "cli/vm_supervise.h"
 #include "iommu/iommu.h"
 
@@ -221,6 +223,61 @@ static int call_attach(const struct plug *p, const struct vm_pick *pick, int gro
 	return err;
 }
 
+/* ---- the memory of a VM that gets its first device ---- */
+
+static bool is_first(const struct plug *p)
+{
+	return !json_is_true(json_object_get(p->status, "container"));
+}
+
+static void show_touched(const json_t *status)
+{
+	char done[PARSE_SIZE_TEXT], total[PARSE_SIZE_TEXT];
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r\033[Ksluice: preparing memory: %s of %s",
+		format_size((uint64_t)json_integer_value(json_object_get(status, "done")), done),
+		format_size((uint64_t)json_integer_value(json_object_get(status, "total")), total));
+}
+
+/* Begins it, or asks how far it is: *working. */
+static int touch(const struct plug *p, bool *working)
+{
+	char error[RPC_ERROR_TEXT];
+	json_t *status = NULL;
+	int err = vm_try(p->cli, p->name, "touch", &status, error);
+	const char *state = json_string_value(json_object_get(status, "state"));
+
+	*working = state && !strcmp(state, "working");
+	if (*working)
+		show_touched(status);
+	if (err)
+		log_fail(err, p->subject, "its memory was not made ready: %s", error);
+	else if (!state || (!*working && strcmp(state, "done") != 0))
+		err = log_fail(
+			-ENOMEM, p->subject,
+			"its memory was not made ready; its log tells why: sluice vm show %s",
+			p->name);
+	json_decref(status);
+	return err;
+}
+
+static int await_touched(const struct plug *p)
+{
+	const struct timespec tick = {.tv_nsec = POLL_MS * 1000000L};
+	bool working = true;
+	int err = touch(p, &working);
+
+	while (!err && working) {
+		nanosleep(&tick, NULL);
+		err = touch(p, &working);
+	}
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+	return err;
+}
+
 static int give(struct plug *p, const struct vm_pick *pick, int *slot)
 {
 	struct iommu_group *group = NULL;
@@ -265,10 +322,15 @@ static int attach_one(struct plug *p, const struct vm_request *r, const struct v
 		printf("%s: would be given %s\n", p->subject, vm_pick_name(pick, name));
 		return 0;
 	}
-	int err = vm_claim_pick(p->cli, r, pick);
+	bool first = is_first(p), working;
+	int err = first ? touch(p, &working) : 0; /* which goes on while the function is claimed */
+	if (!err)
+		err = vm_claim_pick(p->cli, r, pick);
 	if (err)
 		return err;
-	err = give(p, pick, &slot);
+	err = first ? await_touched(p) : 0;
+	if (!err)
+		err = give(p, pick, &slot);
 	if (!err)
 		report_attached(p, pick, slot, now_ms() - start);
 	else if (err != -ETIMEDOUT) /* then the VM may have it yet: the next command sees */
@@ -302,7 +364,8 @@ static int call_attach_disk(const struct plug *p, const struct vmm_disk *disk, i
 		json_decref(params);
 		return err;
 	}
-	err = rpc_call_fds(path, "attach", params, &disk->file.fd, 1, VM_CALL_MS, &result, error);
+	const int *fd = disk->socket ? &disk->life_fd : &disk->file.fd;
+	err = rpc_call_fds(path, "attach", params, fd, *fd >= 0, VM_CALL_MS, &result, error);
 	if (err) {
 		explain(p, disk->file.name, log_from, error);
 	}
@@ -318,6 +381,8 @@ static int attach_disk(struct plug *p, const struct disk_spec *spec)
 	struct vmm_disk disk;
 	int slot = 0, err = vm_disk_open(p->cli, p->subject, spec, cpus, &disk);
 
+	if (!err && spec->format[0] && !p->cli->dry_run)
+		err = vm_disk_serve(p->cli, p->subject, p->name, spec, &disk);
 	if (!err && p->cli->dry_run)
 		printf("%s: would be given disk %s\n", p->subject, disk.file.name);
 	else if (!err)
@@ -325,6 +390,7 @@ static int attach_disk(struct plug *p, const struct disk_spec *spec)
 	if (!err && !p->cli->dry_run)
 		report_disk(p, disk.file.name, slot, now_ms() - start);
 	io_close(&disk.file.fd);
+	io_close(&disk.life_fd);
 	vmm_disk_finish(&disk);
 	return err;
 }
@@ -339,6 +405,8 @@ int vm_plug_attach(struct cli *cli, struct vm_request *r)
 		err = settle(&p, true);
 	if (!err)
 		err = vm_request_find(cli, r);
+	if (!err)
+		vm_place_check_attach(cli, r);
 	for (size_t i = 0; i < r->pick_count && !err; i++) {
 		err = attach_one(&p, r, &r->picks[i]);
 		if (!err && i + 1 < r->pick_count) /* it has another group now */
@@ -438,7 +506,7 @@ static int await(struct plug *p, const struct target *t, unsigned seconds)
 				"has ended meanwhile; its supervisor gives %s back", t->text);
 	return log_fail(-ETIMEDOUT, p->subject,
 			"its guest has not let go of %s within %u s, so it stays; try again, with "
-			"--timeout, when the guest is up and has hot plug (pciehp)",
+			"--timeout, when the guest is up and has hot plug (of ACPI, or pciehp)",
 			t->text, seconds);
 }
 

@@ -28,29 +28,66 @@ static uint64_t page_size(enum hv_pages pages)
 	return pages == HV_PAGES_2M ? 2 * MIB : pages == HV_PAGES_1G ? GIB : 4 * KIB;
 }
 
-int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, char why[VF_SPEC_WHY])
+/* What may follow the size: ",pages=2m", ",max=4G", ",share". */
+static int memory_setting(const char *text, uint64_t *max, enum hv_pages *pages, bool *share)
+{
+	if (!strcmp(text, "share")) {
+		*share = true;
+		return 0;
+	}
+	if (!strncmp(text, "pages=", 6))
+		return vmm_pages_parse(text + 6, pages);
+	return strncmp(text, "max=", 4) ? -EINVAL : parse_size(text + 4, RAM_MIN, RAM_MAX, max);
+}
+
+/* `max` is 0 where the memory does not grow. */
+static int check_growth(const char *text, uint64_t ram, uint64_t max, enum hv_pages pages,
+			char *why)
+{
+	const char *wrong =
+		max && max <= ram ? "max is not more than what it has at first"
+		: max && page_size(pages) > 4 * KIB
+			? "with max, huge pages would all be taken from the host at once"
+		: max && !IS_ALIGNED(ram | max, 2 * MIB) ? "with max, both are multiples of 2M"
+							 : NULL;
+
+	if (!wrong)
+		return 0;
+	snprintf(why, VF_SPEC_WHY, "memory '%.40s': %s", text, wrong);
+	return -EINVAL;
+}
+
+int vm_request_memory(const char *text, uint64_t *ram, uint64_t *max, enum hv_pages *pages,
+		      bool *share, char why[VF_SPEC_WHY])
 {
 	size_t len = strcspn(text, ",");
-	char size[32];
+	char part[32];
 
-	snprintf(size, sizeof(size), "%.*s", (int)MIN(len, sizeof(size)), text);
-	if (parse_size(size, RAM_MIN, RAM_MAX, ram)) {
+	*max = 0;
+	snprintf(part, sizeof(part), "%.*s", (int)MIN(len, sizeof(part)), text);
+	if (parse_size(part, RAM_MIN, RAM_MAX, ram)) {
 		snprintf(why, VF_SPEC_WHY,
 			 "memory '%.40s': not a size such as 512M, from 16M to 16T", text);
 		return -EINVAL;
 	}
-	if (text[len] &&
-	    (strncmp(text + len, ",pages=", 7) != 0 || vmm_pages_parse(text + len + 7, pages))) {
-		snprintf(why, VF_SPEC_WHY,
-			 "memory '%.40s': only ,pages=4k|thp|2m|1g may follow the size", text);
-		return -EINVAL;
+	for (const char *at = text + len; *at; at += len) {
+		len = strcspn(++at, ",");
+		snprintf(part, sizeof(part), "%.*s", (int)MIN(len, sizeof(part)), at);
+		if (memory_setting(part, max, pages, share)) {
+			snprintf(
+				why, VF_SPEC_WHY,
+				"memory '%.40s': only ,pages=4k|thp|2m|1g, ,max=SIZE and ,share may "
+				"follow the size",
+				text);
+			return -EINVAL;
+		}
 	}
 	if (!IS_ALIGNED(*ram, page_size(*pages))) {
 		snprintf(why, VF_SPEC_WHY, "memory '%.40s': not a multiple of its %s pages", text,
 			 vmm_pages_name(*pages));
 		return -EINVAL;
 	}
-	return 0;
+	return check_growth(text, *ram, *max, *pages, why);
 }
 
 int vm_request_cpus(const char *text, unsigned *cpus, unsigned *max, char why[VF_SPEC_WHY])
@@ -127,7 +164,8 @@ int vm_failed(const struct vm_request *r)
 
 static int parse_machine(const struct cli_args *args, struct vm_request *r, char *why)
 {
-	int err = vm_request_memory(cli_text(args, "--memory", "512M"), &r->ram, &r->pages, why);
+	int err = vm_request_memory(cli_text(args, "--memory", "512M"), &r->ram, &r->ram_max,
+				    &r->pages, &r->share, why);
 
 	if (!err)
 		err = vm_request_cpus(cli_text(args, "--cpus", "1"), &r->cpus, &r->max_cpus, why);
@@ -139,6 +177,49 @@ static int parse_machine(const struct cli_args *args, struct vm_request *r, char
 	if (!err && cli_has(args, "--pin"))
 		err = vm_request_pin(cli_text(args, "--pin", ""), MAX(r->cpus, r->max_cpus), r->pin,
 				     why);
+	return err;
+}
+
+static int parse_numa(const struct cli_args *args, struct vm_request *r, char *why)
+{
+	const struct cli_given *given = NULL;
+	int err = 0;
+
+	while (!err && (given = cli_next(args, "--numa", given))) {
+		if (r->numa_count == HV_MAX_NODES)
+			return log_fail(-EINVAL, r->subject, "more than %d NUMA nodes for one VM",
+					HV_MAX_NODES);
+		err = numa_spec_parse(given->text, &r->numa[r->numa_count++], why);
+	}
+	if (!err && r->numa_count)
+		err = numa_spec_complete(r->numa, r->numa_count, MAX(r->cpus, r->max_cpus), r->ram,
+					 page_size(r->pages), why);
+	return err ? log_fail(err, r->subject, "numa: %s", why) : 0;
+}
+
+/* Where it runs, and whether that is for itself. */
+static int parse_place(const struct cli_args *args, struct vm_request *r)
+{
+	char why[NUMA_SPEC_WHY];
+	int err = parse_numa(args, r, why);
+
+	r->isolate = cli_has(args, "--isolate");
+	r->merge = !strcmp(cli_text(args, "--ksm", "off"), "on");
+	r->phys_bits = (unsigned)cli_number(args, "--phys-bits", 0);
+	for (unsigned i = 0; !err && r->isolate && i < MAX(r->cpus, r->max_cpus); i++)
+		if (r->pin[i] < 0)
+			err = log_fail(-EINVAL, r->subject,
+				       "--isolate keeps the cores that --pin names, and virtual "
+				       "CPU %u is pinned to none",
+				       i);
+	if (!err && r->merge && r->pick_count)
+		err = log_fail(-EINVAL, r->subject,
+			       "--ksm on: the devices that it is given may reach all of its "
+			       "memory at any time, so no page can be merged");
+	if (!err && r->merge && page_size(r->pages) > 4 * KIB)
+		err = log_fail(-EINVAL, r->subject,
+			       "--ksm on: pages of %s are not merged; use pages=thp",
+			       vmm_pages_name(r->pages));
 	return err;
 }
 
@@ -236,6 +317,10 @@ static int check_balloon(const struct vm_request *r)
 			-EINVAL, r->subject,
 			"--balloon: the devices that it is given may reach all of its memory "
 			"at any time, so none can be taken away");
+	if (r->balloon && r->prefault)
+		return log_fail(-EINVAL, r->subject,
+				"--balloon and --prefault: one gives memory back to the host that "
+				"the other takes in advance");
 	if (r->balloon && page_size(r->pages) > 4 * KIB)
 		return log_fail(
 			-EINVAL, r->subject,
@@ -274,6 +359,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	r->watchdog = cli_text(args, "--watchdog", NULL);
 	r->virtio_console = strcmp(cli_text(args, "--console", "serial"), "virtio") == 0;
 	r->balloon = cli_has(args, "--balloon");
+	r->prefault = cli_has(args, "--prefault");
 	r->vsock = (uint32_t)cli_number(args, "--vsock", 0);
 	r->rng = cli_has(args, "--rng");
 	r->hotplug_ports = (unsigned)cli_number(args, "--hotplug-ports", HOTPLUG_PORTS);
@@ -296,7 +382,9 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	if (cli_has(args, "--vsock") && r->vsock < 3)
 		return log_fail(-EINVAL, r->subject,
 				"vsock %u: context IDs below 3 are not for guests", r->vsock);
-	err = check_balloon(r);
+	err = parse_place(args, r);
+	if (!err)
+		err = check_balloon(r);
 	if (!err)
 		err = parse_nets(args, r);
 	return err ? err : parse_disks(args, r);

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/disk_spec.h"
 #include "cli/net_spec.h"
+#include "cli/numa_spec.h"
 #include "cli/vf_spec.h"
 #include "cli/vm_firmware.h"
 #include "cli/vmm_config.h"
@@ -28,10 +29,16 @@ struct vm_request {
 	char subject[VMM_NAME_MAX + 4];
 	unsigned cpus, max_cpus; /* max_cpus 0: none come or go */
 	int pin[HV_MAX_CPUS];
-	uint64_t ram;
+	uint64_t ram, ram_max; /* ram_max 0: it does not grow */
 	enum hv_pages pages;
+	bool share; /* RAM may be mapped by other processes */
 	bool kaslr, restart, detach;
-	bool virtio_console, balloon;
+	struct numa_spec numa[HV_MAX_NODES];
+	size_t numa_count;
+	bool isolate;	    /* the cores of `pin` are the VM's alone */
+	bool merge;	    /* equal pages may become one (KSM) */
+	unsigned phys_bits; /* 0: as many as can be */
+	bool virtio_console, balloon, prefault;
 	uint32_t vsock;	      /* context ID; 0: none */
 	const char *watchdog; /* NULL: none */
 	struct vm_firmware firmware;
@@ -76,8 +83,9 @@ int vm_request_find(struct cli *cli, struct vm_request *request);
 /* All the rest, in the foreground or detached (cmd_vm.c). Returns the exit code. */
 int vm_start(struct cli *cli, struct vm_request *request);
 
-/* "1G,pages=2m" */
-int vm_request_memory(const char *text, uint64_t *ram, enum hv_pages *pages, char why[VF_SPEC_WHY]);
+/* "1G,pages=2m", "1G,max=4G", "1G,share" */
+int vm_request_memory(const char *text, uint64_t *ram, uint64_t *max, enum hv_pages *pages,
+		      bool *share, char why[VF_SPEC_WHY]);
 /* "2" or "2,max=8" */
 int vm_request_cpus(const char *text, unsigned *cpus, unsigned *max, char why[VF_SPEC_WHY]);
 /* "0xf4", "none" */

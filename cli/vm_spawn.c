@@ -19,6 +19,7 @@
 #include "base/rpc.h"
 #include "base/util.h"
 #include "cli/console.h"
+#include "cli/disk_engine.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_disk.h"
@@ -130,6 +131,31 @@ static int open_nets(struct cli *cli, const struct vm_request *r, struct vmm_con
 	return err;
 }
 
+/* Images that an engine reads were looked at; now the VM has a folder for its socket. */
+static int start_engines(struct cli *cli, const struct vm_request *r, struct vmm_config *config)
+{
+	int err = 0;
+
+	disk_engine_wait(cli, r->name); /* of an earlier life, which was killed */
+	for (size_t i = 0; i < r->disk_count && !err; i++)
+		if (r->disks[i].format[0])
+			err = vm_disk_serve(cli, r->subject, r->name, &r->disks[i],
+					    &config->disks[i]);
+	return err;
+}
+
+/* Whether another process will map it. */
+static bool shares_ram(const struct vm_request *r, const struct vmm_config *config)
+{
+	bool share = r->share;
+
+	for (size_t i = 0; i < config->net_count; i++)
+		share |= config->nets[i].socket != NULL;
+	for (size_t i = 0; i < config->disk_count; i++)
+		share |= config->disks[i].socket != NULL;
+	return share;
+}
+
 static int open_vsock(const struct vm_request *r, struct vmm_config *config)
 {
 	if (!r->vsock)
@@ -172,12 +198,18 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->cmdline = strdup(r->cmdline);
 	config->virtio_console = r->virtio_console;
 	config->balloon = r->balloon;
+	config->prefault = r->prefault;
 	config->watchdog = r->watchdog ? strdup(r->watchdog) : NULL;
 	config->cpus = r->cpus;
 	config->max_cpus = r->max_cpus;
 	memcpy(config->pin, r->pin, sizeof(config->pin));
 	config->ram = r->ram;
+	config->ram_max = r->ram_max;
 	config->pages = r->pages;
+	config->merge = r->merge;
+	config->phys_bits = r->phys_bits;
+	for (size_t i = 0; i < r->numa_count; i++)
+		config->nodes[config->node_count++] = r->numa[i].node;
 	config->kaslr = r->kaslr;
 	config->restart = r->restart;
 	config->rng = r->rng;
@@ -190,6 +222,9 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 		err = vm_firmware_open_vars(cli, r->name, r->subject, &r->firmware, config);
 	if (!err)
 		err = open_nets(cli, r, config);
+	if (!err)
+		err = start_engines(cli, r, config);
+	config->share_ram = shares_ram(r, config);
 	if (!err)
 		err = open_vsock(r, config);
 	if (!err)
@@ -215,6 +250,12 @@ static int *each_fd(struct vmm_config *config, size_t i)
 	if (i < config->disk_count)
 		return &config->disks[i].file.fd;
 	i -= config->disk_count;
+	if (i < config->disk_count)
+		return &config->disks[i].life_fd;
+	i -= config->disk_count;
+	if (i < config->net_count)
+		return &config->nets[i].listen_fd;
+	i -= config->net_count;
 	const size_t each = 2 * VMM_NET_PAIRS_MAX;
 	if (i >= config->net_count * each)
 		return NULL;

@@ -24,8 +24,9 @@ static void add_direction(const struct sysfs *fs, const json_t *net, const char 
 	json_t *traffic = json_object_get(net, what);
 	char name[32];
 
-	if (!json_object_size(traffic))
-		return;
+	if (!json_object_size(traffic) ||
+	    !strcmp(json_string_value(json_object_get(net, "backend")), "vhost-user"))
+		return; /* the switch's own counters tell */
 	if (!strcmp(json_string_value(json_object_get(net, "backend")), "vhost")) {
 		snprintf(name, sizeof(name), "%s_packets", side);
 		json_object_set_new(traffic, "packets", json_integer(counter(fs, tap, name)));

@@ -347,8 +347,11 @@ static void keep_result(struct supervisor *s, const char *end)
 	json_decref(result);
 }
 
+/* Any thread of sluice-vmm that dies takes all of it along. We live, so nothing stays claimed. */
 static int died(struct supervisor *s, int status)
 {
+	struct sriov *sriov = cli_sriov(s->cli);
+	int err = sriov ? sriov_release_all(sriov, s->request->name) : -EIO;
 	char end[64];
 
 	if (WIFSIGNALED(status))
@@ -357,9 +360,9 @@ static int died(struct supervisor *s, int status)
 		snprintf(end, sizeof(end), "exit status %d", WEXITSTATUS(status));
 	log_error(
 		s->request->subject,
-		"sluice-vmm died (%s)%s; `sluice vm stop %s` cleans up, and so does its next start",
-		end, s->request->pick_count ? ", and its devices are still claimed" : "",
-		s->request->name);
+		"crashed: sluice-vmm died (%s)%s; `sluice vm stop %s` cleans up, and so does its next "
+		"start",
+		end, err ? ", and not all of its devices were given back" : "", s->request->name);
 	keep_result(s, "died");
 	return vm_failed(s->request);
 }
@@ -375,6 +378,7 @@ static const struct ending {
 	{"saved", "suspended: saved into a file; vm restore goes on with it", false},
 	{"panic", "ended: panic: the guest's kernel gave up", false},
 	{"crash", "ended: crash: a CPU of the guest could not go on", false},
+	{"triple-fault", "ended: crash: the guest triple-faulted", false},
 	{"status", "ended: by the exit port", true},
 	{"device-failure", "ended: a device failed", false},
 	{"failed", "ended: not built again after a reboot", false},

@@ -60,7 +60,8 @@ enum kind {
 	DEVICES,
 	DISKS,
 	OBJECT,
-	NETS
+	NETS,
+	NODES
 };
 
 struct field {
@@ -83,6 +84,12 @@ static const struct field fields[] = {
 	FIELD("pin", PINS, true, pin),
 	FIELD("ram", BYTES, false, ram),
 	FIELD("pages", PAGES, false, pages),
+	FIELD("merge", BOOL, true, merge),
+	FIELD("phys_bits", UNSIGNED, true, phys_bits),
+	FIELD("numa", NODES, true, nodes),
+	FIELD("ram_max", BYTES, true, ram_max),
+	FIELD("prefault", BOOL, true, prefault),
+	FIELD("share_ram", BOOL, true, share_ram),
 	FIELD("kaslr", BOOL, false, kaslr),
 	FIELD("restart", BOOL, false, restart),
 	FIELD("watchdog", TEXT, true, watchdog),
@@ -115,9 +122,14 @@ static const struct field fields[] = {
 
 void vmm_net_init(struct vmm_net *net)
 {
-	*net = (struct vmm_net){0};
+	*net = (struct vmm_net){.listen_fd = -1};
 	for (size_t i = 0; i < VMM_NET_PAIRS_MAX; i++)
 		net->tap[i] = net->vhost[i] = -1;
+}
+
+void vmm_disk_init(struct vmm_disk *disk)
+{
+	*disk = (struct vmm_disk){.file.fd = -1, .life_fd = -1};
 }
 
 void vmm_config_init(struct vmm_config *config)
@@ -141,13 +153,16 @@ void vmm_config_init(struct vmm_config *config)
 		config->pin[i] = -1;
 	for (size_t i = 0; i < VMM_NETS_MAX; i++)
 		vmm_net_init(&config->nets[i]);
+	for (size_t i = 0; i < VMM_DISKS_MAX; i++)
+		vmm_disk_init(&config->disks[i]);
 }
 
 void vmm_disk_finish(struct vmm_disk *disk)
 {
 	free(disk->file.name);
 	free(disk->serial);
-	disk->file.name = disk->serial = NULL;
+	free(disk->socket);
+	disk->file.name = disk->serial = disk->socket = NULL;
 }
 
 void vmm_config_finish(struct vmm_config *config)
@@ -163,8 +178,10 @@ void vmm_config_finish(struct vmm_config *config)
 	json_decref(config->record);
 	for (size_t i = 0; i < config->device_count; i++)
 		free(config->devices[i].name);
-	for (size_t i = 0; i < VMM_NETS_MAX; i++)
+	for (size_t i = 0; i < VMM_NETS_MAX; i++) {
 		free(config->nets[i].tap_name);
+		free(config->nets[i].socket);
+	}
 	for (size_t i = 0; i < config->disk_count; i++) {
 		vmm_disk_finish(&config->disks[i]);
 	}
@@ -220,6 +237,18 @@ static json_t *encode_fds(const int *fds, unsigned count)
 	return array;
 }
 
+static json_t *encode_port(const struct vmm_net *net)
+{
+	char mac[PARSE_MAC_TEXT];
+	json_t *json = json_pack("{s:s,s:s,s:i,s:s,s:i,s:b}", "tap", net->tap_name, "mac",
+				 format_mac(net->mac, mac), "mtu", (int)net->mtu, "socket",
+				 net->socket, "pairs", (int)net->pairs, "packed", net->packed);
+
+	if (net->listen_fd >= 0)
+		json_object_set_new(json, "listen_fd", json_integer(net->listen_fd));
+	return json;
+}
+
 static json_t *encode_nets(const struct vmm_config *config)
 {
 	json_t *array = config->net_count ? json_array() : NULL;
@@ -227,6 +256,11 @@ static json_t *encode_nets(const struct vmm_config *config)
 
 	for (size_t i = 0; i < config->net_count; i++) {
 		const struct vmm_net *net = &config->nets[i];
+
+		if (net->socket) {
+			json_array_append_new(array, encode_port(net));
+			continue;
+		}
 		json_array_append_new(
 			array, json_pack("{s:s,s:s,s:i,s:o,s:o*}", "tap", net->tap_name, "mac",
 					 format_mac(net->mac, mac), "mtu", (int)net->mtu, "fds",
@@ -238,10 +272,16 @@ static json_t *encode_nets(const struct vmm_config *config)
 
 json_t *vmm_disk_encode(const struct vmm_disk *disk)
 {
-	return json_pack("{s:i,s:s,s:s,s:b,s:i,s:I,s:I}", "fd", disk->file.fd, "name",
-			 disk->file.name, "serial", disk->serial, "read_only", disk->read_only,
-			 "queues", (int)disk->queues, "iops", (json_int_t)disk->iops, "bps",
-			 (json_int_t)disk->bps);
+	json_t *json = json_pack("{s:s,s:s,s:b,s:i,s:I,s:I,s:s*}", "name", disk->file.name,
+				 "serial", disk->serial, "read_only", disk->read_only, "queues",
+				 (int)disk->queues, "iops", (json_int_t)disk->iops, "bps",
+				 (json_int_t)disk->bps, "socket", disk->socket);
+
+	if (!disk->socket)
+		json_object_set_new(json, "fd", json_integer(disk->file.fd));
+	if (disk->socket && disk->life_fd >= 0)
+		json_object_set_new(json, "life_fd", json_integer(disk->life_fd));
+	return json;
 }
 
 static json_t *encode_disks(const struct vmm_config *config)
@@ -250,6 +290,22 @@ static json_t *encode_disks(const struct vmm_config *config)
 
 	for (size_t i = 0; i < config->disk_count; i++)
 		json_array_append_new(array, vmm_disk_encode(&config->disks[i]));
+	return array;
+}
+
+/* The mask in hexadecimal: JSON's integers have a sign. */
+static json_t *encode_nodes(const struct vmm_config *config)
+{
+	json_t *array = config->node_count ? json_array() : NULL;
+
+	for (size_t i = 0; i < config->node_count; i++) {
+		const struct hv_node *node = &config->nodes[i];
+		char cpus[24];
+
+		snprintf(cpus, sizeof(cpus), "0x%llx", (unsigned long long)node->cpus);
+		json_array_append_new(array, json_pack("{s:i,s:s,s:I}", "host", node->host, "cpus",
+						       cpus, "ram", (json_int_t)node->ram));
+	}
 	return array;
 }
 
@@ -288,6 +344,8 @@ static json_t *encode_field(const struct vmm_config *config, const struct field 
 		return json_incref(*(json_t *const *)at);
 	case DISKS:
 		return encode_disks(config);
+	case NODES:
+		return encode_nodes(config);
 	}
 	return NULL;
 }
@@ -407,8 +465,31 @@ static int decode_fds(const json_t *json, size_t count, int fds[VMM_NET_PAIRS_MA
 	return (int)size;
 }
 
+static int decode_port(const json_t *json, struct vmm_net *net)
+{
+	const json_t *listen = json_object_get(json, "listen_fd");
+	const json_t *packed = json_object_get(json, "packed");
+	const char *mac = json_string_value(json_object_get(json, "mac"));
+	json_int_t mtu, pairs;
+
+	if (json_object_size(json) != (listen ? 7 : 6) || !mac || parse_mac(mac, net->mac) ||
+	    !json_is_boolean(packed) ||
+	    decode_integer(json_object_get(json, "mtu"), 68, UINT16_MAX, &mtu) ||
+	    decode_integer(json_object_get(json, "pairs"), 1, VMM_NET_PAIRS_MAX, &pairs) ||
+	    (listen && decode_fd(listen, &net->listen_fd)))
+		return -EINVAL;
+	net->packed = json_is_true(packed);
+	net->pairs = (unsigned)pairs;
+	net->mtu = (unsigned)mtu;
+	int err = decode_text(json_object_get(json, "socket"), &net->socket);
+	return err ? err : decode_text(json_object_get(json, "tap"), &net->tap_name);
+}
+
 static int decode_net(const json_t *json, struct vmm_net *net)
 {
+	if (json_object_get(json, "socket"))
+		return decode_port(json, net);
+
 	const json_t *vhost = json_object_get(json, "vhost_fds");
 	const char *mac = json_string_value(json_object_get(json, "mac"));
 	int pairs = decode_fds(json_object_get(json, "fds"), 0, net->tap);
@@ -440,9 +521,12 @@ static int decode_nets(const json_t *json, struct vmm_config *config)
 int vmm_disk_decode(const json_t *json, struct vmm_disk *disk)
 {
 	const json_t *read_only = json_object_get(json, "read_only");
+	const json_t *life = json_object_get(json, "life_fd");
+	const json_t *socket = json_object_get(json, "socket"), *fd = json_object_get(json, "fd");
 	json_int_t queues, iops, bps;
 
-	if (json_object_size(json) != 7 || decode_fd(json_object_get(json, "fd"), &disk->file.fd) ||
+	if (json_object_size(json) != (life ? 8 : 7) || !fd == !socket || (life && !socket) ||
+	    (fd && decode_fd(fd, &disk->file.fd)) || (life && decode_fd(life, &disk->life_fd)) ||
 	    !json_is_boolean(read_only) ||
 	    decode_integer(json_object_get(json, "queues"), 1, 64, &queues) ||
 	    decode_integer(json_object_get(json, "iops"), 0, INT64_MAX, &iops) ||
@@ -453,6 +537,8 @@ int vmm_disk_decode(const json_t *json, struct vmm_disk *disk)
 	disk->iops = (uint64_t)iops;
 	disk->bps = (uint64_t)bps;
 	int err = decode_text(json_object_get(json, "name"), &disk->file.name);
+	if (!err && socket)
+		err = decode_text(socket, &disk->socket);
 	return err ? err : decode_text(json_object_get(json, "serial"), &disk->serial);
 }
 
@@ -467,6 +553,29 @@ static int decode_disks(const json_t *json, struct vmm_config *config)
 		config->disk_count = i + 1;
 	}
 	return err;
+}
+
+/* What they have to make up is checked by hv_vm_create. */
+static int decode_nodes(const json_t *json, struct vmm_config *config)
+{
+	if (json_array_size(json) == 0 || json_array_size(json) > HV_MAX_NODES)
+		return -EINVAL;
+	for (size_t i = 0; i < json_array_size(json); i++) {
+		const json_t *item = json_array_get(json, i);
+		const char *cpus = json_string_value(json_object_get(item, "cpus"));
+		struct hv_node *node = &config->nodes[i];
+		json_int_t host, ram;
+
+		if (json_object_size(item) != 3 || !cpus ||
+		    parse_u64(cpus, 0, UINT64_MAX, &node->cpus) ||
+		    decode_integer(json_object_get(item, "host"), -1, INT_MAX, &host) ||
+		    decode_integer(json_object_get(item, "ram"), 1, INT64_MAX, &ram))
+			return -EINVAL;
+		node->host = (int)host;
+		node->ram = (uint64_t)ram;
+		config->node_count = i + 1;
+	}
+	return 0;
 }
 
 static int decode_field(const json_t *json, const struct field *field, struct vmm_config *config)
@@ -511,6 +620,8 @@ static int decode_field(const json_t *json, const struct field *field, struct vm
 		return json_is_object(json) ? 0 : -EINVAL;
 	case DISKS:
 		return decode_disks(json, config);
+	case NODES:
+		return decode_nodes(json, config);
 	}
 	return -EINVAL;
 }

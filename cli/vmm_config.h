@@ -47,7 +47,10 @@ struct vmm_device {
 #define VMM_NET_PAIRS_MAX 16
 
 struct vmm_net {
-	char *tap_name; /* of the interface */
+	char *tap_name; /* of the interface; with a socket, of the port */
+	char *socket;	/* of a switch, in place of a tap; NULL: a tap */
+	int listen_fd;	/* with a socket: where the switch calls; -1: it listens at the socket */
+	bool packed;	/* with a socket */
 	uint8_t mac[6];
 	unsigned mtu;
 	unsigned pairs;
@@ -56,7 +59,9 @@ struct vmm_net {
 };
 
 struct vmm_disk {
-	struct vmm_file file; /* locked, as it shall be used */
+	struct vmm_file file; /* locked, as it shall be used; fd -1 with a socket */
+	char *socket;	      /* of the process that serves it; NULL: we do */
+	int life_fd;	      /* with an engine: it ends when this is closed; -1: not ours to end */
 	char *serial;
 	bool read_only;
 	unsigned queues;
@@ -72,9 +77,18 @@ struct vmm_config {
 	int pin[HV_MAX_CPUS]; /* host CPU, or -1 */
 	uint64_t ram;
 	enum hv_pages pages;
+	bool merge;	    /* equal pages may become one (KSM) */
+	unsigned phys_bits; /* of guest physical addresses; 0: as many as can be */
+	struct hv_node nodes[HV_MAX_NODES];
+	size_t node_count;
+	bool share_ram; /* other processes may map it */
 	bool kaslr;
-	bool restart;	/* on a guest's reset: run again; else end */
-	int exit_port;	/* where a test kernel ends the VM with a status; -1: nowhere */
+	uint64_t ram_max;	/* 0: memory does not grow */
+	uint64_t ram_wanted;	/* beyond ram, what the guest shall have; 0 at first */
+	uint8_t generation[16]; /* of this process: chosen by it, and kept over resets */
+	bool prefault;		/* RAM is touched beside the guest, from its start on */
+	bool restart;		/* on a guest's reset: run again; else end */
+	int exit_port;		/* where a test kernel ends the VM with a status; -1: nowhere */
 	char *watchdog; /* "reset", "poweroff", "none": what it does; NULL: there is no watchdog */
 	char *cmdline;
 	struct vmm_file kernel, initrd; /* kernel.fd -1: the firmware looks for a disk */
@@ -107,6 +121,7 @@ struct vmm_config {
 
 /* No descriptors yet. */
 void vmm_net_init(struct vmm_net *net);
+void vmm_disk_init(struct vmm_disk *disk);
 /* All descriptors -1, one CPU, nothing else. */
 void vmm_config_init(struct vmm_config *config);
 /* Frees the texts; the descriptors stay. */

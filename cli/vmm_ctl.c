@@ -59,6 +59,17 @@ static json_t *disks_of(const struct vmm_ctl *ctl)
 	return array;
 }
 
+static void status_memory(const struct vmm_ctl *ctl, json_t *result)
+{
+	const uint64_t ram = ctl->config->ram;
+	struct vdev_mem_stat mem = {0};
+
+	vdev_mem_stat(ctl->machine->devices, &mem);
+	json_object_set_new(result, "ram_max", number(ram + mem.max));
+	json_object_set_new(result, "ram_wanted", number(ram + mem.requested));
+	json_object_set_new(result, "ram_now", number(ram + mem.plugged));
+}
+
 static int method_status(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
@@ -76,6 +87,7 @@ static int method_status(void *opaque, const json_t *params, json_t **result, ch
 		disks_of(ctl), "events_missed",
 		(json_int_t)vmm_events_lost(ctl->events) +
 			(json_int_t)rpc_server_missed(ctl->server));
+	status_memory(ctl, *result);
 	return *result ? 0 : -ENOMEM;
 }
 
@@ -196,9 +208,10 @@ static json_t *stat_disk(const struct vdev_disk_stat *disk)
 
 	snprintf(guest, sizeof(guest), "%02x:00.0", disk->guest_bus);
 	return json_pack(
-		"{s:s,s:s,s:s,s:s,s:o,s:b,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:i,s:o,s:o}", "name",
-		disk->name, "serial", disk->serial, "guest", guest, "state",
-		disk->held	? "stopped: no space"
+		"{s:s,s:s,s:s,s:s,s:o,s:b,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:i,s:o,s:o,s:s,s:i}",
+		"name", disk->name, "serial", disk->serial, "guest", guest, "state",
+		disk->away	? "its back-end is away"
+		: disk->held	? "stopped: no space"
 		: disk->running ? "running"
 				: "idle",
 		"size", number(disk->size), "read_only", disk->read_only, "queues",
@@ -207,7 +220,8 @@ static json_t *stat_disk(const struct vdev_disk_stat *disk)
 		number(disk->write_bytes), "flushes", number(disk->flushes), "discards",
 		number(disk->discards), "errors", number(disk->errors), "in_flight",
 		(int)disk->in_flight, "held", (int)disk->held, "kicks", number(disk->kicks),
-		"interrupts", number(disk->interrupts));
+		"interrupts", number(disk->interrupts), "backend",
+		disk->elsewhere ? "vhost-user" : "io_uring", "connections", (int)disk->connections);
 }
 
 static json_t *stat_disks(struct vmm_machine *machine)
@@ -339,18 +353,25 @@ static int refuse_while_saving(const struct vmm_ctl *ctl, char error[RPC_ERROR_T
 
 static int attach_disk(const struct vmm_ctl *ctl, const json_t *json, unsigned *slot)
 {
-	struct vmm_disk disk = {.file.fd = -1};
-	int fd = rpc_server_take_fd(ctl->server);
-	int err = fd < 0 ? -EINVAL : vmm_disk_decode(json, &disk);
+	struct vmm_disk disk;
 
-	disk.file.fd = fd; /* "fd" was its number on the other side */
+	vmm_disk_init(&disk);
+	int err = vmm_disk_decode(json, &disk);
+	bool alive = disk.life_fd >= 0;
+
+	/* They were numbers on the other side. */
+	disk.life_fd = alive ? rpc_server_take_fd(ctl->server) : -1;
+	disk.file.fd = disk.socket ? -1 : rpc_server_take_fd(ctl->server);
+	if (!err && ((alive && disk.life_fd < 0) || (!disk.socket && disk.file.fd < 0)))
+		err = -EINVAL;
 	if (!err)
 		err = vmm_hotplug_attach_disk(ctl->machine, &disk);
 	*slot = disk.slot;
 	if (!err)
 		return 0;
 	vmm_disk_finish(&disk);
-	io_close(&fd);
+	io_close(&disk.file.fd);
+	io_close(&disk.life_fd);
 	return err;
 }
 
@@ -369,6 +390,21 @@ static int method_attach(void *opaque, const json_t *params, json_t **result, ch
 	io_close(&files.container);
 	if (!err)
 		*result = json_pack("{s:i}", "slot", (int)slot);
+	return err;
+}
+
+/* Called again and again, it tells how far it is. */
+static int method_touch(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+	struct vmm_machine *m = ctl->machine;
+
+	(void)params;
+	int err = refuse_while_saving(ctl, error);
+	if (!err)
+		err = vmm_touch_start(m->touch, false);
+	if (!err)
+		*result = vmm_touch_status(m->touch);
 	return err;
 }
 
@@ -415,6 +451,31 @@ static int method_cpus(void *opaque, const json_t *params, json_t **result, char
 	else if (err == -EINVAL)
 		snprintf(error, RPC_ERROR_TEXT, "it can have 1 to %u",
 			 hv_vm_cpus(((const struct vmm_ctl *)opaque)->machine->vm));
+	return err;
+}
+
+/* Kept over a reset of the guest. */
+static int method_memory(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+	struct vmm_config *config = ctl->machine->config;
+	json_int_t size = json_integer_value(json_object_get(params, "size"));
+
+	(void)result;
+	if (refuse_while_saving(ctl, error))
+		return -EBUSY;
+	int err = size < 0 || (uint64_t)size < config->ram
+			  ? -EINVAL
+			  : vdev_mem_set(ctl->machine->devices, (uint64_t)size - config->ram);
+	if (err == -ENOTSUP)
+		snprintf(error, RPC_ERROR_TEXT,
+			 "its memory is fixed; start it with --memory SIZE,max=SIZE");
+	else if (err)
+		snprintf(error, RPC_ERROR_TEXT, "it can have %llu to %llu MiB",
+			 (unsigned long long)(config->ram / MIB),
+			 (unsigned long long)(MAX(config->ram, config->ram_max) / MIB));
+	else
+		config->ram_wanted = (uint64_t)size - config->ram;
 	return err;
 }
 
@@ -510,8 +571,10 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"stat", method_stat, ""},
 	{"maps", method_maps, ""},
 	{"attach", method_attach, "name? bdf? group? files? disk?"},
+	{"touch", method_touch, ""},
 	{"detach", method_detach, "bdf? disk? timeout"},
 	{"cpus", method_cpus, "count?"},
+	{"memory", method_memory, "size"},
 	{"power-button", method_power_button, ""},
 	{"quit", method_quit, "saved?"},
 	{"pause", method_pause, ""},

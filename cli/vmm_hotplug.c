@@ -66,7 +66,7 @@ static int map_memory(struct vmm_machine *m, const char *name)
 	int err = check_layout(m, name);
 
 	if (!err)
-		err = hv_mem_prefault(m->vm, 0);
+		err = hv_mem_prefault(m->vm, 0, NULL);
 	return err ? err : vdev_machine_set_domain(m->devices, m->domain);
 }
 
@@ -233,6 +233,7 @@ static void remove_disk(struct vmm_config *config, struct vmm_disk *disk)
 	size_t behind = (size_t)(config->disks + config->disk_count - disk) - 1;
 
 	io_close(&disk->file.fd); /* its lock falls */
+	io_close(&disk->life_fd); /* its engine ends */
 	vmm_disk_finish(disk);
 	memmove(disk, disk + 1, behind * sizeof(*disk));
 	config->disk_count--;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/sysfs.h"
 #include "base/util.h"
 #include "cli/vm_file.h"
 #include "cli/vmm_hotplug.h"
@@ -48,7 +49,13 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.cpus = MAX(config->cpus, config->max_cpus),
 		.pin = config->pin,
 		.ram = config->ram,
+		.ram_max = config->ram_max,
 		.pages = config->pages,
+		.merge = config->merge,
+		.nodes = config->nodes,
+		.node_count = config->node_count,
+		.phys_bits = config->phys_bits,
+		.share_ram = config->share_ram,
 		.iova = info->usable,
 		.iova_count = info->usable_count,
 		.legacy = config->firmware.fd >= 0 ? m->loop : NULL,
@@ -78,7 +85,19 @@ static int touch_memory(const struct vmm_machine *m)
 	/* The supervisor shows it when it takes long; whether it listens does not matter. */
 	dprintf(m->config->report_fd, VMM_REPORT_MEMORY " %llu\n",
 		(unsigned long long)m->config->ram);
-	return hv_mem_prefault(m->vm, 0);
+	return hv_mem_prefault(m->vm, 0, NULL);
+}
+
+/* Where the device is plugged in; -1 on a host with one node, or that does not tell. */
+static int node_of(const char *bdf)
+{
+	struct sysfs sys = {.root = -1};
+	char text[16] = "";
+
+	if (sysfs_open(&sys, "/sys") == 0)
+		sysfs_read(&sys, text, sizeof(text), "bus/pci/devices/%s/numa_node", bdf);
+	sysfs_close(&sys);
+	return *text ? atoi(text) : -1; /* NOLINT: the kernel writes numbers */
 }
 
 static int group_fd(const struct vmm_config *config, int id)
@@ -95,7 +114,12 @@ int vmm_machine_add_device(struct vmm_machine *m, struct vmm_device *device)
 	int fd = iommu_device_open(m->domain, group_fd(m->config, device->group),
 				   bdf_format(device->bdf, bdf));
 	struct vdev_vfio_config config = {
-		.name = device->name, .host = device->bdf, .device_fd = fd, .slot = device->slot};
+		.name = device->name,
+		.host = device->bdf,
+		.device_fd = fd,
+		.slot = device->slot,
+		.node = node_of(bdf),
+	};
 	struct vdev_vfio *added;
 	int err = fd < 0 ? fd : vdev_vfio_add(m->devices, &config, &added);
 
@@ -111,7 +135,8 @@ int vmm_machine_add_disk(struct vmm_machine *m, struct vmm_disk *disk)
 	const char *base = strrchr(disk->file.name, '/');
 	struct vdev_disk_config config = {
 		.name = name,
-		.fd = fcntl(disk->file.fd, F_DUPFD_CLOEXEC, 3),
+		.fd = disk->socket ? -1 : fcntl(disk->file.fd, F_DUPFD_CLOEXEC, 3),
+		.socket = disk->socket,
 		.read_only = disk->read_only,
 		.serial = disk->serial,
 		.queues = disk->queues,
@@ -121,7 +146,7 @@ int vmm_machine_add_disk(struct vmm_machine *m, struct vmm_disk *disk)
 	};
 
 	snprintf(name, sizeof(name), "disk %s", base ? base + 1 : disk->file.name);
-	if (config.fd < 0)
+	if (config.fd < 0 && !disk->socket)
 		return log_fail(-errno, name, "no descriptor: %s", strerror(errno));
 	return vdev_disk_add(m->devices, &config, &disk->slot);
 }
@@ -159,6 +184,9 @@ static int add_net(struct vmm_machine *m, const struct vmm_net *net)
 		.pairs = net->pairs,
 		.tap = net->tap,
 		.vhost = net->vhost[0] < 0 ? NULL : net->vhost,
+		.socket = net->socket,
+		.listener = net->listen_fd,
+		.packed = net->packed,
 	};
 
 	snprintf(name, sizeof(name), "net %s", net->tap_name);
@@ -191,6 +219,7 @@ static int create_devices(struct vmm_machine *m)
 		.opaque = m->console,
 		.ejected = vmm_hotplug_ejected,
 		.ejected_opaque = m,
+		.generation = m->config->generation,
 		.cpus = m->config->max_cpus ? m->config->cpus : 0,
 		.free_ports = m->config->ports ? 0 : m->config->hotplug_ports,
 		.ports = m->config->ports,
@@ -214,6 +243,8 @@ static int create_devices(struct vmm_machine *m)
 								 .vhost = m->config->vsock_fd});
 	if (!err && m->config->balloon)
 		err = vdev_balloon_add(m->devices);
+	if (!err && m->config->ram_max)
+		err = vdev_mem_add(m->devices, m->config->ram_wanted);
 	if (!err && m->config->watchdog)
 		err = add_watchdog(m, m->config->watchdog);
 	return err ? err : finish_devices(m);
@@ -271,12 +302,12 @@ static int read_saved(struct vmm_machine *m)
 		err = vm_file_state(file, &m->saved);
 	if (!err)
 		err = read_ports(m);
-	if (!err && file->header.ram_size != m->config->ram)
+	uint64_t ram = m->config->ram + hv_mem_growth_size(m->config->ram, m->config->ram_max);
+	if (!err && file->header.ram_size != ram)
 		err = log_fail(-EINVAL, file->subject,
 			       "not restored: %llu bytes of memory were "
 			       "saved, and the VM is given %llu",
-			       (unsigned long long)file->header.ram_size,
-			       (unsigned long long)m->config->ram);
+			       (unsigned long long)file->header.ram_size, (unsigned long long)ram);
 	return err;
 }
 
@@ -308,6 +339,9 @@ static int build(struct vmm_machine *m)
 		err = create_devices(m);
 	if (err)
 		return err;
+	err = vmm_touch_create(m->vm, &m->touch);
+	if (err)
+		return err;
 	return m->restored ? take_state(m) : load(m);
 }
 
@@ -337,6 +371,8 @@ int vmm_machine_start(struct vmm_machine *m)
 	if (m->restored)
 		vdev_machine_resume(m->devices);
 	int err = hv_vm_start(m->vm);
+	if (!err && m->config->prefault && !m->domain)
+		vmm_touch_start(m->touch, true); /* without it, the first attach does that */
 	if (!err)
 		vmm_console_connect(m->console, type, m->devices);
 	return err;
@@ -347,6 +383,7 @@ void vmm_machine_destroy(struct vmm_machine *m)
 	if (!m)
 		return;
 	vmm_console_connect(m->console, NULL, NULL);
+	vmm_touch_destroy(m->touch);
 	vdev_machine_destroy(m->devices);
 	while (m->announced)
 		hv_vm_engine_ops(m->vm)->vfio_group(hv_vm_engine(m->vm),

@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "cli/vmm_config.h"
 #include "cli/vmm_console.h"
+#include "cli/vmm_touch.h"
 #include "hv-core/hv.h"
 #include "iommu/iommu.h"
 #include "vdev/vdev.h"
@@ -23,6 +24,7 @@ struct vmm_machine {
 	size_t announced;	     /* groups of the config that the engine knows */
 	struct hv_vm *vm;
 	struct vdev_machine *devices;
+	struct vmm_touch *touch;
 	bool restored;	     /* goes on with config->restore */
 	uint32_t gaps;	     /* its root ports, by number, that nothing is behind */
 	struct state *saved; /* its state, until it is taken over */

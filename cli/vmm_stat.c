@@ -22,11 +22,11 @@ static json_t *net(const struct vmm_net *config, const struct vdev_net_stat *sta
 {
 	char mac[PARSE_MAC_TEXT];
 
-	return json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:o,s:o,s:o}", "name", stat->name, "tap",
+	return json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:o,s:o,s:o,s:b}", "name", stat->name, "tap",
 			 config->tap_name, "mac", format_mac(stat->mac, mac), "backend",
 			 stat->backend, "queues", (int)stat->pairs, "queues_used",
 			 (int)stat->pairs_used, "features", number(stat->features), "received",
-			 traffic(&stat->received), "sent", traffic(&stat->sent));
+			 traffic(&stat->received), "sent", traffic(&stat->sent), "up", stat->up);
 }
 
 static json_t *balloon(const struct vdev_balloon_stat *stat)

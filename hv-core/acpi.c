@@ -10,11 +10,14 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "hv-core/acpi_numa.h"
 #include "hv-core/dsdt.h"
+#include "hv-core/numa.h"
 
 #define OEM_ID	     "SLUICE"
 #define OEM_TABLE_ID "SLUICEVM"
 #define TABLE_ALIGN  ((size_t)64)
+#define TABLES_MAX   5 /* that the XSDT may point at */
 
 /* ACPI 6.5, 5.2.6 */
 struct table_header {
@@ -289,7 +292,7 @@ static struct address io_block(uint32_t port, uint8_t bits, uint8_t access)
 static int append_full_fadt(struct image *image, const struct hv_acpi_config *config, uint64_t dsdt,
 			    uint64_t facs, uint64_t *at)
 {
-	uint32_t evt = config->pm_port, cnt = evt + 4, timer = evt + 8;
+	uint32_t evt = config->pm_port, cnt = evt + 4, timer = evt + 8, gpe = evt + 12;
 	struct fadt fadt = {
 		.preferred_pm_profile = PM_PROFILE_ENTERPRISE_SERVER,
 		.firmware_ctrl = (uint32_t)facs,
@@ -298,9 +301,11 @@ static int append_full_fadt(struct image *image, const struct hv_acpi_config *co
 		.pm1a_evt = evt,
 		.pm1a_cnt = cnt,
 		.pm_tmr = timer,
+		.gpe0 = gpe,
 		.pm1_evt_len = 4,
 		.pm1_cnt_len = 2,
 		.pm_tmr_len = 4,
+		.gpe0_len = 2,
 		.c2_latency = 0xfff, /* no C2 and no C3 */
 		.c3_latency = 0xfff,
 		.century = 0x32, /* index in the RTC's memory */
@@ -314,6 +319,7 @@ static int append_full_fadt(struct image *image, const struct hv_acpi_config *co
 		.x_pm1a_evt = io_block(evt, 32, ACCESS_WORD),
 		.x_pm1a_cnt = io_block(cnt, 16, ACCESS_WORD),
 		.x_pm_tmr = io_block(timer, 32, ACCESS_DWORD),
+		.x_gpe0 = io_block(gpe, 16, ACCESS_BYTE),
 	};
 
 	memcpy(fadt.hypervisor_vendor, "SLUICE", 6);
@@ -410,11 +416,33 @@ static int append_mcfg(struct image *image, const struct hv_acpi_input *input, u
 	return append(image, &mcfg, sizeof(mcfg), at);
 }
 
+static int append_srat(struct image *image, const struct hv_acpi_input *input, uint64_t *at)
+{
+	struct table_header header;
+	uint8_t table[sizeof(header) + HV_ACPI_SRAT_MAX];
+	size_t len = sizeof(header) + hv_acpi_srat(input, table + sizeof(header));
+
+	start_header(&header, "SRAT", 3, len);
+	memcpy(table, &header, sizeof(header));
+	return append(image, table, len, at);
+}
+
+static int append_slit(struct image *image, const struct hv_acpi_input *input, uint64_t *at)
+{
+	struct table_header header;
+	uint8_t table[sizeof(header) + HV_ACPI_SLIT_MAX];
+	size_t len = sizeof(header) + hv_acpi_slit(input, table + sizeof(header));
+
+	start_header(&header, "SLIT", 1, len);
+	memcpy(table, &header, sizeof(header));
+	return append(image, table, len, at);
+}
+
 static int append_xsdt(struct image *image, const uint64_t *tables, size_t count, uint64_t *at)
 {
 	struct {
 		struct table_header header;
-		uint64_t entry[4];
+		uint64_t entry[TABLES_MAX];
 	} __attribute__((packed)) xsdt;
 	size_t len = sizeof(xsdt.header) + count * sizeof(xsdt.entry[0]);
 
@@ -426,13 +454,37 @@ static int append_xsdt(struct image *image, const uint64_t *tables, size_t count
 	return err;
 }
 
-static void fill_rsdp(uint8_t *to, uint64_t xsdt)
+/* 5.2.7: the same with addresses of 32 bits, for small kernels that know no XSDT. A firmware makes
+ * its own. */
+static int append_rsdt(struct image *image, const uint64_t *tables, size_t count, uint64_t *at)
+{
+	struct {
+		struct table_header header;
+		uint32_t entry[TABLES_MAX];
+	} __attribute__((packed)) rsdt;
+	size_t len = sizeof(rsdt.header) + count * sizeof(rsdt.entry[0]);
+
+	if (image->marks)
+		return 0;
+	start_header(&rsdt.header, "RSDT", 1, len);
+	for (size_t i = 0; i < count; i++)
+		rsdt.entry[i] = (uint32_t)tables[i];
+	return append(image, &rsdt, len, at);
+}
+
+/* Where the two lists of tables are; rsdt 0: there is none. */
+struct roots {
+	uint64_t xsdt, rsdt;
+};
+
+static void fill_rsdp(uint8_t *to, const struct roots *roots)
 {
 	struct rsdp rsdp = {
 		.signature = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '},
 		.revision = 2,
 		.length = sizeof(rsdp),
-		.xsdt_address = xsdt,
+		.rsdt_address = (uint32_t)roots->rsdt,
+		.xsdt_address = roots->xsdt,
 	};
 
 	memcpy(rsdp.oem_id, OEM_ID, sizeof(rsdp.oem_id));
@@ -441,10 +493,11 @@ static void fill_rsdp(uint8_t *to, uint64_t xsdt)
 	memcpy(to, &rsdp, sizeof(rsdp));
 }
 
-/* All tables but the RSDP, which needs no more than the XSDT's address. */
-static int append_all(struct image *image, const struct hv_acpi_input *input, uint64_t *xsdt)
+/* All tables but the RSDP, which needs no more than the roots' addresses. */
+static int append_all(struct image *image, const struct hv_acpi_input *input, struct roots *roots)
 {
-	uint64_t dsdt = 0, facs = 0, table[3] = {0};
+	uint64_t dsdt = 0, facs = 0, table[TABLES_MAX] = {0};
+	size_t count = 3;
 	int err = append_dsdt(image, input, &dsdt);
 
 	if (err == 0 && input->config->pm_port) {
@@ -458,22 +511,29 @@ static int append_all(struct image *image, const struct hv_acpi_input *input, ui
 		err = append_madt(image, input, &table[1]);
 	if (err == 0)
 		err = append_mcfg(image, input, &table[2]);
-	return err ? err : append_xsdt(image, table, ARRAY_SIZE(table), xsdt);
+	if (err == 0 && input->numa && input->numa->count) {
+		err = append_srat(image, input, &table[count++]);
+		if (err == 0)
+			err = append_slit(image, input, &table[count++]);
+	}
+	if (err == 0)
+		err = append_xsdt(image, table, count, &roots->xsdt);
+	return err ? err : append_rsdt(image, table, count, &roots->rsdt);
 }
 
 int hv_acpi_build(const struct hv_acpi_input *input, uint64_t base, uint8_t **out, size_t *size)
 {
 	struct image image = {.base = base, .len = sizeof(struct rsdp)};
-	uint64_t xsdt = 0;
+	struct roots roots = {0, 0};
 	int err;
 
 	image.data = calloc(1, image.len);
-	err = image.data ? append_all(&image, input, &xsdt) : -ENOMEM;
+	err = image.data ? append_all(&image, input, &roots) : -ENOMEM;
 	if (err < 0) {
 		free(image.data);
 		return err;
 	}
-	fill_rsdp(image.data, xsdt);
+	fill_rsdp(image.data, &roots);
 	*out = image.data;
 	*size = image.len;
 	return 0;
@@ -484,8 +544,8 @@ int hv_acpi_build_movable(const struct hv_acpi_input *input, struct hv_acpi_blob
 {
 	struct image image = {.marks = marks};
 	const size_t rsdp_size = sizeof(struct rsdp);
-	uint64_t xsdt = 0;
-	int err = append_all(&image, input, &xsdt);
+	struct roots roots = {0, 0};
+	int err = append_all(&image, input, &roots);
 
 	out->rsdp = calloc(1, rsdp_size);
 	if (err < 0 || !out->rsdp) {
@@ -494,7 +554,7 @@ int hv_acpi_build_movable(const struct hv_acpi_input *input, struct hv_acpi_blob
 		out->rsdp = NULL;
 		return err < 0 ? err : -ENOMEM;
 	}
-	fill_rsdp(out->rsdp, xsdt);
+	fill_rsdp(out->rsdp, &roots);
 	out->rsdp_size = sizeof(struct rsdp);
 	out->tables = image.data;
 	out->tables_size = image.len;

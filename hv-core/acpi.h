@@ -17,12 +17,15 @@
 
 #include "hv-core/hv.h"
 
+struct hv_numa;
+
 struct hv_acpi_input {
 	const struct hv_acpi_config *config;
 	const struct hv_mem_layout *layout;
 	const unsigned *apic_ids; /* one per CPU */
 	unsigned cpus;
 	uint32_t ioapic_base;
+	const struct hv_numa *numa; /* NULL, or without nodes: the guest is told of none */
 };
 
 /* What has to be done again when the tables are moved: pointers, and the sums of tables. */

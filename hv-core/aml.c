@@ -377,11 +377,21 @@ void aml_res_isa_irq(struct aml *aml, unsigned irq)
 	put_int(aml, UINT64_C(1) << irq, 2);
 }
 
-void aml_res_edge_interrupt(struct aml *aml, uint32_t gsi)
+static void interrupt(struct aml *aml, uint8_t flags, uint32_t gsi)
 {
 	aml_op(aml, 0x89); /* 6.4.3.6 */
 	put_int(aml, 6, 2);
-	aml_op(aml, 0x03); /* consumer, edge, active high, exclusive */
+	aml_op(aml, flags);
 	aml_op(aml, 1);
 	put_int(aml, gsi, 4);
+}
+
+void aml_res_edge_interrupt(struct aml *aml, uint32_t gsi)
+{
+	interrupt(aml, 0x03, gsi); /* consumer, edge, active high, exclusive */
+}
+
+void aml_res_level_interrupt(struct aml *aml, uint32_t gsi)
+{
+	interrupt(aml, 0x01, gsi);
 }

@@ -55,6 +55,7 @@ enum {
 	AML_ZERO = 0x00,
 	AML_ONE = 0x01,
 	AML_LOCAL0 = 0x60,
+	AML_LOCAL1 = 0x61,
 	AML_ARG0 = 0x68,
 	AML_ARG1 = 0x69,
 	AML_ARG3 = 0x6b,
@@ -80,5 +81,6 @@ void aml_res_window32(struct aml *aml, uint32_t first, uint32_t last);
 void aml_res_window64(struct aml *aml, uint64_t first, uint64_t last);
 void aml_res_isa_irq(struct aml *aml, unsigned irq); /* 0..15, edge, active high */
 void aml_res_edge_interrupt(struct aml *aml, uint32_t gsi);
+void aml_res_level_interrupt(struct aml *aml, uint32_t gsi);
 
 #endif

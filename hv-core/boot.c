@@ -23,6 +23,7 @@ static int write_acpi(struct hv_boot *boot)
 		.apic_ids = apic_ids,
 		.cpus = hv_vm_cpus(boot->vm),
 		.ioapic_base = (uint32_t)HV_IOAPIC_BASE,
+		.numa = hv_vm_numa(boot->vm),
 	};
 	uint8_t *tables;
 	size_t size;

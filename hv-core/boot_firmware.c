@@ -123,6 +123,7 @@ int hv_acpi_blob_build(const struct hv_vm *vm, const struct hv_acpi_config *conf
 		.apic_ids = apic_ids,
 		.cpus = hv_vm_cpus(vm),
 		.ioapic_base = (uint32_t)HV_IOAPIC_BASE,
+		.numa = hv_vm_numa(vm),
 	};
 	struct script *script = calloc(1, sizeof(*script));
 	int rc;

@@ -9,12 +9,14 @@
 
 #include "base/util.h"
 #include "hv-core/aml.h"
+#include "hv-core/numa.h"
 
 #define SLEEP_TYPE_S5 5
 
-/* What we let an OS control itself (PCI Firmware 3.3, table 4-6): native hot plug, PME, AER, the
- * PCIe capability structure. */
-#define OSC_GRANTED	     0x1d
+/* What we let an OS control itself (PCI Firmware 3.3, table 4-6): PME, AER, the PCIe capability
+ * structure; and native hot plug where ACPI does not do that. */
+#define OSC_GRANTED	     0x1c
+#define OSC_NATIVE_HOTPLUG   0x01
 /* First dword of _OSC's answer (ACPI 6.5, 6.2.11). */
 #define OSC_UNKNOWN_UUID     0x4
 #define OSC_UNKNOWN_REVISION 0x8
@@ -36,6 +38,18 @@ static void name_int(struct aml *a, const char *name, uint64_t value)
 {
 	aml_name(a, name);
 	aml_int(a, value);
+}
+
+/* The node that the device belongs to (ACPI 6.5, 6.2.14); a negative one is not told. */
+static void put_proximity(struct aml *a, int node)
+{
+	if (node >= 0)
+		name_int(a, "_PXM", (uint64_t)node);
+}
+
+static int cpu_node(const struct hv_acpi_input *input, unsigned cpu)
+{
+	return input->numa ? hv_numa_of_cpu(input->numa, cpu) : -1;
 }
 
 /* ---- processors ---- */
@@ -133,6 +147,7 @@ static void put_processors(struct aml *a, const struct hv_acpi_input *input)
 
 		hid_string(a, "ACPI0007");
 		name_int(a, "_UID", i);
+		put_proximity(a, cpu_node(input, i));
 		if (port)
 			put_cpu_methods(a, i, input->apic_ids[i]);
 		aml_close(a, device);
@@ -204,22 +219,114 @@ static void put_routes(struct aml *a, const struct hv_acpi_config *config, int b
 	aml_close(a, prt);
 }
 
-/* A root port is named in the namespace only for the wiring behind it. */
+/* ---- PCI hot plug ---- */
+
+static bool has_slot(const struct hv_acpi_config *config, int slot)
+{
+	return config->slot_port && (config->slots >> slot & 1);
+}
+
+/* The registers of vdev/acpi_slots.c. */
+static void put_slot_registers(struct aml *a, const struct hv_acpi_config *config)
+{
+	size_t field;
+
+	if (!config->slot_port)
+		return;
+	aml_io_region(a, "SREG", config->slot_port, 12);
+	field = aml_field(a, "SREG", 0x03); /* dword access, no lock, preserve */
+	aml_field_unit(a, "SINS", 32);
+	aml_field_unit(a, "SREM", 32);
+	aml_field_unit(a, "SEJ", 32);
+	aml_close(a, field);
+}
+
+/* The function that may come to a root port; ejecting it is what tells us that it may go (ACPI 6.5,
+ * 6.3.3). Whether it is there a guest finds out from its configuration space. */
+static void put_slot(struct aml *a, int slot)
+{
+	size_t device = aml_device(a, "FN"), method;
+
+	name_int(a, "_ADR", 0);
+	name_int(a, "_SUN", (uint64_t)slot);
+	method = aml_method(a, "_EJ0", 1, true);
+	aml_op(a, AML_STORE);
+	aml_int(a, UINT64_C(1) << slot);
+	aml_path(a, "\\_SB.SEJ");
+	aml_close(a, method);
+	aml_close(a, device);
+}
+
+/* If the bit stands in `set`, tells the function's device. */
+static void put_slot_event(struct aml *a, uint8_t set, int slot, uint8_t event)
+{
+	size_t branch = aml_if(a);
+	char name[24];
+
+	aml_op(a, AML_AND);
+	aml_op(a, set);
+	aml_int(a, UINT64_C(1) << slot);
+	aml_op(a, AML_ZERO);
+	aml_op(a, AML_NOTIFY);
+	snprintf(name, sizeof(name), "\\_SB.PCI0.S%02X.FN", (unsigned)slot & 0xff);
+	aml_path(a, name);
+	aml_int(a, event);
+	aml_close(a, branch);
+}
+
+static void take_set(struct aml *a, const char *name, uint8_t local)
+{
+	aml_op(a, AML_STORE);
+	aml_path(a, name);
+	aml_op(a, local);
+	aml_op(a, AML_STORE);
+	aml_op(a, local);
+	aml_path(a, name);
+}
+
+/* SLTS: looks at every slot. What a set says is read once: each reading is an exit. */
+static void put_slot_scan(struct aml *a, const struct hv_acpi_config *config)
+{
+	size_t method;
+
+	if (!config->slot_port)
+		return;
+	method = aml_method(a, "SLTS", 0, true);
+	take_set(a, "SINS", AML_LOCAL0);
+	take_set(a, "SREM", AML_LOCAL1);
+	for (int slot = 0; slot < 32; slot++) {
+		if (!has_slot(config, slot))
+			continue;
+		put_slot_event(a, AML_LOCAL0, slot, 1); /* device check (5.6.6) */
+		put_slot_event(a, AML_LOCAL1, slot, 3); /* eject request */
+	}
+	aml_close(a, method);
+}
+
+/* A root port is named in the namespace for the wiring behind it, and for what may come there. */
 static void put_root_ports(struct aml *a, const struct hv_acpi_config *config)
 {
 	for (int slot = 0; slot < 32; slot++) {
 		bool used = false;
+		int node = -1;
 		char name[8];
 		size_t device;
 
-		for (size_t i = 0; i < config->intx_count; i++)
-			used |= config->intx[i].bridge == slot;
+		for (size_t i = 0; i < config->intx_count; i++) {
+			if (config->intx[i].bridge != slot)
+				continue;
+			used = true;
+			node = config->intx[i].placed ? config->intx[i].node : -1;
+		}
 		if (!used)
 			continue;
 		snprintf(name, sizeof(name), "S%02X", slot);
 		device = aml_device(a, name);
 		name_int(a, "_ADR", (uint64_t)slot << 16);
+		put_proximity(a, node);
 		put_routes(a, config, slot);
+		if (has_slot(config, slot))
+			put_slot(a, slot);
 		aml_close(a, device);
 	}
 }
@@ -242,8 +349,9 @@ static void osc_answer(struct aml *a, uint64_t bits)
 }
 
 /* _OSC (UUID, revision, count, buffer): hands the OS what we grant of what it asked for. */
-static void put_osc(struct aml *a)
+static void put_osc(struct aml *a, const struct hv_acpi_config *config)
 {
+	const uint64_t granted = OSC_GRANTED | (config->slot_port ? 0 : OSC_NATIVE_HOTPLUG);
 	size_t method = aml_method(a, "_OSC", 4, true), branch, inner;
 
 	create_dword(a, 0, "CDW1");
@@ -254,7 +362,7 @@ static void put_osc(struct aml *a)
 	create_dword(a, 8, "CDW3");
 	aml_op(a, AML_AND);
 	aml_path(a, "CDW3");
-	aml_int(a, OSC_GRANTED);
+	aml_int(a, granted);
 	aml_op(a, AML_LOCAL0);
 	inner = aml_if(a);
 	aml_op(a, AML_LNOT);
@@ -282,21 +390,41 @@ static void put_osc(struct aml *a)
 	aml_close(a, method);
 }
 
+/* The host bridge is where all of its placed devices are; Linux asks no other bridge. */
+static int bridge_node(const struct hv_acpi_input *input)
+{
+	const struct hv_acpi_config *config = input->config;
+	int node = input->numa && input->numa->count == 1 ? 0 : -1;
+
+	for (size_t i = 0; i < config->intx_count; i++) {
+		if (!config->intx[i].placed)
+			continue;
+		if (node >= 0 && node != config->intx[i].node)
+			return -1;
+		node = config->intx[i].node;
+	}
+	return node;
+}
+
 static void put_pcie(struct aml *a, const struct hv_acpi_input *input)
 {
-	size_t device = aml_device(a, "PCI0");
+	size_t device;
 
+	put_slot_registers(a, input->config);
+	device = aml_device(a, "PCI0");
 	hid(a, "PNP0A08");
 	aml_name(a, "_CID");
 	aml_eisa_id(a, "PNP0A03");
 	name_int(a, "_UID", 0);
 	name_int(a, "_SEG", 0);
 	name_int(a, "_BBN", 0);
+	put_proximity(a, bridge_node(input));
 	put_bridge_resources(a, input);
 	put_routes(a, input->config, -1);
-	put_osc(a);
+	put_osc(a, input->config);
 	put_root_ports(a, input->config);
 	aml_close(a, device);
+	put_slot_scan(a, input->config);
 }
 
 /* ---- platform ---- */
@@ -347,6 +475,27 @@ static void put_panic(struct aml *a, const struct hv_acpi_config *config)
 	aml_close(a, device);
 }
 
+/* "Virtual Machine Generation ID": what a driver goes by is the compatible ID and ADDR. */
+static void put_generation(struct aml *a, const struct hv_acpi_config *config)
+{
+	size_t device, package;
+
+	if (!config->generation)
+		return;
+	device = aml_device(a, "VGEN");
+	hid_string(a, "SLUC0001");
+	aml_name(a, "_CID");
+	aml_string(a, "VM_Gen_Counter");
+	aml_name(a, "_DDN");
+	aml_string(a, "VM_Gen_Counter");
+	aml_name(a, "ADDR");
+	package = aml_package(a, 2);
+	aml_int(a, config->generation & UINT32_MAX);
+	aml_int(a, config->generation >> 32);
+	aml_close(a, package);
+	aml_close(a, device);
+}
+
 static void put_pc_device(struct aml *a, const char *name, const char id[8], uint16_t port,
 			  uint8_t ports, uint8_t irq)
 {
@@ -370,8 +519,60 @@ static void put_power_button(struct aml *a)
 	aml_close(a, device);
 }
 
-/* The generic event device (ACPI 6.5, 5.6.9): its interrupt runs _EVT, which asks what happened. */
+/* Calls the method if the event is among those in Local0. */
+static void put_call(struct aml *a, uint32_t event, const char *method)
+{
+	size_t branch = aml_if(a);
+
+	aml_op(a, AML_AND);
+	aml_op(a, AML_LOCAL0);
+	aml_int(a, event);
+	aml_op(a, AML_ZERO);
+	aml_path(a, method);
+	aml_close(a, branch);
+}
+
+/* Tells the device if the event is among those in Local0. */
+static void put_notify(struct aml *a, uint32_t event, const char *device, uint8_t value)
+{
+	size_t branch = aml_if(a);
+
+	aml_op(a, AML_AND);
+	aml_op(a, AML_LOCAL0);
+	aml_int(a, event);
+	aml_op(a, AML_ZERO); /* no target */
+	aml_op(a, AML_NOTIFY);
+	aml_path(a, device);
+	aml_int(a, value);
+	aml_close(a, branch);
+}
+
+/* EVNT: asks what has happened, and tells who is concerned. */
 static void put_events(struct aml *a, const struct hv_acpi_config *config)
+{
+	size_t part;
+
+	aml_io_region(a, "EREG", config->event_port, 4);
+	part = aml_field(a, "EREG", 0x03); /* dword access, no lock, preserve */
+	aml_field_unit(a, "EVTS", 32);
+	aml_close(a, part);
+	part = aml_method(a, "EVNT", 0, true);
+	aml_op(a, AML_STORE);
+	aml_path(a, "EVTS");
+	aml_op(a, AML_LOCAL0);
+	if (!config->pm_port)
+		put_notify(a, HV_ACPI_EVENT_POWER_BUTTON, "\\_SB.PWRB", 0x80);
+	if (config->cpu_port)
+		put_call(a, HV_ACPI_EVENT_CPU, "\\_SB.CPUS");
+	if (config->generation)
+		put_notify(a, HV_ACPI_EVENT_GENERATION, "\\_SB.VGEN", 0x80);
+	if (config->slot_port)
+		put_call(a, HV_ACPI_EVENT_SLOT, "\\_SB.SLTS");
+	aml_close(a, part);
+}
+
+/* The generic event device (ACPI 6.5, 5.6.9): its interrupt runs _EVT. */
+static void put_event_device(struct aml *a, const struct hv_acpi_config *config)
 {
 	size_t device = aml_device(a, "GED"), part;
 
@@ -379,37 +580,25 @@ static void put_events(struct aml *a, const struct hv_acpi_config *config)
 	name_int(a, "_UID", 0);
 	aml_name(a, "_CRS");
 	part = aml_resources(a);
-	aml_res_edge_interrupt(a, config->event_gsi);
+	aml_res_level_interrupt(a, config->event_gsi);
 	aml_close_resources(a, part);
-	aml_io_region(a, "EREG", config->event_port, 4);
-	part = aml_field(a, "EREG", 0x03); /* dword access, no lock, preserve */
-	aml_field_unit(a, "EVTS", 32);
-	aml_close(a, part);
 	part = aml_method(a, "_EVT", 1, true);
-	aml_op(a, AML_STORE);
-	aml_path(a, "EVTS");
-	aml_op(a, AML_LOCAL0);
-	size_t branch = aml_if(a);
-
-	aml_op(a, AML_AND);
-	aml_op(a, AML_LOCAL0);
-	aml_int(a, HV_ACPI_EVENT_POWER_BUTTON);
-	aml_op(a, AML_ZERO); /* no target */
-	aml_op(a, AML_NOTIFY);
-	aml_path(a, "\\_SB.PWRB");
-	aml_int(a, 0x80);
-	aml_close(a, branch);
-	if (config->cpu_port) {
-		branch = aml_if(a);
-		aml_op(a, AML_AND);
-		aml_op(a, AML_LOCAL0);
-		aml_int(a, HV_ACPI_EVENT_CPU);
-		aml_op(a, AML_ZERO);
-		aml_path(a, "\\_SB.CPUS"); /* called */
-		aml_close(a, branch);
-	}
+	aml_path(a, "\\_SB.EVNT");
 	aml_close(a, part);
 	aml_close(a, device);
+}
+
+/* With the fixed hardware it is a general-purpose event, level (5.6.4.1). */
+static void put_general_event(struct aml *a)
+{
+	size_t scope = aml_scope(a, "\\_GPE"), method;
+	char name[8];
+
+	snprintf(name, sizeof(name), "_L%02X", HV_ACPI_GPE);
+	method = aml_method(a, name, 0, true);
+	aml_path(a, "\\_SB.EVNT");
+	aml_close(a, method);
+	aml_close(a, scope);
 }
 
 /* \_S5: the sleep type that the sleep control register takes for "off" (7.4.2.6). */
@@ -437,14 +626,18 @@ int hv_dsdt_build(const struct hv_acpi_input *input, uint8_t **out, size_t *len)
 	put_board(&a, input->layout);
 	put_serial(&a, input->config);
 	put_panic(&a, input->config);
+	put_generation(&a, input->config);
+	put_events(&a, input->config);
 	if (input->config->pm_port) { /* the button is a fixed one, and there are PC devices */
 		put_pc_device(&a, "PIC", "PNP0000", 0x20, 2, 2);
 		put_pc_device(&a, "TMR", "PNP0100", 0x40, 4, 0);
 		put_pc_device(&a, "RTC", "PNP0B00", 0x70, 2, 8);
 	} else {
 		put_power_button(&a);
-		put_events(&a, input->config);
+		put_event_device(&a, input->config);
 	}
 	aml_close(&a, scope);
+	if (input->config->pm_port)
+		put_general_event(&a);
 	return aml_finish(&a, out, len);
 }

@@ -55,7 +55,7 @@ static void do_io(struct hv_vcpu *vcpu, const struct hv_exit *exit, enum hv_spac
 	hv_device_unlock(vm);
 }
 
-static void crash(struct hv_vcpu *vcpu, const char *what, uint64_t code)
+static void end(struct hv_vcpu *vcpu, const char *what, uint64_t code, enum hv_end end)
 {
 	struct hv_vm *vm = vcpu->vm;
 	char state[768];
@@ -64,9 +64,14 @@ static void crash(struct hv_vcpu *vcpu, const char *what, uint64_t code)
 		return; /* told once */
 	if (vm->ops->vcpu_describe(vcpu->engine, state, sizeof(state)) < 0)
 		snprintf(state, sizeof(state), "registers unknown");
-	log_error(vm->subject, "crashed: CPU %u: %s (0x%" PRIx64 "); %s", vcpu->index, what, code,
-		  state);
-	hv_vm_end(vm, HV_END_CRASH);
+	log_error(vm->subject, "%s: CPU %u: %s (0x%" PRIx64 "); %s",
+		  end == HV_END_CRASH ? "crashed" : "stopped", vcpu->index, what, code, state);
+	hv_vm_end(vm, end);
+}
+
+static void crash(struct hv_vcpu *vcpu, const char *what, uint64_t code)
+{
+	end(vcpu, what, code, HV_END_CRASH);
 }
 
 void hv_exit_dispatch(struct hv_vcpu *vcpu, struct hv_exit *exit)
@@ -93,7 +98,7 @@ void hv_exit_dispatch(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	case HV_EXIT_SIGNAL: /* the loop looks whether the VM has ended */
 		return;
 	case HV_EXIT_SHUTDOWN:
-		crash(vcpu, "triple fault", 0);
+		end(vcpu, "triple fault", 0, HV_END_TRIPLE_FAULT);
 		return;
 	case HV_EXIT_FAIL_ENTRY:
 		crash(vcpu, "the hardware refuses its state", exit->code);

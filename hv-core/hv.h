@@ -30,6 +30,7 @@
 #ifndef HV_CORE_HV_H
 #define HV_CORE_HV_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,10 +46,20 @@ struct hv_vm;
 
 #define HV_MAX_CPUS    64
 #define HV_IOAPIC_PINS 24
+#define HV_MAX_NODES   8
 
 /* ---- the machine ---- */
 
 enum hv_pages { HV_PAGES_4K, HV_PAGES_THP, HV_PAGES_2M, HV_PAGES_1G };
+
+/* A NUMA node of the guest's: some of its CPUs, and a piece of its RAM; the pieces follow each
+ * other in RAM. `host` names the host's node that the piece comes from and that the CPUs run on,
+ * where they are not pinned; -1: any. */
+struct hv_node {
+	uint64_t ram;  /* bytes; a multiple of the page size and of 2 MiB, but for the last */
+	uint64_t cpus; /* bit n: CPU n */
+	int host;
+};
 
 struct hv_config {
 	const char *name;		    /* for messages and thread names */
@@ -58,9 +69,15 @@ struct hv_config {
 	unsigned sockets;		    /* 0 or 1: one; must divide cpus */
 	unsigned threads;		    /* threads per core; 0 or 1: one */
 	const int *pin;			    /* cpus entries: host CPU, or -1; NULL pins none */
-	uint64_t ram; /* bytes, a multiple of the page size chosen; at least 16 MiB */
+	uint64_t ram;	  /* bytes, a multiple of the page size chosen; at least 16 MiB */
+	uint64_t ram_max; /* what it may grow to while the guest runs; 0: it does not */
 	enum hv_pages pages;
-	bool share_ram;		  /* other processes must be able to map it (vhost-user) */
+	bool share_ram; /* other processes must be able to map it (vhost-user) */
+	bool merge; /* the host's kernel may merge equal pages (KSM): private memory, 4K or THP */
+	const struct hv_node *nodes; /* all of RAM and CPUs between them; count 0: no nodes */
+	size_t node_count;
+	/* Width of guest physical addresses; 0: the host's, or that of `iova` where it is less. */
+	unsigned phys_bits;
 	const struct range *iova; /* where DMA may go, sorted; count 0: everywhere */
 	size_t iova_count;
 	/* Set for a machine that boots by firmware: a PIC pair and a PIT are there as in a PC,
@@ -90,14 +107,15 @@ const struct hv_engine_ops *hv_vm_engine_ops(const struct hv_vm *vm);
 /* How a run ends. Order of severity: the first one wins. */
 enum hv_end {
 	HV_END_NONE,
-	HV_END_POWEROFF, /* the guest turned itself off (ACPI S5) */
-	HV_END_RESET,	 /* the guest asked for a reset, or triple-faulted where it means that */
-	HV_END_PANIC,	 /* the guest's kernel reported a panic (pvpanic) */
-	HV_END_CRASH,	 /* triple fault, or a state the hardware refused to run */
-	HV_END_KILLED,	 /* ended from outside */
-	HV_END_SAVED,	 /* ended from outside, with its state in a file */
-	HV_END_DEVICE,	 /* a device failed in a way that the guest must not survive */
-	HV_END_STATUS,	 /* a test kernel wrote its exit status */
+	HV_END_POWEROFF,     /* the guest turned itself off (ACPI S5) */
+	HV_END_RESET,	     /* the guest asked for a reset */
+	HV_END_PANIC,	     /* the guest's kernel reported a panic (pvpanic) */
+	HV_END_CRASH,	     /* a state that the hardware refused to run, an engine that failed */
+	HV_END_KILLED,	     /* ended from outside */
+	HV_END_SAVED,	     /* ended from outside, with its state in a file */
+	HV_END_DEVICE,	     /* a device failed in a way that the guest must not survive */
+	HV_END_STATUS,	     /* a test kernel wrote its exit status */
+	HV_END_TRIPLE_FAULT, /* a PC resets then; whether it was meant cannot be told */
 };
 
 const char *hv_end_name(enum hv_end end); /* "poweroff", "reset", … */
@@ -109,8 +127,8 @@ void hv_vm_end(struct hv_vm *vm, enum hv_end end);
 void hv_vm_on_end(struct hv_vm *vm, void (*fn)(void *opaque, enum hv_end end), void *opaque);
 /*
  * What an operator should hear of while the VM runs: "guest-panic", "io-error", "watchdog",
- * "plugged", "ejected", "eject-timed-out". From any thread, signal handlers excluded; texts are
- * copied by the listener.
+ * "plugged", "ejected", "eject-timed-out", "backend-lost", "backend-back". From any thread, signal
+ * handlers excluded; texts are copied by the listener.
  */
 struct hv_event {
 	const char *what;
@@ -152,10 +170,12 @@ struct hv_ram_block {
 	void *hva;
 	int fd;		 /* memfd, or -1 where RAM is private */
 	uint64_t offset; /* in fd */
+	bool grows;	 /* of this one only what hv_mem_grow has put in is there */
 };
 
 struct hv_mem_layout {
 	struct range low_ram, high_ram; /* high_ram.last < start when there is none */
+	struct range grow;		/* where more RAM may come, likewise */
 	struct range pci32;		/* 32-bit PCI window */
 	struct range ecam;
 	struct range pci64; /* 64-bit PCI window, above RAM, inside CPU and I/O width */
@@ -163,13 +183,21 @@ struct hv_mem_layout {
 
 void hv_mem_layout(const struct hv_vm *vm, struct hv_mem_layout *out);
 size_t hv_mem_blocks(const struct hv_vm *vm, const struct hv_ram_block **out);
+/* The guest node that stands for the host's node `host`, or -1. */
+int hv_numa_guest_node(const struct hv_vm *vm, int host);
 /* Text such as "512 MiB in 256 pages of 2M (memfd, THP)"; owned by vm. */
 const char *hv_mem_describe(const struct hv_vm *vm);
 
 /* Touches every page of RAM, in parallel with `threads` threads (0: one per host CPU), so that
  * pinning for DMA finds it present. -EFAULT when the host ran out on the way (SIGBUS is not raised:
- * MADV_POPULATE_WRITE). */
-int hv_mem_prefault(struct hv_vm *vm, unsigned threads);
+ * MADV_POPULATE_WRITE). Any thread, also while the guest runs; who watches sees how many bytes are
+ * done, and may cancel (-ECANCELED). NULL: nobody. */
+struct hv_mem_watch {
+	atomic_uint_fast64_t done;
+	atomic_bool cancel;
+};
+
+int hv_mem_prefault(struct hv_vm *vm, unsigned threads, struct hv_mem_watch *watch);
 
 /* [gpa, gpa+len) as a pointer; NULL unless it lies in one RAM block. */
 void *hv_mem_ptr(const struct hv_vm *vm, uint64_t gpa, uint64_t len);
@@ -180,6 +208,29 @@ int hv_mem_read(const struct hv_vm *vm, uint64_t gpa, void *buf, uint64_t len);
  * come back when they are touched. Any thread. -EFAULT unless it lies in one RAM block; -EINVAL for
  * huge pages, which go as wholes only. */
 int hv_mem_discard(const struct hv_vm *vm, const void *hva, uint64_t len);
+
+/*
+ * RAM that comes and goes while the guest runs, in blocks, as hv_config.ram_max allows. The last of
+ * hv_mem_blocks is the whole of it; nothing of it is there at first. Device lock held, but for
+ * reading. Saved memory is there again once its blocks are put in.
+ */
+struct hv_mem_growth {
+	uint64_t gpa, size, block;
+	void *hva;
+};
+
+/* How much it is for a VM of so much RAM: what is beyond the last whole block is left out. */
+uint64_t hv_mem_growth_size(uint64_t ram, uint64_t ram_max);
+/* false: there is no such. */
+bool hv_mem_growth(const struct hv_vm *vm, struct hv_mem_growth *out);
+/* Whole blocks, all of them or none. -EINVAL: outside; -EEXIST: one is in already; -ENOENT: one is
+ * not. What goes out is given back to the host, its contents are lost. */
+int hv_mem_grow(struct hv_vm *vm, uint64_t gpa, uint64_t len);
+int hv_mem_shrink(struct hv_vm *vm, uint64_t gpa, uint64_t len);
+/* Bytes of these whole blocks that are in. */
+uint64_t hv_mem_grown(const struct hv_vm *vm, uint64_t gpa, uint64_t len);
+/* All of [gpa, gpa+len) of it, any bytes. Any thread. */
+bool hv_mem_there(const struct hv_vm *vm, uint64_t gpa, uint64_t len);
 
 /* Device memory (a BAR mapped from VFIO) that the guest reaches without an exit. */
 int hv_mem_map_device(struct hv_vm *vm, uint64_t gpa, uint64_t size, void *hva, bool read_only,
@@ -242,9 +293,10 @@ void hv_ioeventfd_detach(struct hv_vm *vm, enum hv_space space, uint64_t addr, u
 
 /* What the ACPI tables tell the guest about devices; gathered by vdev. Hardware-reduced ACPI
  * (ACPI 6.5, 4.1): no PM timer, no SCI; events come through a generic event device (5.6.9). With a
- * pm_port it is the other kind: the fixed hardware of 4.8.3 at pm_port (event block), +4 (control)
- * and +8 (timer), a power button among it, and the devices of a PC; sleep_port and event_port are
- * then not used. */
+ * pm_port it is the other kind: the fixed hardware of 4.8.3 at pm_port (event block), +4 (control),
+ * +8 (timer) and +12 (general-purpose events: a byte of status, a byte of enables; HV_ACPI_GPE is
+ * the one), a power button among it, and the devices of a PC; sleep_port is then not used. */
+#define HV_ACPI_GPE 2u
 struct hv_acpi_config {
 	uint16_t pm_port; /* 0: hardware-reduced */
 	uint8_t sci_gsi;
@@ -253,18 +305,23 @@ struct hv_acpi_config {
 	uint16_t reset_port;
 	uint8_t reset_value;
 	uint16_t event_port;  /* 32-bit read: pending events, cleared by reading */
-	uint8_t event_gsi;    /* edge */
+	uint8_t event_gsi;    /* level */
 	uint16_t serial_port; /* 16550; 0: none */
 	uint8_t serial_gsi;
 	uint16_t cpu_port;		 /* vdev/cpus.c: CPUs that come and go; 0: none do */
 	unsigned cpus_present;		 /* with cpu_port: at the start; the others may come */
 	uint16_t panic_port;		 /* pvpanic (QEMU0001); 0: none */
+	uint16_t slot_port;		 /* vdev/acpi_slots.c; 0: hot plug is native */
+	uint64_t generation;		 /* where the VM's generation ID stands; 0: nowhere */
+	uint32_t slots;			 /* with slot_port: bit n, something may come to slot n */
 	const struct hv_acpi_intx *intx; /* _PRT of bus 0 and of each root port */
 	size_t intx_count;
 };
 
 #define HV_ACPI_EVENT_POWER_BUTTON 1u
 #define HV_ACPI_EVENT_CPU	   2u
+#define HV_ACPI_EVENT_SLOT	   4u
+#define HV_ACPI_EVENT_GENERATION   8u
 
 /* Device `dev` of root bus (bridge < 0), or device 0 behind the root port in slot `bridge` of the
  * root bus: pin 0..3 (INTA..INTD) is wired to I/O APIC input gsi[pin]. */
@@ -272,6 +329,8 @@ struct hv_acpi_intx {
 	int bridge;
 	uint8_t dev;
 	uint8_t gsi[4];
+	bool placed;  /* what is behind that port is near a guest node … */
+	uint8_t node; /* … this one */
 };
 
 /* The tables for a firmware that places them itself: `rsdp` and `tables` as if at address 0 each,

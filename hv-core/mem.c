@@ -79,12 +79,13 @@ int hv_mem_create(struct hv_vm *vm, const struct hv_config *config, const struct
 
 		rc = map_slot(vm, block->gpa, block->size, block->hva, false, &slot);
 	}
-	return rc;
+	return rc ? rc : hv_mem_grow_create(vm, config, sys);
 }
 
 /* After the engine: its slots point into what is unmapped here. */
 void hv_mem_destroy(struct hv_vm *vm)
 {
+	hv_mem_grow_destroy(vm);
 	hv_mem_unback(&vm->mem.back);
 	bitmap_finish(&vm->mem.slots);
 }
@@ -113,7 +114,8 @@ void *hv_mem_ptr(const struct hv_vm *vm, uint64_t gpa, uint64_t len)
 		const struct hv_ram_block *block = &vm->mem.block[i];
 
 		if (gpa >= block->gpa && len <= block->size &&
-		    gpa - block->gpa <= block->size - len)
+		    gpa - block->gpa <= block->size - len &&
+		    (!block->grows || hv_mem_there(vm, gpa, len)))
 			return (uint8_t *)block->hva + (gpa - block->gpa);
 	}
 	return NULL;
@@ -163,6 +165,7 @@ struct prefault {
 	uint64_t size, chunk;
 	atomic_uint_fast64_t next;
 	atomic_int error;
+	struct hv_mem_watch *watch;
 };
 
 static void *prefault_worker(void *opaque)
@@ -174,14 +177,18 @@ static void *prefault_worker(void *opaque)
 
 		if (at >= job->size)
 			break;
+		uint64_t size = MIN(job->chunk, job->size - at);
 		int rc;
 
 		do
-			rc = madvise(job->hva + at, MIN(job->chunk, job->size - at),
-				     MADV_POPULATE_WRITE);
+			rc = madvise(job->hva + at, size, MADV_POPULATE_WRITE);
 		while (rc < 0 && (errno == EINTR || errno == EAGAIN));
 		if (rc < 0)
 			atomic_store(&job->error, errno);
+		else
+			atomic_fetch_add(&job->watch->done, size);
+		if (atomic_load(&job->watch->cancel))
+			atomic_store(&job->error, ECANCELED);
 	}
 	return NULL;
 }
@@ -213,9 +220,11 @@ static void run_prefault(struct prefault *job, unsigned threads)
 		pthread_join(thread[i], NULL);
 }
 
-int hv_mem_prefault(struct hv_vm *vm, unsigned threads)
+int hv_mem_prefault(struct hv_vm *vm, unsigned threads, struct hv_mem_watch *watch)
 {
+	struct hv_mem_watch nobody = {0};
 	struct prefault job = {
+		.watch = watch ? watch : &nobody,
 		.hva = vm->mem.back.hva,
 		.size = vm->mem.back.size,
 		.chunk = MAX(PREFAULT_CHUNK, vm->mem.page_size),
@@ -227,8 +236,8 @@ int hv_mem_prefault(struct hv_vm *vm, unsigned threads)
 	threads = (unsigned)MIN((uint64_t)MIN(threads, PREFAULT_THREADS), chunks);
 	run_prefault(&job, threads);
 	int error = atomic_load(&job.error);
-	if (!error)
-		return 0;
+	if (!error || error == ECANCELED)
+		return -error;
 	return log_fail(-EFAULT, vm->subject,
 			"its memory could not be filled: the host ran out on the way (%s); "
 			"give it less or free some",

@@ -27,11 +27,21 @@ struct hv_mem_back {
 	char text[96]; /* hv_mem_describe */
 };
 
+#define HV_GROW_BLOCKS 256u /* each is a slot of the engine */
+
+struct hv_mem_growable {
+	struct hv_mem_back back;
+	uint64_t block; /* 0: there is none */
+	atomic_bool in[HV_GROW_BLOCKS];
+	unsigned slot[HV_GROW_BLOCKS];
+};
+
 struct hv_mem {
 	struct hv_mem_layout layout;
 	struct hv_mem_back back;
 	uint64_t page_size;
-	struct hv_ram_block block[2];
+	struct hv_ram_block block[3];
+	struct hv_mem_growable grow;
 	size_t blocks;
 	struct bitmap slots; /* of the engine, in use */
 };
@@ -43,6 +53,8 @@ int hv_mem_plan(const char *subject, const struct hv_config *config, unsigned ph
 		struct hv_mem_layout *out);
 
 uint64_t hv_mem_page_size(enum hv_pages pages);
+/* In which blocks `size` bytes of memory come and go. */
+uint64_t hv_mem_block_size(uint64_t size);
 /* Whether the host has that much: -ENOMEM with the numbers. Made for being asked before anything
  * else. `sys` and `proc` are handles on /sys and /proc. */
 int hv_mem_check(const char *subject, const struct hv_config *config, const struct sysfs *sys,
@@ -57,6 +69,11 @@ void hv_mem_unback(struct hv_mem_back *back);
 bool hv_mem_file_mapped(const struct hv_config *config);
 /* Puts the file's data in place, into memory that is all zeroes. `subject` as above. */
 int hv_mem_file_fill(const char *subject, const struct hv_config *config, void *hva);
+
+/* ---- mem_grow.c ---- */
+
+int hv_mem_grow_create(struct hv_vm *vm, const struct hv_config *config, const struct sysfs *sys);
+void hv_mem_grow_destroy(struct hv_vm *vm);
 
 int hv_mem_create(struct hv_vm *vm, const struct hv_config *config, const struct sysfs *sys,
 		  unsigned phys_bits);

@@ -27,10 +27,12 @@
 #include "base/parse.h"
 #include "base/util.h"
 #include "hv-core/mem.h"
+#include "hv-core/numa.h"
 
 #define NAME	     "guest-ram"
 #define SHMEM_SWITCH "kernel/mm/transparent_hugepage/shmem_enabled"
 #define THP_SWITCH   "kernel/mm/transparent_hugepage/enabled"
+#define KSM_SWITCH   "kernel/mm/ksm/run"
 
 /* ---- is there enough? ---- */
 
@@ -88,6 +90,10 @@ int hv_mem_check(const char *subject, const struct hv_config *config, const stru
 	char wanted[PARSE_SIZE_TEXT], there[PARSE_SIZE_TEXT];
 	uint64_t available = 0;
 
+	int nodes = hv_numa_check(subject, config, sys);
+
+	if (nodes < 0)
+		return nodes;
 	if (config->pages == HV_PAGES_2M || config->pages == HV_PAGES_1G)
 		return check_huge(subject, config, sys);
 	if (hv_mem_file_mapped(config)) /* it takes what the guest changes, no more */
@@ -132,10 +138,12 @@ static struct backing choose(const char *subject, const struct hv_config *config
 	case HV_PAGES_1G:
 		return (struct backing){.memfd = true, .hugetlb = MFD_HUGETLB | MFD_HUGE_1GB};
 	case HV_PAGES_4K:
-		return (struct backing){.memfd = true};
+		return (struct backing){.memfd = !config->merge};
 	case HV_PAGES_THP:
 		break;
 	}
+	if (config->merge)
+		return (struct backing){.advise = !switched_off(sys, THP_SWITCH)};
 	if (!switched_off(sys, SHMEM_SWITCH))
 		return (struct backing){.memfd = true, .advise = true};
 	if (!config->share_ram && !switched_off(sys, THP_SWITCH))
@@ -189,12 +197,12 @@ static void describe(struct hv_mem_back *back, const struct hv_config *config, s
 			 "%s in %" PRIu64 " pages of %s (memfd, hugetlb)", size, back->size / page,
 			 page == GIB ? "1G" : "2M");
 	else
-		snprintf(back->text, sizeof(back->text), "%s in pages of 4K%s (%s%s)", size,
+		snprintf(back->text, sizeof(back->text), "%s in pages of 4K%s (%s%s%s)", size,
 			 how.advise ? ", 2M where the host can" : "",
 			 hv_mem_file_mapped(config) ? "saved file, copy on write"
 			 : how.memfd		    ? "memfd"
 						    : "private memory",
-			 how.advise ? ", THP" : "");
+			 how.advise ? ", THP" : "", config->merge ? ", KSM" : "");
 }
 
 /* Hints: guest memory has no place in a core dump, and may be made of large pages. */
@@ -205,6 +213,42 @@ static void advise(const struct hv_mem_back *back, struct backing how)
 		madvise(back->hva, back->size, MADV_HUGEPAGE);
 	if (!how.memfd)
 		prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, back->hva, back->size, NAME);
+}
+
+/* Pages that are equal in this VM and in others become one (KSM), if the host's kernel does so. A
+ * process may have inherited the wish (prctl PR_SET_MEMORY_MERGE): RAM has only its own. */
+static int set_merge(const char *subject, const struct hv_config *config, const struct sysfs *sys,
+		     const struct hv_mem_back *back)
+{
+	uint64_t run = 0;
+
+	if (!config->merge) {
+		madvise(back->hva, back->size, MADV_UNMERGEABLE); /* -EINVAL without KSM */
+		return 0;
+	}
+	if (madvise(back->hva, back->size, MADV_MERGEABLE) < 0)
+		return log_fail(-errno, subject,
+				"not created: its pages cannot be merged: %m; is the host's kernel "
+				"built with KSM?");
+	if (sysfs_read_u64(sys, &run, "%s", KSM_SWITCH) < 0 || run != 1)
+		log_warn(subject,
+			 "its pages may be merged, but the host's kernel does not do so now; echo "
+			 "1 > /sys/" KSM_SWITCH " turns it on");
+	return 0;
+}
+
+/* Where the pages come from, and what goes into them: both before the first is touched, and the
+ * former again for what a mapped file has taken the place of. */
+static int fill(const char *subject, const struct hv_config *config, const struct sysfs *sys,
+		const struct hv_mem_back *back)
+{
+	int rc = hv_numa_bind(subject, config, back->hva);
+
+	if (rc == 0 && config->ram_file)
+		rc = hv_mem_file_fill(subject, config, back->hva);
+	if (rc == 0 && hv_mem_file_mapped(config))
+		rc = hv_numa_bind(subject, config, back->hva);
+	return rc ? rc : set_merge(subject, config, sys, back);
 }
 
 int hv_mem_back(const char *subject, const struct hv_config *config, const struct sysfs *sys,
@@ -224,7 +268,7 @@ int hv_mem_back(const char *subject, const struct hv_config *config, const struc
 				strerror(-rc));
 	}
 	advise(&back, how);
-	rc = config->ram_file ? hv_mem_file_fill(subject, config, back.hva) : 0;
+	rc = fill(subject, config, sys, &back);
 	if (rc < 0) {
 		hv_mem_unback(&back);
 		return rc;

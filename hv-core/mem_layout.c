@@ -19,6 +19,8 @@
 #define CUT	     (2 * MIB) /* where RAM is cut, so that large pages fit both parts */
 #define HIGH_START   (4 * GIB)
 #define PCI64_ALIGN  GIB
+#define GROW_ALIGN   (2 * GIB)
+#define GROW_BLOCK   (2 * MIB)	 /* a large page; more, where there would be too many */
 #define PCI64_ENOUGH (512 * GIB) /* a window this large is taken without looking for a larger */
 
 uint64_t hv_mem_page_size(enum hv_pages pages)
@@ -33,6 +35,20 @@ uint64_t hv_mem_page_size(enum hv_pages pages)
 		break;
 	}
 	return 4 * KIB;
+}
+
+uint64_t hv_mem_block_size(uint64_t size)
+{
+	uint64_t block = GROW_BLOCK;
+
+	while (size > block * HV_GROW_BLOCKS)
+		block *= 2;
+	return block;
+}
+
+uint64_t hv_mem_growth_size(uint64_t ram, uint64_t ram_max)
+{
+	return ram_max <= ram ? 0 : ALIGN_DOWN(ram_max - ram, hv_mem_block_size(ram_max - ram));
 }
 
 /* The usable range that address 0 lies in; false when there is none. */
@@ -94,6 +110,19 @@ static int place_high(const char *subject, const struct hv_config *config, struc
 	return 0;
 }
 
+/* What RAM may grow by lies behind it, at a multiple of what systems take as a piece (Linux: 128
+ * MiB to 2 GiB). */
+static int place_growth(const char *subject, const struct hv_config *config, struct range *above,
+			struct range *out)
+{
+	uint64_t size = hv_mem_growth_size(config->ram, config->ram_max);
+	int rc = size ? place_high(subject, config, *above, size, GROW_ALIGN, out) : 0;
+
+	if (size && rc == 0)
+		above->start = out->last + 1;
+	return rc;
+}
+
 /* The 64-bit PCI window: the first gap above RAM that is large, or else the largest. */
 static struct range pick_pci64(const struct hv_config *config, struct range window)
 {
@@ -122,7 +151,7 @@ int hv_mem_plan(const char *subject, const struct hv_config *config, unsigned ph
 {
 	uint64_t cut = MAX(CUT, hv_mem_page_size(config->pages));
 	uint64_t phys_last = (UINT64_C(1) << phys_bits) - 1;
-	struct range high = {1, 0}, above = {HIGH_START, phys_last};
+	struct range high = {1, 0}, grow = {1, 0}, above = {HIGH_START, phys_last};
 	uint64_t low = 0;
 	int rc = place_low(subject, config, cut, &low);
 
@@ -132,9 +161,13 @@ int hv_mem_plan(const char *subject, const struct hv_config *config, unsigned ph
 		return rc;
 	if (low < config->ram)
 		above.start = high.last + 1;
+	rc = place_growth(subject, config, &above, &grow);
+	if (rc < 0)
+		return rc;
 	*out = (struct hv_mem_layout){
 		.low_ram = {0, low - 1},
 		.high_ram = high,
+		.grow = grow,
 		.pci32 = {0xc0000000, 0xdfffffff},
 		.ecam = {0xe0000000, 0xefffffff},
 		.pci64 = above.start <= above.last ? pick_pci64(config, above)

@@ -36,6 +36,17 @@ static int create_one(struct hv_vcpu *vcpu, const struct hv_cpuid_entry *host, s
 		      : 0;
 }
 
+static void place(struct hv_vcpu *vcpu)
+{
+	int node = hv_numa_of_cpu(&vcpu->vm->numa, vcpu->index);
+
+	CPU_ZERO(&vcpu->affinity);
+	if (vcpu->pin >= 0 && vcpu->pin < CPU_SETSIZE)
+		CPU_SET((size_t)vcpu->pin, &vcpu->affinity);
+	else if (vcpu->pin < 0 && node >= 0)
+		vcpu->affinity = vcpu->vm->numa.node[node].run;
+}
+
 int hv_vcpus_create(struct hv_vm *vm, const int *pin, const struct hv_cpuid_entry *host,
 		    size_t host_count)
 {
@@ -51,6 +62,7 @@ int hv_vcpus_create(struct hv_vm *vm, const int *pin, const struct hv_cpuid_entr
 		vcpu->index = i;
 		vcpu->apic_id = hv_cpuid_apic_id(&vm->topology, i);
 		vcpu->pin = pin ? pin[i] : -1;
+		place(vcpu);
 		rc = create_one(vcpu, host, host_count);
 	}
 	return rc;
@@ -148,16 +160,10 @@ static void *vcpu_thread(void *opaque)
 
 static int prepare_attr(const struct hv_vcpu *vcpu, pthread_attr_t *attr)
 {
-	cpu_set_t set;
-
 	pthread_attr_init(attr);
-	if (vcpu->pin < 0)
-		return 0;
-	if (vcpu->pin >= CPU_SETSIZE)
-		return -EINVAL;
-	CPU_ZERO(&set);
-	CPU_SET((size_t)vcpu->pin, &set);
-	return -pthread_attr_setaffinity_np(attr, sizeof(set), &set);
+	if (CPU_COUNT(&vcpu->affinity) == 0)
+		return vcpu->pin < 0 ? 0 : -EINVAL;
+	return -pthread_attr_setaffinity_np(attr, sizeof(vcpu->affinity), &vcpu->affinity);
 }
 
 /* Signals are for the thread that waits for them; the engine lets in the one it kicks with. */

@@ -43,6 +43,10 @@ static int check_config(const char *subject, const struct hv_config *config)
 	if (config->ram < HV_RAM_MIN)
 		return log_fail(-EINVAL, subject,
 				"not created: it needs at least 16 MiB of memory");
+	if (config->merge && (config->share_ram || page > 4 * KIB))
+		return log_fail(-EINVAL, subject,
+				"not created: memory that other processes map, or of huge pages, "
+				"has no pages that could be merged");
 	if (!IS_ALIGNED(config->ram, page))
 		return log_fail(-EINVAL, subject,
 				"not created: its memory is no multiple of its page size, %llu KiB",
@@ -66,6 +70,29 @@ static unsigned phys_bits(const struct hv_cpuid_entry *host, size_t count)
 			bits = MIN(bits, guest);
 	}
 	return MAX(PHYS_BITS_MIN, MIN(bits, PHYS_BITS_MAX));
+}
+
+/* Told to the guest only where it differs from what the CPU says. */
+static int choose_phys_bits(struct hv_vm *vm, const struct hv_config *config, unsigned host,
+			    unsigned *out)
+{
+	unsigned most = host;
+
+	if (config->iova_count)
+		most = MIN(most, 64u - (unsigned)__builtin_clzll(
+					       config->iova[config->iova_count - 1].last | 1));
+	if (config->phys_bits > most || (config->phys_bits && config->phys_bits < 32))
+		return log_fail(-EINVAL, vm->subject,
+				"not created: physical addresses cannot have %u bits: at least 32 "
+				"are needed, and %s %u",
+				config->phys_bits,
+				most < host ? "the IOMMU of its devices translates"
+					    : "this CPU gives guests",
+				most);
+	if (config->phys_bits || most < host)
+		vm->topology.phys_bits = (uint8_t)(config->phys_bits ? config->phys_bits : most);
+	*out = config->phys_bits ? config->phys_bits : most;
+	return 0;
 }
 
 static int create_engine(struct hv_vm *vm, const struct hv_config *config)
@@ -98,12 +125,17 @@ static int build(struct hv_vm *vm, const struct hv_config *config, const struct 
 {
 	struct hv_cpuid_entry *host = NULL;
 	size_t host_count = 0;
+	unsigned bits = 0;
 	int rc = create_engine(vm, config);
 
 	if (rc == 0)
 		rc = vm->ops->supported_cpuid(vm->engine, &host, &host_count);
 	if (rc == 0)
-		rc = hv_mem_create(vm, config, sys, phys_bits(host, host_count));
+		rc = choose_phys_bits(vm, config, phys_bits(host, host_count), &bits);
+	if (rc == 0)
+		rc = hv_numa_plan(vm->subject, config, sys, &vm->numa);
+	if (rc == 0)
+		rc = hv_mem_create(vm, config, sys, bits);
 	if (rc == 0)
 		rc = create_interrupts(vm, config->legacy);
 	if (rc == 0)
@@ -202,6 +234,11 @@ unsigned hv_vm_cpus(const struct hv_vm *vm)
 	return vm->cpus;
 }
 
+const struct hv_numa *hv_vm_numa(const struct hv_vm *vm)
+{
+	return &vm->numa;
+}
+
 struct hv_engine *hv_vm_engine(struct hv_vm *vm)
 {
 	return vm->engine;
@@ -231,7 +268,7 @@ const char *hv_end_name(enum hv_end end)
 		[HV_END_RESET] = "reset",	    [HV_END_PANIC] = "panic",
 		[HV_END_CRASH] = "crash",	    [HV_END_KILLED] = "killed",
 		[HV_END_DEVICE] = "device-failure", [HV_END_SAVED] = "saved",
-		[HV_END_STATUS] = "status",
+		[HV_END_STATUS] = "status",	    [HV_END_TRIPLE_FAULT] = "triple-fault",
 	};
 
 	return (size_t)end < ARRAY_SIZE(names) ? names[end] : "unknown";

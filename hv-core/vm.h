@@ -25,13 +25,15 @@
 #include "hv-core/irq.h"
 #include "hv-core/legacy.h"
 #include "hv-core/mem.h"
+#include "hv-core/numa.h"
 #include "hv-core/timing.h"
 
 struct hv_vcpu {
 	struct hv_vm *vm;
 	unsigned index;
 	unsigned apic_id;
-	int pin; /* host CPU, or -1 */
+	int pin;	    /* host CPU, or -1 */
+	cpu_set_t affinity; /* where its thread may run; empty: anywhere */
 	struct hv_engine_vcpu *engine;
 	pthread_t thread;
 	bool started;
@@ -51,6 +53,7 @@ struct hv_vm {
 	unsigned cpus;
 	struct hv_vcpu *vcpus;
 
+	struct hv_numa numa;
 	struct hv_mem mem;
 	struct hv_bus bus;
 	struct hv_timing timing;

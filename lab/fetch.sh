@@ -12,6 +12,7 @@
 # Layout of the cache, each piece published by one rename, so that readers never meet half of it:
 #   apt/     private apt state
 #   kernel/  version, bzImage, vmlinux, lib/modules/VERSION
+#   kernel-6.1/  the same of an older Debian, for guests alone: few modules, no vmlinux
 #   qemu/    root of the unpacked packages
 #   bochs/   the same, for rig 2
 #   iommufd/  modules of iommufd and VFIO (iommufd.sh)
@@ -19,12 +20,15 @@
 
 # Raise a piece's number when what fetch makes of it changes: old caches are then rebuilt.
 LAB_FORMAT_KERNEL=1
+LAB_FORMAT_OLD_KERNEL=1
 LAB_FORMAT_QEMU=1
 LAB_FORMAT_BOCHS=1
 LAB_FORMAT_NETDEVSIM=1
 
 LAB_RELEASE=trixie
 LAB_KERNEL_SERIES=6.12
+LAB_OLD_RELEASE=bookworm
+LAB_OLD_SERIES=6.1
 LAB_QEMU_AT_LEAST=10.1
 
 # The archive that this machine already uses. apt itself reads its configuration for us, one-line
@@ -52,22 +56,22 @@ apt_lab() {
 		-o APT::Sandbox::User= -o Debug::NoLocking=1 -o Dpkg::Use-Pty=0 "$@"
 }
 
-# Writes the private sources and refreshes the lists, once per fetch that has work to do.
+# apt_prepare SUITE…: writes the private sources and refreshes the lists, unless the last call asked for
+# the same.
 apt_prepare() {
 	local apt=$LAB_CACHE/apt mirror
 	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-	[ -z "${LAB_APT_READY:-}" ] || return 0
+	[ "${LAB_APT_READY:-}" != "$*" ] || return 0
 	[ -r "$keyring" ] || die "$keyring: missing; run: make deps"
 	mirror=$(debian_mirror)
 	[ -n "$mirror" ] || die "apt: no Debian archive among this machine's sources; add one and retry"
 	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
 	: >"$apt/status"
-	printf "deb [arch=amd64 signed-by=$keyring] $mirror %s main\n" \
-		"$LAB_RELEASE" "$LAB_RELEASE-backports" >"$apt/sources.list"
-	say "fetch: reading the package lists of $LAB_RELEASE"
+	printf "deb [arch=amd64 signed-by=$keyring] $mirror %s main\n" "$@" >"$apt/sources.list"
+	say "fetch: reading the package lists of $1"
 	apt_quiet apt-get update
-	LAB_APT_READY=1
+	LAB_APT_READY=$*
 }
 
 # Runs an apt command; its chatter is shown only if it fails.
@@ -109,11 +113,15 @@ publish() {
 	rm -rf "$LAB_CACHE/$piece.old"
 }
 
+apt_prepare_release() {
+	apt_prepare "$LAB_RELEASE" "$LAB_RELEASE-backports"
+}
+
 fetch_qemu() {
 	local new=$LAB_CACHE/qemu.new version
 
 	piece_ready qemu $LAB_FORMAT_QEMU && return
-	apt_prepare
+	apt_prepare_release
 	say "fetch: QEMU from $LAB_RELEASE-backports (40 MB)"
 	rm -rf "$new"
 	mkdir -p "$new"
@@ -131,7 +139,7 @@ fetch_bochs() {
 	local new=$LAB_CACHE/bochs.new
 
 	piece_ready bochs $LAB_FORMAT_BOCHS && return
-	apt_prepare
+	apt_prepare_release
 	say "fetch: Bochs from $LAB_RELEASE (60 MB)"
 	rm -rf "$new"
 	mkdir -p "$new"
@@ -160,20 +168,22 @@ unpack_modules() {
 	find "$kernel/drivers/net" -maxdepth 1 -name '*.ko.xz' -print0 | xargs -0r xz -d
 }
 
-fetch_kernel() {
-	local new=$LAB_CACHE/kernel.new package version
-
-	piece_ready kernel $LAB_FORMAT_KERNEL && return
-	apt_prepare
-	# The metapackage names the real one; only the series that the lab was tried with counts.
-	package=$(apt_lab apt-cache show linux-image-amd64 | awk -v series="$LAB_KERNEL_SERIES." '
+# kernel_package SERIES RELEASE: the metapackage names the real one; only the series that the lab was
+# tried with counts.
+kernel_package() {
+	local name
+	name=$(apt_lab apt-cache show linux-image-amd64 | awk -v series="$1." '
 		match($0, "linux-image-" series "[^ ]*-amd64") && !name {
 			name = substr($0, RSTART, RLENGTH)
 		}
 		END { print name }')
-	[ -n "$package" ] || die "fetch: no Linux $LAB_KERNEL_SERIES in $LAB_RELEASE"
-	version=${package#linux-image-}
-	say "fetch: Linux $version (108 MB)"
+	[ -n "$name" ] || die "fetch: no Linux $1 in $2"
+	echo "$name"
+}
+
+# unpack_kernel TREE PACKAGE: bzImage, version and lib/modules in an empty TREE.
+unpack_kernel() {
+	local new=$1 package=$2 version=${2#linux-image-}
 	rm -rf "$new"
 	mkdir -p "$new/deb" "$new/lib/modules" "$new/usr"
 	(cd "$new/deb" && apt_quiet apt-get download "$package")
@@ -183,10 +193,42 @@ fetch_kernel() {
 		[ -d "$new/lib/modules/$version" ]
 	rm -rf "$new/deb"
 	ln -s ../lib "$new/usr/lib"
+	echo "$version" >"$new/version"
+}
+
+# A kernel that guests may run beside the lab's own. Only modules that a guest of ours could want are kept.
+fetch_old_kernel() {
+	local piece=kernel-$LAB_OLD_SERIES new package version dir
+	piece_ready "$piece" $LAB_FORMAT_OLD_KERNEL && return
+	apt_prepare $LAB_OLD_RELEASE
+	package=$(kernel_package $LAB_OLD_SERIES $LAB_OLD_RELEASE)
+	version=${package#linux-image-}
+	new=$LAB_CACHE/$piece.new
+	say "fetch: Linux $version (70 MB)"
+	unpack_kernel "$new" "$package"
+	dir=$new/lib/modules/$version/kernel
+	find "$dir" -name '*.ko*' ! -path "$dir/drivers/virtio/*" ! -path "$dir/drivers/acpi/*" \
+		! -path "$dir/drivers/net/ethernet/intel/igb*" ! -path "$dir/drivers/misc/pvpanic/*" \
+		! -path "$dir/drivers/char/hw_random/*" ! -path "$dir/drivers/nvme/*" \
+		! -name 'evdev.ko*' ! -name 'virtio_*.ko*' ! -name 'net_failover.ko*' ! -name 'failover.ko*' \
+		! -name 'crc*.ko*' ! -name 't10-pi.ko*' -delete
+	PATH=$PATH:/usr/sbin:/sbin depmod -b "$new" "$version"
+	publish "$piece" $LAB_FORMAT_OLD_KERNEL "$new"
+	say "fetch: Linux $version ready"
+}
+
+fetch_kernel() {
+	local new=$LAB_CACHE/kernel.new package version
+
+	piece_ready kernel $LAB_FORMAT_KERNEL && return
+	apt_prepare_release
+	package=$(kernel_package $LAB_KERNEL_SERIES $LAB_RELEASE)
+	version=${package#linux-image-}
+	say "fetch: Linux $version (108 MB)"
+	unpack_kernel "$new" "$package"
 	say "fetch: indexing its modules"
 	unpack_modules "$new/lib/modules/$version"
 	PATH=$PATH:/usr/sbin:/sbin depmod -b "$new" "$version"
-	echo "$version" >"$new/version"
 	publish kernel $LAB_FORMAT_KERNEL "$new"
 	say "fetch: Linux $version ready"
 }
@@ -305,7 +347,11 @@ fetch_netdevsim() {
 rig_ready() {
 	piece_ready kernel $LAB_FORMAT_KERNEL && [ -e "$LAB_CACHE/kernel/vmlinux" ] || return
 	case $1 in
-	1) piece_ready qemu $LAB_FORMAT_QEMU && netdevsim_ready && iommufd_ready ;;
+	1)
+		piece_ready qemu $LAB_FORMAT_QEMU &&
+			piece_ready "kernel-$LAB_OLD_SERIES" $LAB_FORMAT_OLD_KERNEL && netdevsim_ready &&
+			iommufd_ready
+		;;
 	2) piece_ready bochs $LAB_FORMAT_BOCHS ;;
 	esac
 }
@@ -328,7 +374,7 @@ fetch_rig() {
 		fetch_kernel
 		extract_vmlinux
 		case $rig in
-		1) fetch_qemu && fetch_netdevsim && fetch_iommufd ;;
+		1) fetch_qemu && fetch_old_kernel && fetch_netdevsim && fetch_iommufd ;;
 		2) fetch_bochs ;;
 		esac
 	done

@@ -9,6 +9,7 @@
 #
 #   cpus N              processors of the host
 #   memory SIZE         its memory, as in 4G
+#   numa N              NUMA nodes, with equal shares of processors and memory (rig 1)
 #   append ARGS         more kernel arguments
 #   iommu on|off        a VT-d unit with interrupt remapping
 #   iommu PROPERTIES    and more of its properties, as QEMU names them: scalable-mode=on,fsts=on
@@ -27,6 +28,7 @@
 
 TOPO_CPUS=        # each rig has its own default
 TOPO_MEMORY=
+TOPO_NUMA=0       # nodes; 0: the host says nothing of nodes
 TOPO_APPEND=
 TOPO_IOMMU=on
 TOPO_IOMMU_MORE=  # properties of the unit
@@ -82,8 +84,7 @@ topo_nvme() {
 # is made. Their functions follow the PF's, eight to a device number.
 topo_virtio_sriov() {
 	local count=$1 n=$TOPO_UNITS fn
-	[[ $count =~ ^[1-9][0-9]?$ ]] && [ "$count" -le 64 ] ||
-		topo_bad "virtio-sriov $count: 1 to 64 VFs"
+	[[ $count =~ ^([1-9]|[1-5][0-9]|6[0-4])$ ]] || topo_bad "virtio-sriov $count: 1 to 64 VFs"
 	TOPO_UNITS=$((n + 1))
 	topo_port
 	for ((fn = count; fn > 0; fn--)); do
@@ -149,6 +150,10 @@ topo_apply() {
 	memory)
 		[[ ${1:-} =~ ^[1-9][0-9]*[MG]$ ]] || topo_bad "memory ${1:-}: a size such as 4G"
 		TOPO_MEMORY=$1
+		;;
+	numa)
+		[[ ${1:-} =~ ^[2-8]$ ]] || topo_bad "numa ${1:-}: 2 to 8"
+		TOPO_NUMA=$1
 		;;
 	append) TOPO_APPEND+=" $*" ;;
 	iommu)

@@ -138,7 +138,12 @@ const struct attr_info *attr_info(enum sriov_attr bit)
 
 /* ---- fields ---- */
 
-/* The switches and the numbers, by bit; NULL for the others. */
+#define SWITCHES (SRIOV_SPOOF | SRIOV_TRUST | SRIOV_RSS_QUERY | SRIOV_ROCE | SRIOV_MIGRATABLE)
+#define NUMBERS                                                                          \
+	(SRIOV_MSIX | SRIOV_IO_EQS | SRIOV_TX_SHARE | SRIOV_TX_MAX | SRIOV_NVME_QUEUES | \
+	 SRIOV_NVME_INTERRUPTS)
+
+/* Of one of SWITCHES, of one of NUMBERS. */
 static bool *switch_of(enum sriov_attr bit, struct sriov_attrs *a)
 {
 	switch (bit) {
@@ -150,10 +155,8 @@ static bool *switch_of(enum sriov_attr bit, struct sriov_attrs *a)
 		return &a->rss_query;
 	case SRIOV_ROCE:
 		return &a->roce;
-	case SRIOV_MIGRATABLE:
-		return &a->migratable;
 	default:
-		return NULL;
+		return &a->migratable;
 	}
 }
 
@@ -170,10 +173,8 @@ static uint32_t *number_of(enum sriov_attr bit, struct sriov_attrs *a)
 		return &a->tx_max;
 	case SRIOV_NVME_QUEUES:
 		return &a->nvme_queues;
-	case SRIOV_NVME_INTERRUPTS:
-		return &a->nvme_interrupts;
 	default:
-		return NULL;
+		return &a->nvme_interrupts;
 	}
 }
 
@@ -193,9 +194,9 @@ bool attr_same(enum sriov_attr bit, const struct sriov_attrs *a, const struct sr
 {
 	struct sriov_attrs x = *a, y = *b;
 
-	if (switch_of(bit, &x))
+	if (bit & SWITCHES)
 		return *switch_of(bit, &x) == *switch_of(bit, &y);
-	if (number_of(bit, &x))
+	if (bit & NUMBERS)
 		return *number_of(bit, &x) == *number_of(bit, &y);
 	switch (bit) {
 	case SRIOV_MAC:
@@ -350,9 +351,9 @@ static int parse_part(const char *subject, const char *name, const char *value,
 static int parse_whole(const char *subject, const struct attr_info *info, const char *value,
 		       struct sriov_attrs *out)
 {
-	if (switch_of(info->bit, out))
+	if (info->bit & SWITCHES)
 		return parse_switch(subject, info->name, value, switch_of(info->bit, out));
-	if (number_of(info->bit, out))
+	if (info->bit & NUMBERS)
 		return parse_number(subject, info, value, out);
 	switch (info->bit) {
 	case SRIOV_MAC:
@@ -421,9 +422,9 @@ const char *attr_format(enum sriov_attr bit, const struct sriov_attrs *attrs, ch
 	struct sriov_attrs a = *attrs;
 
 	text[0] = '\0';
-	if (switch_of(bit, &a))
+	if (bit & SWITCHES)
 		snprintf(text, ATTR_TEXT, "%s", *switch_of(bit, &a) ? "on" : "off");
-	else if (number_of(bit, &a))
+	else if (bit & NUMBERS)
 		snprintf(text, ATTR_TEXT, "%u", *number_of(bit, &a));
 	else if (bit == SRIOV_MAC)
 		format_mac(a.mac, text);

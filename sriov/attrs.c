@@ -92,6 +92,8 @@ static const char *reason(int err, enum sriov_attr attr)
 	case -ENXIO:
 		return "the card shows no port for this VF; most do in switchdev mode only "
 		       "(`sluice pf set PF --eswitch switchdev`)";
+	case -ERANGE:
+		return "more than it can have";
 	case -ENOSPC:
 		return "not enough of them are free";
 	case -ENODEV:
@@ -145,7 +147,7 @@ static bool as_asked(enum sriov_attr bit, const struct sriov_attrs *now,
 
 static int verify(const struct attrs_target *t, const struct sriov_attrs *wanted)
 {
-	struct sriov_attrs now;
+	struct sriov_attrs now = {0};
 	size_t count;
 	const struct attr_info *table = attr_table(&count);
 	int err = read_some(t, wanted->set, &now);

@@ -47,6 +47,10 @@ static const struct nvme_secondary *find(const struct nvme_virt *virt, unsigned 
 static int check_pool(const struct nvme_pool *pool, unsigned had, unsigned wanted,
 		      char words[NETLINK_WORDS])
 {
+	if (pool->most && wanted > pool->most) {
+		snprintf(words, NETLINK_WORDS, "one VF may have at most %u", pool->most);
+		return -ERANGE;
+	}
 	unsigned others = pool->assigned > had ? pool->assigned - had : 0;
 	unsigned left = pool->flexible > others + pool->primary
 				? pool->flexible - others - pool->primary
@@ -57,7 +61,7 @@ static int check_pool(const struct nvme_pool *pool, unsigned had, unsigned wante
 	snprintf(words, NETLINK_WORDS,
 		 "%u of %u can be had: other VFs have %u, the controller itself keeps %u%s", left,
 		 pool->flexible, others, pool->primary,
-		 pool->primary ? " until `sluice pf set PF --nvme-flexible release`" : "");
+		 pool->primary ? " until `sluice pf set PF --nvme-keep 0`" : "");
 	return -ENOSPC;
 }
 

@@ -47,6 +47,17 @@ static char *claim_subject(const struct sriov *ctx, const struct ledger_claim *c
 
 /* ---- giving back ---- */
 
+/* Some settings are read by a driver when it takes the VF, vfio-pci too; so none may have it. */
+static int unbind_for(struct sriov *ctx, struct bdf bdf, const struct sriov_attrs *attrs)
+{
+	size_t count;
+
+	for (const struct attr_info *row = attr_table(&count); count--; row++)
+		if (row->needs_unbound && (attrs->set & row->bit))
+			return sriov_rebind(ctx, bdf, "");
+	return 0;
+}
+
 /* As it was, or as it was wished meanwhile. */
 static void restore_attrs(struct sriov *ctx, struct ledger *ledger,
 			  const struct ledger_claim *claim, const char *subject, char *driver)
@@ -64,7 +75,8 @@ static void restore_attrs(struct sriov *ctx, struct ledger *ledger,
 		return;
 	}
 	struct attrs_target target = {subject, ctx, &pf, (unsigned)claim->vf_index};
-	attrs_restore(&target, &previous);
+	if (!unbind_for(ctx, claim->bdf, &previous)) /* else logged */
+		attrs_restore(&target, &previous);
 }
 
 /* Nothing of its guest's is to be found by whoever has it next. VFIO resets a device that it
@@ -89,8 +101,8 @@ static int put_back(struct sriov *ctx, struct ledger *ledger, const struct ledge
 	context_boot(boot);
 	if (!strcmp(boot, claim->boot) &&
 	    sysfs_exists(&ctx->fs, "bus/pci/devices/%s", bdf_format(claim->bdf, dev))) {
-		restore_attrs(ctx, ledger, claim, claim_subject(ctx, claim, subject), driver);
-		scrub(ctx, claim, subject);
+		scrub(ctx, claim, claim_subject(ctx, claim, subject));
+		restore_attrs(ctx, ledger, claim, subject, driver);
 		err = sriov_rebind(ctx, claim->bdf, driver);
 	}
 	return err ? err : ledger_drop(ledger, claim->bdf);
@@ -292,7 +304,9 @@ static int take(struct sriov *ctx, struct ledger *ledger, const struct ledger_cl
 		ledger_drop(ledger, claim->bdf);
 		return err;
 	}
-	err = attrs_apply(target, wanted);
+	err = unbind_for(ctx, claim->bdf, wanted);
+	if (!err)
+		err = attrs_apply(target, wanted);
 	if (!err)
 		err = sriov_bind(ctx, claim->bdf, VFIO, NULL);
 	if (err && put_back(ctx, ledger, claim))

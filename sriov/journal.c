@@ -52,7 +52,7 @@ static int put_step(struct ledger *ledger, struct bdf pf, size_t seq, const stru
 	sqlite3_bind_text(stmt, 5, s->step.name, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 6, s->step.before, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 7, s->step.after, -1, SQLITE_STATIC);
-	sqlite3_bind_int(stmt, 8, s->state);
+	sqlite3_bind_int(stmt, 8, (int)s->state);
 	return sql_run(ledger, stmt);
 }
 

@@ -3,9 +3,10 @@
 #ifndef SRIOV_NLTALK_H
 #define SRIOV_NLTALK_H
 
-#include <netlink/msg.h>
-
 #include "sriov/words.h"
+
+struct nl_msg;
+struct nlmsghdr;
 
 typedef void nltalk_take(struct nlmsghdr *hdr, void *opaque);
 

@@ -35,8 +35,9 @@ static int explain(const struct sriov *ctx, const struct sriov_pf *pf, const cha
 	case -EBUSY:
 		return log_fail(err, name,
 				"%u VFs refused: it has some already, made by somebody else at "
-				"this moment; try again",
-				count);
+				"this moment; try again. Or driver %s makes them only for a device "
+				"in use, as virtio-pci does: load virtio_net",
+				count, pf->driver);
 	case -ENOMEM:
 		return log_fail(
 			err, name,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* nvme_pf: see nvme_pf.h and sriov_nvme_release(). */
+/* nvme_pf: see nvme_pf.h and sriov_nvme_keep(). */
 #include "sriov/nvme_pf.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/util.h"
 #include "sriov/lock.h"
 #include "sriov/nvme.h"
 #include "sriov/pf.h"
@@ -65,23 +66,39 @@ static int note_holder(const char *name, void *opaque)
 	return 1;
 }
 
-/* A disk or partition. Everything that is none has no file `dev`. */
-static int look_at_disk(const char *name, void *opaque)
-{
-	struct disks *d = opaque;
-	char number[32], dir[256];
+static int look_at_disk(const char *name, void *opaque);
 
-	if (strncmp(name, "nvme", 4) ||
-	    snprintf(dir, sizeof(dir), "%s/%s", d->dir, name) >= (int)sizeof(dir) ||
-	    sysfs_read(&d->ctx->fs, number, sizeof(number), "%s/dev", dir))
+/* A disk or partition, by its directory; what is none has no file `dev`. */
+static int look_into(const struct disks *d, const char *dir)
+{
+	struct disks below = *d;
+	char number[32];
+
+	below.dir = dir;
+	if (sysfs_read(&d->ctx->fs, number, sizeof(number), "%s/dev", dir))
 		return 0;
 	if (mounted(number, d->user, d->size))
 		return 1;
-	struct disks below = *d;
-	below.dir = dir;
 	if (sysfs_list(&d->ctx->fs, note_holder, &below, "%s/holders", dir) > 0)
 		return 1;
 	return sysfs_list(&d->ctx->fs, look_at_disk, &below, "%s", dir) > 0;
+}
+
+/* A disk that several controllers may reach stands below this one as its path "nvme0c1n1"; what is
+ * mounted is "nvme0n1" (drivers/nvme/host/multipath.c). */
+static int look_at_disk(const char *name, void *opaque)
+{
+	const struct disks *d = opaque;
+	unsigned subsystem, path, disk;
+	char dir[256];
+
+	if (strncmp(name, "nvme", 4))
+		return 0;
+	if (sscanf(name, "nvme%uc%un%u", &subsystem, &path, &disk) == 3)
+		snprintf(dir, sizeof(dir), "block/nvme%un%u", subsystem, disk);
+	else if (snprintf(dir, sizeof(dir), "%s/%s", d->dir, name) >= (int)sizeof(dir))
+		return 0;
+	return look_into(d, dir);
 }
 
 /* Whether a disk of the controller is in use, and how. */
@@ -97,17 +114,17 @@ static bool in_use(const struct sriov *ctx, struct bdf bdf, const char *path, ch
 	return sysfs_list(&ctx->fs, look_at_disk, &disks, "%s", dir) > 0;
 }
 
-/* ---- release ---- */
+/* ---- what it keeps ---- */
 
-static int keep_none(const char *name, const char *path)
+static int tell(const char *name, const char *path, unsigned count)
 {
 	static const enum nvme_resource resources[] = {NVME_INTERRUPTS, NVME_QUEUES};
 	char words[NETLINK_WORDS];
 
-	for (size_t i = 0; i < 2; i++) {
-		int err = nvme_virt_keep(path, resources[i], 0, words);
+	for (size_t i = 0; i < ARRAY_SIZE(resources); i++) {
+		int err = nvme_virt_keep(path, resources[i], count, words);
 		if (err)
-			return log_fail(err, name, "%s not released: %s%s%s%s",
+			return log_fail(err, name, "does not keep %u %s: %s%s%s%s", count,
 					i ? "queues" : "interrupts", strerror(-err),
 					*words ? " (controller: \"" : "", words,
 					*words ? "\")" : "");
@@ -115,9 +132,25 @@ static int keep_none(const char *name, const char *path)
 	return 0;
 }
 
-static int release(struct sriov *ctx, const struct sriov_pf *pf, const char *name)
+static int check_idle(struct sriov *ctx, const struct sriov_pf *pf, const char *name,
+		      const char *path)
 {
-	char path[NVME_PATH], user[320], dev[BDF_TEXT];
+	char user[320];
+
+	if (pf->num_vfs)
+		return log_fail(-EBUSY, name,
+				"keeps what it has while it has VFs: the reset that this takes "
+				"would stop all %u; `sluice vf destroy %s` first",
+				pf->num_vfs, name);
+	if (in_use(ctx, pf->bdf, path, user, sizeof(user)))
+		return log_fail(-EBUSY, name,
+				"keeps what it has: this takes a reset, and its disk is %s", user);
+	return 0;
+}
+
+static int keep(struct sriov *ctx, const struct sriov_pf *pf, const char *name, unsigned count)
+{
+	char path[NVME_PATH], dev[BDF_TEXT];
 	struct nvme_virt virt;
 
 	if (!nvme_path(ctx, pf->bdf, path))
@@ -128,25 +161,18 @@ static int release(struct sriov *ctx, const struct sriov_pf *pf, const char *nam
 		return log_fail(err, name, "%s: %s", path,
 				err == -EOPNOTSUPP ? "has no virtualization management"
 						   : strerror(-err));
-	if (!virt.queues.primary && !virt.interrupts.primary)
+	if (virt.queues.primary == count && virt.interrupts.primary == count)
 		return 0;
-	if (pf->num_vfs)
-		return log_fail(-EBUSY, name,
-				"keeps its queues while it has VFs: the reset that frees them "
-				"would stop all %u; `sluice vf destroy %s` first",
-				pf->num_vfs, name);
-	if (in_use(ctx, pf->bdf, path, user, sizeof(user)))
-		return log_fail(-EBUSY, name,
-				"keeps its queues: they are freed by a reset, and its disk is %s",
-				user);
-	err = keep_none(name, path);
+	err = check_idle(ctx, pf, name, path);
+	if (!err)
+		err = tell(name, path, count);
 	if (err)
 		return err;
 	err = slow_write(ctx, "1", "bus/pci/devices/%s/reset", bdf_format(pf->bdf, dev));
 	return err ? log_fail(err, name, "not reset: %s", strerror(-err)) : 0;
 }
 
-int sriov_nvme_release(struct sriov *ctx, const struct sriov_pf *pf)
+int sriov_nvme_keep(struct sriov *ctx, const struct sriov_pf *pf, unsigned count)
 {
 	char name[SRIOV_NAME];
 	struct sriov_pf now;
@@ -156,7 +182,7 @@ int sriov_nvme_release(struct sriov *ctx, const struct sriov_pf *pf)
 		return err;
 	pf_name(pf, name);
 	err = pf_read(ctx, pf->bdf, &now);
-	err = err ? log_fail(err, name, "gone: %s", strerror(-err)) : release(ctx, &now, name);
+	err = err ? log_fail(err, name, "gone: %s", strerror(-err)) : keep(ctx, &now, name, count);
 	lock_drop(ctx);
 	return err;
 }

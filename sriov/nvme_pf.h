@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* nvme_pf: an NVMe controller as a PF: where its device file is, and freeing what it keeps. */
+/* nvme_pf: an NVMe controller as a PF: where its device file is, and what it keeps. */
 #ifndef SRIOV_NVME_PF_H
 #define SRIOV_NVME_PF_H
 

@@ -126,7 +126,7 @@ static int by_address(const void *a, const void *b)
 	return bdf_compare(((const struct sriov_pf *)a)->bdf, ((const struct sriov_pf *)b)->bdf);
 }
 
-static int list_pfs(struct sriov *ctx, struct sriov_pf **out, size_t *count)
+int pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count)
 {
 	struct listing l = {.ctx = ctx};
 	int err = sysfs_list(&ctx->fs, add_pf, &l, "bus/pci/devices");
@@ -146,7 +146,7 @@ static int list_pfs(struct sriov *ctx, struct sriov_pf **out, size_t *count)
 
 int sriov_pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count)
 {
-	int err = list_pfs(ctx, out, count);
+	int err = pf_list(ctx, out, count);
 
 	if (!err)
 		identity_name(ctx, *out, *count);
@@ -197,7 +197,7 @@ int pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out)
 {
 	struct sriov_pf *list;
 	size_t count;
-	int err = list_pfs(ctx, &list, &count), found = 0;
+	int err = pf_list(ctx, &list, &count), found = 0;
 
 	if (err)
 		return err;

@@ -7,6 +7,8 @@
 
 /* The PF at `bdf`, without `device`; -ENODEV when it cannot make VFs. Nothing is logged. */
 int pf_read(const struct sriov *ctx, struct bdf bdf, struct sriov_pf *out);
+/* sriov_pf_list() without `device` and `alias`: libpci reads its whole table for a name. */
+int pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count);
 /* sriov_pf_find() without `device`. */
 int pf_find(struct sriov *ctx, const char *name, struct sriov_pf *out);
 /* Its interface, or else its address. */

@@ -184,7 +184,7 @@ static int pick(struct sriov *ctx, const struct sriov_pool *pool, int node,
 	struct sriov_pf *pfs = NULL;
 	struct candidate one;
 	size_t count = 0;
-	int err = sriov_pf_list(ctx, &pfs, &count);
+	int err = pf_list(ctx, &pfs, &count);
 
 	*best = (struct candidate){0};
 	for (size_t i = 0; i < count && !err; i++) {
@@ -206,7 +206,7 @@ int sriov_pool_pick(struct sriov *ctx, const char *name, int node,
 		    char why[SRIOV_WHY])
 {
 	struct sriov_pool *pools = NULL;
-	struct candidate best;
+	struct candidate best = {0};
 	size_t count = 0;
 	int err = sriov_pool_list(ctx, &pools, &count);
 	const struct sriov_pool *pool = NULL;
@@ -219,8 +219,8 @@ int sriov_pool_pick(struct sriov *ctx, const char *name, int node,
 	if (!err)
 		err = pick(ctx, pool, node, taken, opaque, &best);
 	if (!err && !best.free && best.all)
-		err = log_fail(-EBUSY, name, "none of the pool's %u VFs is free; see sluice vf list",
-			       best.all);
+		err = log_fail(-EBUSY, name,
+			       "none of the pool's %u VFs is free; see sluice vf list", best.all);
 	else if (!err && !best.free)
 		err = log_fail(-EBUSY, name,
 			       "no PF of this host has VFs that fit the pool; see sluice pool list "

@@ -48,7 +48,7 @@ int repair_rebuild(struct sriov *ctx)
 	if (err || !ours)
 		return err;
 	context_boot(boot);
-	err = sriov_pf_list(ctx, &pfs, &count);
+	err = pf_list(ctx, &pfs, &count);
 	for (size_t i = 0; i < count && !err; i++)
 		err = mark_vfs(ctx, &pfs[i], boot);
 	free(pfs);
@@ -216,7 +216,7 @@ int sriov_assert(struct sriov *ctx, void (*cb)(const char *subject, const char *
 	int err = context_ledger(ctx, &ledger);
 
 	if (!err)
-		err = sriov_pf_list(ctx, &pfs, &count);
+		err = pf_list(ctx, &pfs, &count);
 	if (!err)
 		err = assert_present(ledger, pfs, count, &t);
 	for (size_t i = 0; i < count && !err; i++) {

@@ -192,8 +192,8 @@ void sriov_vf_representor(struct sriov *ctx, const struct sriov_vf *vf, char ifn
 
 #define SRIOV_PROFILE_PATH    256
 #define SRIOV_PROFILE_SETTING 96
-/* Whether NetworkManager or systemd makes or sets VFs of this PF too: the file that says so, and the
- * first such line. Where there is one, sriov_vfs_create() is refused (-EBUSY). */
+/* Whether NetworkManager or systemd makes or sets VFs of this PF too: the file that says so, and
+ * the first such line. Where there is one, sriov_vfs_create() is refused (-EBUSY). */
 bool sriov_pf_profile(struct sriov *ctx, const struct sriov_pf *pf, char path[SRIOV_PROFILE_PATH],
 		      char setting[SRIOV_PROFILE_SETTING]);
 
@@ -265,6 +265,9 @@ int sriov_change(struct sriov *ctx, const struct sriov_pf *pf, const struct srio
  * there was something, 0: nothing. */
 int sriov_repair(struct sriov *ctx, const struct sriov_pf *pf);
 
+/* Until the PF has a link; -ETIMEDOUT after `ms`, logged. */
+int sriov_await_link(struct sriov *ctx, const struct sriov_pf *pf, unsigned ms);
+
 /* What of the wishes and the books does not hold, one call each; the number, or a negative errno.
  */
 int sriov_assert(struct sriov *ctx,
@@ -324,9 +327,10 @@ int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct srio
  * (-EBUSY, naming the holder) while one is held. -EOPNOTSUPP: the card has no such switch. */
 int sriov_pf_set_eswitch(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_eswitch mode);
 
-/* An NVMe controller keeps the queues and interrupts that VFs could have until it is told
- * otherwise and reset. This does both; -EBUSY while it has VFs or one of its disks is used. */
-int sriov_nvme_release(struct sriov *ctx, const struct sriov_pf *pf);
+/* Of the queues and interrupts that VFs could have, how many of each the NVMe controller keeps for
+ * itself: some keep all until they are told. It is reset for that; -EBUSY while it has VFs or one
+ * of its disks is used. */
+int sriov_nvme_keep(struct sriov *ctx, const struct sriov_pf *pf, unsigned count);
 
 /* ---- drivers ---- */
 

@@ -18,6 +18,6 @@ sriov_SRCS += sriov/nvme.c
 sriov_SRCS += sriov/nvme_pf.c
 sriov_SRCS += sriov/profile.c
 sriov_SRCS += sriov/change.c sriov/journal.c sriov/plan.c sriov/repair.c sriov/sql.c sriov/step.c
-sriov_SRCS += sriov/pool.c sriov/wish.c sriov/work.c
+sriov_SRCS += sriov/link.c sriov/pool.c sriov/wish.c sriov/work.c
 
 $(O)/sriov/%.o: ALL_CFLAGS += $(shell $(PKG_CONFIG) --cflags libnl-route-3.0 | sed s/-I/-isystem/)

@@ -35,6 +35,10 @@ $(eval $(call fuzzer,balloon,vdev base))
 balloon_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o
 balloon_fuzz_EXTRA := -ljansson -luring -lpthread
 
+$(eval $(call fuzzer,mem,vdev base))
+mem_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o
+mem_fuzz_EXTRA := -ljansson -luring -lpthread
+
 $(eval $(call fuzzer,pagetable,iommu base))
 $(eval $(call fuzzer,audit,iommu base))
 
@@ -50,3 +54,21 @@ legacy_fuzz_EXTRA := -ljansson
 $(eval $(call fuzzer,firmware,vdev base))
 firmware_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o
 firmware_fuzz_EXTRA := -ljansson -luring -lpthread
+
+# A back-end of vhost-user, which answers anything.
+$(eval $(call fuzzer,vhost_user,vdev base))
+vhost_user_fuzz_OBJS := $(balloon_fuzz_OBJS)
+vhost_user_fuzz_EXTRA := -ljansson -luring -lpthread
+
+# Configuration space of all functions, and the MSI-X table of a passed-through one.
+$(eval $(call fuzzer,pci,vdev base))
+pci_fuzz_OBJS := $(O)/tests/vdev/rig.o $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/fakes/fake_vfio.o
+pci_fuzz_LDFLAGS := -Wl,--wrap=ioctl
+pci_fuzz_EXTRA := -ljansson -luring -lpthread
+
+# netqueue: frames, and what the other side of vhost-user may say.
+$(eval $(call fuzzer,switch,netqueue base))
+switch_fuzz_EXTRA := $(DPDK_LIBS) -lpthread
+$(eval $(call fuzzer,vhost,netqueue base))
+vhost_fuzz_OBJS := $(O)/tests/fakes/vhost_front.o
+vhost_fuzz_EXTRA := $(DPDK_LIBS) -lpthread

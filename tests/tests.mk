@@ -10,22 +10,25 @@ $(foreach t,$(2),$(eval $(t)_test_LIBS := $(3)))
 endef
 UNIT_TESTS :=
 
-$(eval $(call unit_tests,base,parse bdf range loop bitmap io sysfs rpc state util,base))
+$(eval $(call unit_tests,base,cpuset parse bdf range loop bitmap io sysfs rpc state util,base))
 rpc_test_EXTRA := -ljansson -lpthread
+rpc_test_OBJS := $(O)/tests/fakes/served.o
 loop_test_EXTRA := -lpthread
 state_test_EXTRA := -ljansson
 
 # hv-core: on an engine without hardware where one is needed at all.
 HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
 HV_TESTS += cpuid_check mem_file pause
+HV_TESTS += mem_grow
 HV_TESTS += multiboot
 HV_TESTS += pic pit boot_firmware
-HV_TESTS += caps exit_names timing
+HV_TESTS += caps exit_names numa timing
 $(eval $(call unit_tests,hv-core,$(HV_TESTS),hv-core base))
 $(foreach t,$(HV_TESTS),$(eval $(t)_test_EXTRA := -ljansson))
 boot_test_EXTRA += -lz
 unpack_test_EXTRA += -lzstd -llzma -llz4 -lz
-$(foreach t,boot boot_firmware irq pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
+$(foreach t,boot boot_firmware irq mem_grow pause vm,$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_engine.o))
+numa_test_OBJS := $(O)/tests/fakes/fake_engine.o $(O)/tests/fakes/fake_sysfs.o
 
 # The engine itself, on this machine's /dev/kvm: a ring of its own.
 $(eval $(call unit_tests,kvm,tiny,hv-core base))
@@ -37,6 +40,7 @@ conformance_test_EXTRA := -ljansson
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
 VDEV_TESTS += watchdog net_ctrl
 VDEV_TESTS += pci_slot cpus
+VDEV_TESTS += acpi_slots
 VDEV_TESTS += exit_port test_device
 VDEV_TESTS += flash fw_cfg fw_image pm q35 rtc smbios
 $(eval $(call unit_tests,vdev,$(VDEV_TESTS),vdev base))
@@ -47,6 +51,7 @@ $(foreach t,$(VDEV_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread)
 
 # virtio: a guest driver in the same process.
 VIRTIO_TESTS := iothread virtq virtio_pci virtio_blk blk_limit
+VIRTIO_TESTS += virtio_mem
 $(eval $(call unit_tests,vdev,$(VIRTIO_TESTS),vdev base))
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_OBJS := $(VDEV_FAKES) $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
 $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_LDFLAGS := -Wl,--wrap=ioctl))
@@ -56,6 +61,9 @@ $(foreach t,$(VIRTIO_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthrea
 HOST_TESTS := virtio_net virtio_balloon virtio_console
 $(eval $(call unit_tests,vdev,$(HOST_TESTS),vdev base))
 $(foreach t,$(HOST_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o))
+$(eval $(call unit_tests,vdev,vhost_user,vdev base))
+vhost_user_test_OBJS := $(virtio_console_test_OBJS) $(O)/tests/fakes/fake_vhost_user.o
+vhost_user_test_EXTRA := -ljansson -luring -lpthread
 virtio_net_test_LDFLAGS := -Wl,--wrap=ioctl
 $(foreach t,$(HOST_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
@@ -94,28 +102,33 @@ $(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_LDFLAGS := \
 $(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_EXTRA := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3))
 ledger_test_EXTRA := -lsqlite3
 holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
-netlink_test_EXTRA := -lnl-3
+netlink_test_EXTRA := -lnl-3 -lnvme
 
 # cli: all of sluice but its main; what a test does not call is linked and never run.
 CLI_TESTS := args output proc vf_spec vmm_config vmm_console
-CLI_TESTS += net_spec
+CLI_TESTS += net_spec numa_spec vm_place
 CLI_TESTS += vm_request
 CLI_TESTS += vm_file vm_record vmm_events
-CLI_TESTS += disk_spec
+CLI_TESTS += disk_engine disk_spec
+CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
 CLI_TESTS += doctor
-CLI_TESTS += exit_trace vm_costs vm_sample trace_json patience
+CLI_TESTS += switch_rules
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
-$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu base))
+$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue base))
 $(foreach t,$(filter-out $(CLI_ALONE),$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
+$(foreach t,vmm_console vmm_events,$(eval $(t)_test_OBJS += $(O)/tests/fakes/served.o))
+vm_place_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 
 # What scenarios on the emulated host run beside the product.
-TEST_TOOLS := edu extra_map
-TEST_TOOLS += vfio_edu
+TEST_TOOLS := edu extra_map vfio_edu vu_net
+$(O)/tests/tools/vu_net: $(O)/tests/tools/vu_net.o $(O)/tests/fakes/fake_vhost_user.o $(O)/tests/fakes/fake_hv.o $(O)/vdev.a $(O)/base.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -luring -lpthread
 $(O)/tests/tools/extra_map: $(O)/tests/tools/extra_map.o
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
@@ -127,3 +140,10 @@ $(O)/tests/tools/edu $(O)/tests/tools/vfio_edu: %: %.o $(O)/iommu.a $(O)/base.a
 $(eval $(call unit_tests,cli,api,vdev iommu hv-core base))
 api_test_OBJS = $(filter-out $(O)/cli/vmm_main.o,$(call objs,$(vmm_SRCS))) $(O)/tests/fakes/fake_engine.o
 api_test_EXTRA = $(VMM_LIBS)
+
+# netqueue: DPDK without huge pages or root, in the test's own process.
+NETQUEUE_TESTS := security switch vhost
+$(eval $(call unit_tests,netqueue,$(NETQUEUE_TESTS),netqueue base))
+$(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/netqueue/rig.o))
+vhost_test_OBJS += $(O)/tests/fakes/vhost_front.o
+$(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_EXTRA := $(DPDK_LIBS) -lpthread))

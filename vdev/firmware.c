@@ -255,6 +255,7 @@ int vdev_firmware_finish(struct vdev_firmware *fw, struct hv_acpi_config *acpi)
 {
 	acpi->pm_port = VDEV_PM_PORT;
 	acpi->sci_gsi = VDEV_PM_SCI;
+	acpi->event_port = VDEV_PM_EVENT_PORT;
 	acpi->reset_port = VDEV_RESET_PORT;
 	acpi->reset_value = VDEV_RESET_VALUE;
 	fw->acpi = acpi;
@@ -334,4 +335,9 @@ int vdev_firmware_press(struct vdev_firmware *fw)
 {
 	vdev_pm_press(fw->pm);
 	return 0;
+}
+
+void vdev_firmware_raise(struct vdev_firmware *fw, uint32_t events)
+{
+	vdev_pm_raise(fw->pm, events);
 }

@@ -21,5 +21,7 @@ void vdev_firmware_destroy(struct vdev_firmware *fw);
 int vdev_firmware_finish(struct vdev_firmware *fw, struct hv_acpi_config *acpi);
 /* The power button. Device lock held. */
 int vdev_firmware_press(struct vdev_firmware *fw);
+/* Makes the guest's ACPI look: HV_ACPI_EVENT_*. Device lock held. */
+void vdev_firmware_raise(struct vdev_firmware *fw, uint32_t events);
 
 #endif

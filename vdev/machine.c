@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "vdev/acpi_slots.h"
 #include "vdev/cpus.h"
 #include "vdev/exit_port.h"
 #include "vdev/firmware.h"
@@ -22,10 +23,14 @@
 #include "vdev/vfio.h"
 #include "vdev/virtio_balloon.h"
 #include "vdev/virtio_blk.h"
+#include "vdev/virtio_blk_user.h"
 #include "vdev/virtio_console.h"
+#include "vdev/virtio_mem.h"
 #include "vdev/virtio_net.h"
+#include "vdev/virtio_net_user.h"
 #include "vdev/virtio_rng.h"
 #include "vdev/virtio_vsock.h"
+#include "vdev/vmgenid.h"
 #include "vdev/watchdog.h"
 
 struct vdev_machine {
@@ -45,12 +50,28 @@ struct vdev_machine {
 	void (*console_out)(void *opaque, const uint8_t *bytes, size_t len);
 	void (*console_room)(void *opaque);
 	void *console_opaque;
+	struct vdev_vmgenid *vmgenid;
 	struct vdev_hotplug *hotplug;
 	unsigned free_ports, ports;
 	size_t mapped; /* RAM blocks in the domain */
 	struct hv_acpi_config acpi;
 	struct hv_acpi_intx intx[VDEV_SLOTS];
+	struct {
+		bool placed;
+		uint8_t node;
+	} near[VDEV_SLOTS]; /* the guest node that what is in a slot is near to */
 };
+
+/* Makes the guest's ACPI look. */
+static int raise_event(void *opaque, uint32_t events)
+{
+	struct vdev_machine *m = opaque;
+
+	if (!m->firmware)
+		return vdev_power_raise(m->power, events);
+	vdev_firmware_raise(m->firmware, events);
+	return 0;
+}
 
 static int add_platform(struct vdev_machine *m, const struct vdev_machine_config *config)
 {
@@ -65,6 +86,8 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 		err = vdev_power_create(m->vm, &m->power);
 	if (!err && config->cpus)
 		err = vdev_cpus_create(m->vm, m->power, config->cpus, &m->cpus);
+	if (!err && config->generation && !config->firmware)
+		err = vdev_vmgenid_create(m->vm, config->generation, &m->vmgenid);
 	if (!err)
 		err = vdev_pvpanic_create(m->vm, &m->pvpanic);
 	if (!err && config->exit_port)
@@ -73,6 +96,8 @@ static int add_platform(struct vdev_machine *m, const struct vdev_machine_config
 		err = vdev_test_device_create(m->vm, &m->test_device);
 	if (!err)
 		err = vdev_host_create(m->vm, &m->host);
+	if (!err)
+		err = vdev_acpi_slots_create(m->host, raise_event, m);
 	if (!err && config->firmware)
 		err = vdev_firmware_create(config->firmware, m->host, m->loop, &m->firmware);
 	if (!err)
@@ -114,7 +139,8 @@ static void unmap_ram(struct vdev_machine *m)
 	hv_mem_blocks(m->vm, &blocks);
 	while (m->mapped) {
 		m->mapped--;
-		iommu_unmap(m->domain, blocks[m->mapped].gpa, blocks[m->mapped].size);
+		if (!blocks[m->mapped].grows)
+			iommu_unmap(m->domain, blocks[m->mapped].gpa, blocks[m->mapped].size);
 	}
 }
 
@@ -125,11 +151,14 @@ void vdev_machine_destroy(struct vdev_machine *m)
 	hv_device_lock(m->vm);
 	vdev_hotplug_destroy(m->hotplug);
 	vdev_firmware_destroy(m->firmware);
+	vdev_acpi_slots_destroy(m->host);
 	vdev_host_destroy(m->host); /* with the devices, so that none reaches RAM any more */
+	vdev_mem_unmap(m->vm, m->domain);
 	unmap_ram(m);
 	vdev_test_device_destroy(m->test_device);
 	vdev_exit_port_destroy(m->exit_port);
 	vdev_pvpanic_destroy(m->vm, m->pvpanic);
+	vdev_vmgenid_destroy(m->vmgenid);
 	vdev_cpus_destroy(m->cpus);
 	vdev_power_destroy(m->power);
 	vdev_serial_destroy(m->serial);
@@ -206,12 +235,27 @@ int vdev_watchdog_add(struct vdev_machine *m, enum vdev_watchdog_action action)
 
 int vdev_net_add(struct vdev_machine *m, const struct vdev_net_config *config)
 {
+	struct vdev_function *fn = NULL;
 	struct vdev_net *net;
-	int err = vdev_net_create(m->vm, m->loop, config, &net);
+	int err;
 
-	if (err < 0)
-		return err;
-	return add_function(m, vdev_net_function(net), 0);
+	if (config->socket) {
+		err = vdev_net_user_create(m->vm, m->loop, config, &fn);
+	} else {
+		err = vdev_net_create(m->vm, m->loop, config, &net);
+		if (!err)
+			fn = vdev_net_function(net);
+	}
+	return err ? err : add_function(m, fn, 0);
+}
+
+static bool net_stat(struct vdev_function *fn, struct vdev_net_stat *out)
+{
+	struct vdev_net *net = vdev_net_of(fn);
+
+	if (net)
+		vdev_net_fill_stat(net, out);
+	return net || (fn && vdev_net_user_stat(fn, out));
 }
 
 int vdev_net_stat(struct vdev_machine *m, size_t index, struct vdev_net_stat *out)
@@ -220,11 +264,8 @@ int vdev_net_stat(struct vdev_machine *m, size_t index, struct vdev_net_stat *ou
 
 	hv_device_lock(m->vm);
 	for (unsigned slot = 1; slot <= m->host->bridges; slot++) {
-		struct vdev_net *net = vdev_net_of(m->host->bridge[slot]->child);
-
-		if (!net || index--)
+		if (!net_stat(m->host->bridge[slot]->child, out) || index--)
 			continue;
-		vdev_net_fill_stat(net, out);
 		err = 0;
 		break;
 	}
@@ -274,6 +315,54 @@ int vdev_balloon_stat(struct vdev_machine *m, struct vdev_balloon_stat *out)
 	return balloon ? 0 : -ENODEV;
 }
 
+static struct vdev_mem *find_mem(const struct vdev_machine *m)
+{
+	struct vdev_mem *mem = NULL;
+
+	for (unsigned slot = 1; slot <= m->host->bridges && !mem; slot++)
+		mem = vdev_mem_of(m->host->bridge[slot]->child);
+	return mem;
+}
+
+int vdev_mem_add(struct vdev_machine *m, uint64_t bytes)
+{
+	struct vdev_mem *mem;
+	int err = start_slow(m);
+
+	if (!err)
+		err = vdev_mem_create(m->vm, m->loop, m->slow, &mem);
+	if (err)
+		return err;
+	hv_device_lock(m->vm);
+	err = vdev_mem_set_domain(mem, m->domain);
+	if (!err)
+		err = vdev_mem_aim(mem, bytes);
+	hv_device_unlock(m->vm);
+	if (!err)
+		return add_function(m, vdev_mem_function(mem), 0);
+	vdev_mem_destroy(mem);
+	return err;
+}
+
+int vdev_mem_set(struct vdev_machine *m, uint64_t bytes)
+{
+	hv_device_lock(m->vm);
+	struct vdev_mem *mem = find_mem(m);
+	int err = mem ? vdev_mem_aim(mem, bytes) : -ENOTSUP;
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+int vdev_mem_stat(struct vdev_machine *m, struct vdev_mem_stat *out)
+{
+	hv_device_lock(m->vm);
+	struct vdev_mem *mem = find_mem(m);
+	if (mem)
+		vdev_mem_fill_stat(mem, out);
+	hv_device_unlock(m->vm);
+	return mem ? 0 : -ENOTSUP;
+}
+
 int vdev_vsock_add(struct vdev_machine *m, const struct vdev_vsock_config *config)
 {
 	struct vdev_function *fn;
@@ -310,7 +399,8 @@ size_t vdev_console_in(struct vdev_machine *m, const uint8_t *bytes, size_t len)
 int vdev_disk_add(struct vdev_machine *m, const struct vdev_disk_config *config, unsigned *slot)
 {
 	struct vdev_function *fn;
-	int err = vdev_blk_create(m->vm, m->loop, config, &fn);
+	int err = config->socket ? vdev_blk_user_create(m->vm, m->loop, config, &fn)
+				 : vdev_blk_create(m->vm, m->loop, config, &fn);
 
 	if (!err)
 		err = add_function(m, fn, config->slot);
@@ -327,7 +417,8 @@ int vdev_disk_stat(struct vdev_machine *m, size_t index, struct vdev_disk_stat *
 	for (unsigned slot = 1; slot <= m->host->bridges && err; slot++) {
 		struct vdev_function *child = m->host->bridge[slot]->child;
 
-		if (child && vdev_blk_stat(child, out) && !index--)
+		if (child && (vdev_blk_stat(child, out) || vdev_blk_user_stat(child, out)) &&
+		    !index--)
 			err = 0;
 	}
 	hv_device_unlock(m->vm);
@@ -366,9 +457,13 @@ int vdev_vfio_add(struct vdev_machine *m, const struct vdev_vfio_config *config,
 
 	if (!err)
 		err = add_function(m, &dev->fn, config->slot);
-	if (!err)
-		*out = dev;
-	return err;
+	if (err)
+		return err;
+	*out = dev;
+	int node = hv_numa_guest_node(m->vm, config->node);
+	m->near[vdev_vfio_slot(dev) - 1].placed = node >= 0;
+	m->near[vdev_vfio_slot(dev) - 1].node = node >= 0 ? (uint8_t)node : 0;
+	return 0;
 }
 
 unsigned vdev_vfio_slot(const struct vdev_vfio *dev)
@@ -421,7 +516,9 @@ static int map_ram(struct vdev_machine *m)
 
 	while (m->domain && m->mapped < count) {
 		const struct hv_ram_block *b = &blocks[m->mapped];
-		int err = iommu_map(m->domain, b->gpa, b->size, b->hva, IOMMU_READ | IOMMU_WRITE);
+		int err = b->grows ? 0
+				   : iommu_map(m->domain, b->gpa, b->size, b->hva,
+					       IOMMU_READ | IOMMU_WRITE);
 
 		if (err < 0)
 			return err;
@@ -437,16 +534,21 @@ int vdev_machine_set_domain(struct vdev_machine *m, struct iommu_domain *domain)
 			-EBUSY, hv_vm_name(m->vm),
 			"has a balloon: memory that it gave away cannot be reached by a device "
 			"of the host");
+	struct vdev_mem *mem = find_mem(m);
 	int err = 0;
 
 	if (domain) {
 		m->domain = domain;
 		err = map_ram(m);
 	}
+	hv_device_lock(m->vm);
+	if (mem && (!domain || !err))
+		err = vdev_mem_set_domain(mem, domain);
 	if (!domain || err) {
 		unmap_ram(m);
 		m->domain = NULL;
 	}
+	hv_device_unlock(m->vm);
 	return err;
 }
 
@@ -520,7 +622,10 @@ static void describe(struct vdev_machine *m)
 	for (unsigned slot = 1; slot <= ports; slot++) {
 		struct hv_acpi_intx *intx = &m->intx[slot - 1];
 
-		*intx = (struct hv_acpi_intx){.bridge = (int)slot, .dev = 0};
+		*intx = (struct hv_acpi_intx){.bridge = (int)slot,
+					      .dev = 0,
+					      .placed = m->near[slot - 1].placed,
+					      .node = m->near[slot - 1].node};
 		for (unsigned pin = 0; pin < 4; pin++)
 			intx->gsi[pin] = (uint8_t)vdev_host_intx_gsi(slot, pin);
 	}
@@ -536,6 +641,9 @@ static void describe(struct vdev_machine *m)
 		.cpu_port = m->cpus ? VDEV_CPUS_PORT : 0,
 		.cpus_present = m->cpus ? vdev_cpus_present(m->cpus) : 0,
 		.panic_port = VDEV_PVPANIC_PORT,
+		.generation = m->vmgenid ? VDEV_VMGENID_GPA : 0,
+		.slot_port = m->host->acpi ? VDEV_ACPI_SLOTS_PORT : 0,
+		.slots = (UINT32_C(2) << ports) - 2,
 		.intx = m->intx,
 		.intx_count = ports,
 	};
@@ -571,6 +679,8 @@ int vdev_machine_reset(struct vdev_machine *m)
 	if (m->power)
 		vdev_power_reset(m->power);
 	vdev_host_reset(m->host);
+	if (m->host->acpi)
+		vdev_acpi_slots_reset(m->host->acpi);
 	hv_device_unlock(m->vm);
 	return 0;
 }
@@ -615,6 +725,7 @@ int vdev_machine_save(struct vdev_machine *m, struct state *s)
 	vdev_power_save(m->power, state_child(s, "power"));
 	if (m->cpus)
 		vdev_cpus_save(m->cpus, state_child(s, "cpus"));
+	vdev_acpi_slots_save(m->host->acpi, state_child(s, "slots"));
 	vdev_host_save(m->host, state_child(s, "pci"));
 	hv_device_unlock(m->vm);
 	return state_error(s);
@@ -630,6 +741,9 @@ int vdev_machine_load(struct vdev_machine *m, struct state *s)
 		vdev_cpus_load(m->cpus, state_open(s, "cpus"));
 	if (!err)
 		err = vdev_host_load(m->host, state_open(s, "pci"));
+	vdev_acpi_slots_load(m->host->acpi, state_open(s, "slots"));
+	if (m->vmgenid) /* it is not the one it was */
+		vdev_power_raise(m->power, HV_ACPI_EVENT_GENERATION);
 	hv_device_unlock(m->vm);
 	return err ? err : state_error(s);
 }

@@ -151,6 +151,15 @@ static uint8_t set_offloads(struct vdev_net_ctrl *ctrl, uint8_t command, struct 
 	return VIRTIO_NET_OK;
 }
 
+static uint8_t announced(const struct vdev_net_ctrl *ctrl, uint8_t command, unsigned *changed)
+{
+	if (!(ctrl->features & BIT(VIRTIO_NET_F_GUEST_ANNOUNCE)) ||
+	    command != VIRTIO_NET_CTRL_ANNOUNCE_ACK)
+		return VIRTIO_NET_ERR;
+	*changed = VDEV_NET_ANNOUNCED;
+	return VIRTIO_NET_OK;
+}
+
 uint8_t vdev_net_ctrl_message(struct vdev_net_ctrl *ctrl, const struct iovec *out, unsigned outs,
 			      unsigned *changed)
 {
@@ -165,6 +174,8 @@ uint8_t vdev_net_ctrl_message(struct vdev_net_ctrl *ctrl, const struct iovec *ou
 		return receive_mode(ctrl, header.cmd, &m, changed);
 	case VIRTIO_NET_CTRL_MAC:
 		return set_mac(ctrl, header.cmd, &m, changed);
+	case VIRTIO_NET_CTRL_ANNOUNCE:
+		return announced(ctrl, header.cmd, changed);
 	case VIRTIO_NET_CTRL_MQ:
 		return set_pairs(ctrl, header.cmd, &m, changed);
 	case VIRTIO_NET_CTRL_GUEST_OFFLOADS:

@@ -47,10 +47,11 @@ struct vdev_net_ctrl {
 };
 
 /* What a message changed. */
-#define VDEV_NET_PAIRS	  1u
-#define VDEV_NET_FILTER	  2u
-#define VDEV_NET_MAC	  4u
-#define VDEV_NET_OFFLOADS 8u
+#define VDEV_NET_PAIRS	   1u
+#define VDEV_NET_FILTER	   2u
+#define VDEV_NET_MAC	   4u
+#define VDEV_NET_OFFLOADS  8u
+#define VDEV_NET_ANNOUNCED 16u /* the driver has told its network where it is */
 
 /* As after DRIVER_OK with `features`: one pair, everything received, all offloads that were agreed
  * on. */

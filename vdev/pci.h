@@ -116,6 +116,7 @@ void vdev_bars_move(struct vdev_function *fn, const uint64_t target[VDEV_BARS]);
 /* ---- root ports (pci_bridge.c) ---- */
 
 struct vdev_host;
+struct vdev_acpi_slots;
 
 struct vdev_bridge {
 	struct vdev_function fn;
@@ -126,7 +127,7 @@ struct vdev_bridge {
 	unsigned express, msi; /* where its capabilities are */
 	bool notified;	       /* a reason to interrupt stands, and was told (6.7.3.4) */
 	bool wanted;	       /* the host wants the function back */
-	bool pressed;	       /* and has pressed the button for it */
+	bool pressed;	       /* and has pressed the button for it, or told it through ACPI */
 	/* what firmware would have written, for the next reset */
 	uint8_t bus;
 	struct range window32, window64; /* last < start: closed */
@@ -151,11 +152,14 @@ void vdev_slot_build(struct vdev_bridge *bridge);
 void vdev_slot_written(struct vdev_bridge *bridge, uint32_t control);
 /* Puts a function into the empty slot of a running guest, and tells it. */
 void vdev_slot_insert(struct vdev_bridge *bridge, struct vdev_function *child);
-/* Asks the guest to let go: presses the attention button, now or as soon as the guest is not busy
- * with the slot. host->slot_open is called when it has. */
+/* Asks the guest to let go: through ACPI; or, of a guest that drives the slot itself, by the
+ * attention button, now or as soon as the guest is not busy with the slot. host->slot_open is
+ * called when it has. */
 void vdev_slot_ask(struct vdev_bridge *bridge);
 /* Takes the wish back. */
 void vdev_slot_keep(struct vdev_bridge *bridge);
+/* The guest says through ACPI that it is done with what is in the slot. */
+void vdev_slot_let_go(struct vdev_bridge *bridge);
 /* The guest has let go: the function may be taken out. */
 bool vdev_slot_is_open(const struct vdev_bridge *bridge);
 /* The registers were put back from a saved state. */
@@ -179,6 +183,7 @@ struct vdev_host {
 	/* A function that was asked for may be taken out; called on a vCPU's thread. */
 	void (*slot_open)(void *opaque);
 	void *slot_opaque;
+	struct vdev_acpi_slots *acpi; /* NULL: hot plug is native only */
 	struct vdev_intx_line {
 		struct vdev_host *host;
 		unsigned gsi;

@@ -12,8 +12,14 @@
  * function that comes is told by the link, which every guest listens to, and not by the button,
  * after which it would wait. Commands take effect at once, so there is no command completed (bit No
  * Command Completed Support): it would cost the guest an interrupt and a wait for each write.
+ *
+ * That is for guests that drive the slot themselves: they have enabled its interrupt. Others leave
+ * it to the platform, which then turns power and indicators, and hear of everything through ACPI
+ * (acpi_slots.c), where nobody waits for seconds.
  */
 #include "vdev/pci.h"
+
+#include "vdev/acpi_slots.h"
 
 #define INDICATOR_OFF	PCI_EXP_SLTCTL_PWR_IND_OFF
 #define INDICATOR_BLINK PCI_EXP_SLTCTL_PWR_IND_BLINK
@@ -36,6 +42,21 @@ static uint32_t status(const struct vdev_bridge *b)
 static uint32_t indicator(const struct vdev_bridge *b)
 {
 	return control(b) & PCI_EXP_SLTCTL_PIC;
+}
+
+/* The guest's own driver has the slot. */
+static bool is_native(const struct vdev_bridge *b)
+{
+	return !b->host->acpi || (control(b) & PCI_EXP_SLTCTL_HPIE);
+}
+
+/* Power and its indicator, where they are the platform's. */
+static void turn(struct vdev_bridge *b, bool on)
+{
+	uint32_t other = control(b) & ~(uint32_t)(PCI_EXP_SLTCTL_PCC | PCI_EXP_SLTCTL_PIC);
+
+	vdev_config_set(&b->fn.config, b->express + PCI_EXP_SLTCTL, 2,
+			other | (on ? INDICATOR_ON : INDICATOR_OFF | PCI_EXP_SLTCTL_PCC));
 }
 
 /* ---- telling the guest ---- */
@@ -125,7 +146,10 @@ static void press_if_due(struct vdev_bridge *b)
 	if (!b->wanted || b->pressed || indicator(b) == INDICATOR_BLINK || vdev_slot_is_open(b))
 		return;
 	b->pressed = true;
-	set_status(b, PCI_EXP_SLTSTA_ABP, 0);
+	if (is_native(b))
+		set_status(b, PCI_EXP_SLTSTA_ABP, 0);
+	else
+		vdev_acpi_slots_ask(b->host->acpi, b->slot);
 }
 
 static void follow(struct vdev_bridge *b)
@@ -136,17 +160,26 @@ static void follow(struct vdev_bridge *b)
 		b->host->slot_open(b->host->slot_opaque);
 }
 
-void vdev_slot_written(struct vdev_bridge *b, uint32_t before)
+static void unmap(struct vdev_bridge *b)
 {
 	static const uint64_t nowhere[VDEV_BARS];
+
+	vdev_bars_move(b->child, nowhere);
+}
+
+void vdev_slot_written(struct vdev_bridge *b, uint32_t before)
+{
 	uint32_t now = control(b);
 
 	if (b->child && (~before & now & PCI_EXP_SLTCTL_PCC)) {
 		b->child->ops->reset(b->child); /* all that it was is lost with its power */
-		vdev_bars_move(b->child, nowhere);
+		unmap(b);
 	}
 	if ((before ^ now) & PCI_EXP_SLTCTL_PCC)
 		update_link(b);
+	/* A driver that comes while something is asked for has not heard of it. */
+	if (~before & now & PCI_EXP_SLTCTL_HPIE)
+		b->pressed = false;
 	follow(b);
 }
 
@@ -168,7 +201,12 @@ void vdev_slot_insert(struct vdev_bridge *b, struct vdev_function *child)
 	b->wanted = b->pressed = false;
 	set_status(b, PCI_EXP_SLTSTA_PDS | PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC, 0);
 	vdev_config_set(&b->fn.config, b->express + PCI_EXP_LNKSTA, 2, LINK_UP);
-	update_interrupt(b);
+	if (is_native(b)) {
+		update_interrupt(b);
+	} else {
+		turn(b, true);
+		vdev_acpi_slots_insert(b->host->acpi, b->slot);
+	}
 }
 
 void vdev_slot_ask(struct vdev_bridge *b)
@@ -183,11 +221,25 @@ void vdev_slot_keep(struct vdev_bridge *b)
 {
 	bool blinks = indicator(b) == INDICATOR_BLINK;
 
+	if (b->host->acpi)
+		vdev_acpi_slots_forget(b->host->acpi, b->slot);
 	/* A guest that has taken notice is told by a second press; one that has not, by nothing. */
-	if (b->wanted && b->pressed)
+	if (b->wanted && b->pressed && is_native(b))
 		set_status(b, blinks ? PCI_EXP_SLTSTA_ABP : 0, blinks ? 0 : PCI_EXP_SLTSTA_ABP);
 	b->wanted = b->pressed = false;
 	update_interrupt(b);
+}
+
+/* What nobody has asked for stays, and a guest that looks again finds it. What goes need not be
+ * reset here, with the guest's CPU waiting: whoever closes it does that. */
+void vdev_slot_let_go(struct vdev_bridge *b)
+{
+	if (!b->child || !b->wanted || is_native(b))
+		return;
+	unmap(b);
+	turn(b, false);
+	update_link(b);
+	follow(b);
 }
 
 struct vdev_function *vdev_slot_extract(struct vdev_bridge *b)

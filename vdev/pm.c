@@ -7,6 +7,8 @@
  *     0x602  enable    which status bits raise the SCI, a level interrupt
  *     0x604  control   bit 0 SCI_EN, always on; SLP_TYP 12:10 with SLP_EN bit 13 turns off
  *     0x608  timer     32 bits at 3.579545 MHz
+ *     0x60c  bit 2: there are events        0x60d  whether that raises the SCI too
+ *     0x610  events    32 bits, for the code in our DSDT; reading clears
  *     0x092  bit 0 resets                 0x064  0xfe resets: all that is left of an i8042
  *     0xcf9  bit 2 resets (the register itself is decoded by pci_ports.c)
  *
@@ -30,7 +32,10 @@
 #define ENABLE	      2u
 #define CONTROL	      4u
 #define TIMER	      8u
-#define BLOCK	      12u
+#define GPE_STATUS    12u
+#define GPE_ENABLE    13u
+#define BLOCK	      14u
+#define GPE_BIT	      (1u << HV_ACPI_GPE)
 #define STATUS_BUTTON (1u << 8)
 #define ENABLE_BITS   (STATUS_BUTTON | 1u << 5)
 #define CONTROL_SCI   1u
@@ -43,14 +48,18 @@
 
 struct vdev_pm {
 	struct hv_vm *vm;
-	struct hv_region *block, *fast, *command;
+	struct hv_region *block, *events, *fast, *command;
 	uint16_t status, enable, control;
+	uint8_t gpe_enable;
+	uint32_t pending;
 	uint64_t start;
 };
 
 static void update(struct vdev_pm *p)
 {
-	hv_irq_set(p->vm, VDEV_PM_SCI, (p->status & p->enable) != 0);
+	bool event = p->pending && (p->gpe_enable & GPE_BIT);
+
+	hv_irq_set(p->vm, VDEV_PM_SCI, event || (p->status & p->enable) != 0);
 }
 
 static uint32_t timer(const struct vdev_pm *p)
@@ -70,6 +79,8 @@ static void block_bytes(const struct vdev_pm *p, uint8_t bytes[BLOCK])
 	memcpy(bytes + ENABLE, &p->enable, 2);
 	memcpy(bytes + CONTROL, &p->control, 2);
 	memcpy(bytes + TIMER, &ticks, 4);
+	bytes[GPE_STATUS] = p->pending ? GPE_BIT : 0; /* as long as there are any: a level */
+	bytes[GPE_ENABLE] = p->gpe_enable;
 }
 
 static void block_read(void *opaque, uint64_t offset, void *data, unsigned len)
@@ -104,6 +115,7 @@ static void block_write(void *opaque, uint64_t offset, const void *data, unsigne
 	p->status = (uint16_t)(p->status & ~value);
 	memcpy(&value, bytes + ENABLE, 2);
 	p->enable = value & ENABLE_BITS;
+	p->gpe_enable = bytes[GPE_ENABLE];
 	memcpy(&value, bytes + CONTROL, 2);
 	if (clear[CONTROL] || clear[CONTROL + 1])
 		write_control(p, value);
@@ -111,6 +123,25 @@ static void block_write(void *opaque, uint64_t offset, const void *data, unsigne
 }
 
 static const struct hv_region_ops block_ops = {.read = block_read, .write = block_write};
+
+static void events_read(void *opaque, uint64_t offset, void *data, unsigned len)
+{
+	struct vdev_pm *p = opaque;
+
+	memset(data, 0, len);
+	if (offset)
+		return;
+	memcpy(data, &p->pending, MIN(len, 4u));
+	p->pending = 0;
+	update(p);
+}
+
+static void events_write(void *opaque, uint64_t offset, const void *data, unsigned len)
+{
+	(void)opaque, (void)offset, (void)data, (void)len;
+}
+
+static const struct hv_region_ops events_ops = {.read = events_read, .write = events_write};
 
 /* A20 is always open. */
 static void fast_read(void *opaque, uint64_t offset, void *data, unsigned len)
@@ -169,6 +200,9 @@ int vdev_pm_create(struct hv_vm *vm, struct vdev_pm **out)
 	*p = (struct vdev_pm){.vm = vm, .control = CONTROL_SCI, .start = deadline_now()};
 	err = hv_bus_add(vm, HV_PIO, "acpi-pm", VDEV_PM_PORT, BLOCK, &block_ops, p, &p->block);
 	if (!err)
+		err = hv_bus_add(vm, HV_PIO, "acpi-events", VDEV_PM_EVENT_PORT, 4, &events_ops, p,
+				 &p->events);
+	if (!err)
 		err = hv_bus_add(vm, HV_PIO, "fast-reset", 0x92, 1, &fast_ops, p, &p->fast);
 	if (!err)
 		err = hv_bus_add(vm, HV_PIO, "i8042", 0x64, 1, &command_ops, p, &p->command);
@@ -184,7 +218,7 @@ void vdev_pm_destroy(struct vdev_pm *p)
 {
 	if (!p)
 		return;
-	struct hv_region *regions[] = {p->block, p->fast, p->command};
+	struct hv_region *regions[] = {p->block, p->events, p->fast, p->command};
 
 	for (size_t i = 0; i < ARRAY_SIZE(regions); i++)
 		if (regions[i])
@@ -195,5 +229,11 @@ void vdev_pm_destroy(struct vdev_pm *p)
 void vdev_pm_press(struct vdev_pm *p)
 {
 	p->status |= STATUS_BUTTON;
+	update(p);
+}
+
+void vdev_pm_raise(struct vdev_pm *p, uint32_t events)
+{
+	p->pending |= events;
 	update(p);
 }

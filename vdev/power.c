@@ -6,6 +6,9 @@
  *     0x601  sleep status    WAK_STS bit 7; always 0: nothing wakes us, we do not sleep
  *     0x604  reset           the value that the FADT names resets
  *     0x608  events          32 bits, for the generic event device's _EVT; reading clears
+ *
+ * The interrupt is a level one, asserted while there are events: what happens before the guest's
+ * driver is there waits for it.
  */
 #include "vdev/power.h"
 
@@ -38,6 +41,7 @@ static void port_read(void *opaque, uint64_t offset, void *data, unsigned len)
 		return;
 	memcpy(data, &p->events, len < 4 ? len : 4);
 	p->events = 0;
+	hv_irq_set(p->vm, VDEV_POWER_GSI, false);
 }
 
 static void port_write(void *opaque, uint64_t offset, const void *data, unsigned len)
@@ -84,6 +88,7 @@ void vdev_power_destroy(struct vdev_power *p)
 void vdev_power_reset(struct vdev_power *p)
 {
 	p->events = 0;
+	hv_irq_set(p->vm, VDEV_POWER_GSI, false);
 }
 
 void vdev_power_save(const struct vdev_power *p, struct state *s)
@@ -94,6 +99,7 @@ void vdev_power_save(const struct vdev_power *p, struct state *s)
 void vdev_power_load(struct vdev_power *p, struct state *s)
 {
 	p->events = (uint32_t)state_take(s, "events", UINT32_MAX);
+	hv_irq_set(p->vm, VDEV_POWER_GSI, p->events != 0);
 }
 
 int vdev_power_press(struct vdev_power *p)
@@ -103,9 +109,6 @@ int vdev_power_press(struct vdev_power *p)
 
 int vdev_power_raise(struct vdev_power *p, uint32_t events)
 {
-	int err;
-
 	p->events |= events;
-	err = hv_irq_set(p->vm, VDEV_POWER_GSI, true); /* an edge */
-	return err < 0 ? err : hv_irq_set(p->vm, VDEV_POWER_GSI, false);
+	return hv_irq_set(p->vm, VDEV_POWER_GSI, true);
 }

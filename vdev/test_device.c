@@ -6,6 +6,7 @@
  *     port 0xe0      4 bytes that keep what is written
  *     port 0x2000    24 ports, one per I/O APIC input: writing 1 raises it, 0 lowers it
  *     0xff000000     64 KiB that keep what is written, reached by exits alone
+ *     port 0x510     fw_cfg, with the numbers of CPUs and bytes of RAM
  */
 #include "vdev/test_device.h"
 
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "vdev/fw_cfg.h"
 
 #define KEEP_PORT 0xe0u
 #define KEEP_LEN  4u
@@ -24,6 +26,7 @@
 struct vdev_test_device {
 	struct hv_vm *vm;
 	struct hv_region *keep_region, *wire_region, *space_region;
+	struct vdev_fw_cfg *cfg;
 	uint8_t keep[KEEP_LEN];
 	uint8_t space[SPACE_LEN];
 };
@@ -80,6 +83,24 @@ static const struct hv_region_ops wire_ops = {.read = wire_read, .write = wire_w
 /* A dword at the last wire must still be inside. */
 #define WIRE_LEN (HV_IOAPIC_PINS + 3u)
 
+/* What a kernel without an environment asks for. */
+static int tell_machine(struct vdev_test_device *t)
+{
+	uint16_t cpus = (uint16_t)hv_vm_cpus(t->vm);
+	const struct hv_ram_block *blocks;
+	size_t count = hv_mem_blocks(t->vm, &blocks);
+	uint64_t ram = 0;
+	int err = vdev_fw_cfg_create(t->vm, &t->cfg);
+
+	for (size_t i = 0; i < count; i++)
+		ram += blocks[i].size;
+	if (!err)
+		err = vdev_fw_cfg_item(t->cfg, FW_CFG_RAM_SIZE, &ram, sizeof(ram));
+	if (!err)
+		err = vdev_fw_cfg_item(t->cfg, FW_CFG_CPUS, &cpus, sizeof(cpus));
+	return err ? err : vdev_fw_cfg_item(t->cfg, FW_CFG_MAX_CPUS, &cpus, sizeof(cpus));
+}
+
 int vdev_test_device_create(struct hv_vm *vm, struct vdev_test_device **out)
 {
 	struct vdev_test_device *t = calloc(1, sizeof(*t));
@@ -96,6 +117,8 @@ int vdev_test_device_create(struct hv_vm *vm, struct vdev_test_device **out)
 	if (!err)
 		err = hv_bus_add(vm, HV_MMIO, "test-space", SPACE_AT, SPACE_LEN, &space_ops, t,
 				 &t->space_region);
+	if (!err)
+		err = tell_machine(t);
 	if (err) {
 		vdev_test_device_destroy(t);
 		return log_fail(err, hv_vm_name(vm), "no test device: %s", strerror(-err));
@@ -108,6 +131,7 @@ void vdev_test_device_destroy(struct vdev_test_device *t)
 {
 	if (!t)
 		return;
+	vdev_fw_cfg_destroy(t->cfg);
 	hv_bus_remove(t->vm, t->keep_region);
 	hv_bus_remove(t->vm, t->wire_region);
 	hv_bus_remove(t->vm, t->space_region);

@@ -67,7 +67,10 @@ struct vdev_machine_config {
 	void (*ejected)(void *opaque, unsigned slot);
 	void *opaque;
 	void *ejected_opaque;
-	unsigned cpus;	     /* of the VM's, present at first; 0: all, and none come or go */
+	unsigned cpus; /* of the VM's, present at first; 0: all, and none come or go */
+	/* 16 bytes; another number for each process that the guest goes on in. NULL: none is told.
+	 */
+	const uint8_t *generation;
 	unsigned free_ports; /* empty root ports to make, beyond the devices added before finish */
 	unsigned ports; /* root ports to have at least, as the guest knew them before a reset */
 	uint32_t empty; /* bit n: port n is not filled before finish unless it is named: what a
@@ -107,6 +110,11 @@ struct vdev_net_config {
 	const int *tap; /* so many descriptors of one tap (IFF_VNET_HDR, nonblocking) */
 	/* … and of /dev/vhost-net; NULL: we move the frames. All stay the caller's. */
 	const int *vhost;
+	/* NULL, or the socket of a switch that moves the frames (vhost-user); then there is no tap.
+	 * It listens there, unless `listener` (else -1; stays the caller's) is where it calls. */
+	const char *socket;
+	int listener;
+	bool packed; /* offer packed rings too: a switch that dies leaves them in doubt */
 };
 
 /* A virtio-net device behind its own root port. */
@@ -117,12 +125,13 @@ struct vdev_net_traffic {
 };
 
 struct vdev_net_stat {
-	const char *name, *backend; /* "user", "vhost" */
+	const char *name, *backend; /* "user", "vhost", "vhost-user" */
 	uint8_t mac[6];		    /* as the driver has it */
 	unsigned pairs, pairs_used; /* 0: there is no driver */
 	uint64_t features;	    /* as negotiated */
-	/* As the guest sees it; zeros with vhost, which tells no one. */
+	/* As the guest sees it; zeros with vhost and vhost-user, which tell no one. */
 	struct vdev_net_traffic received, sent;
+	bool up; /* the switch is there; a tap always is */
 };
 
 /* -ENOENT behind the last one. */
@@ -168,6 +177,7 @@ struct vdev_vfio_config {
 	struct bdf host;
 	int device_fd; /* from iommu_device_open; taken over */
 	unsigned slot; /* where it has to go; 0: the first that is free */
+	int node;      /* of the host's, where it is plugged in; -1: the host does not tell */
 };
 
 /* -EINVAL, -ENOTSUP (what about the device cannot be passed), -ENOSPC (no slot for it), or the
@@ -215,6 +225,9 @@ int vdev_vfio_stat(struct vdev_machine *machine, size_t index, struct vdev_vfio_
 struct vdev_disk_config {
 	const char *name; /* "disk /srv/web.img": for messages */
 	int fd; /* raw file or block device, open as it shall be used (O_DIRECT); taken over */
+	/* NULL, or the socket of a process that serves the disk (vhost-user-blk); then there is no
+	 * fd, and read_only and the limits are that process's. */
+	const char *socket;
 	bool read_only;
 	const char *serial; /* up to 20 bytes; NULL: none */
 	unsigned queues;
@@ -234,6 +247,9 @@ struct vdev_disk_stat {
 	unsigned held;	    /* wait because the host has no space left: the disk is stopped */
 	uint64_t kicks, interrupts;
 	uint8_t guest_bus;
+	bool elsewhere;	      /* another process serves it: no requests are counted */
+	bool away;	      /* and is not there now */
+	unsigned connections; /* to it, so far */
 };
 
 /* A virtio disk behind its own root port, *slot. While the guest runs: on the loop's thread. */
@@ -246,6 +262,20 @@ void vdev_disk_retry(struct vdev_machine *machine);
 
 /* A virtio source of entropy. */
 int vdev_rng_add(struct vdev_machine *machine);
+
+/* ---- memory that comes and goes: vdev_mem_add needs a VM with hv_config.ram_max ---- */
+
+struct vdev_mem_stat {
+	bool driver;				 /* the guest has one */
+	uint64_t max, block, requested, plugged; /* bytes beyond the RAM that it has always */
+	uint64_t refused;
+};
+
+/* The guest shall have so many bytes more than at the start; vdev_mem_stat tells how many it has
+ * taken, or kept. -EINVAL: it cannot have as many; -ENOTSUP: its memory does not grow. */
+int vdev_mem_add(struct vdev_machine *machine, uint64_t bytes);
+int vdev_mem_set(struct vdev_machine *machine, uint64_t bytes);
+int vdev_mem_stat(struct vdev_machine *machine, struct vdev_mem_stat *out);
 
 /* ---- slots ---- */
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 vdev_SRCS := vdev/machine.c
+vdev_SRCS += vdev/acpi_slots.c
 vdev_SRCS += vdev/pci_bar.c vdev/pci_bridge.c vdev/pci_config.c vdev/pci_host.c vdev/pci_state.c
 vdev_SRCS += vdev/pci_slot.c vdev/hotplug.c vdev/cpus.c
 vdev_SRCS += vdev/msi.c vdev/msix.c vdev/vector.c
@@ -12,5 +13,8 @@ vdev_SRCS += vdev/virtio_rng.c
 vdev_SRCS += vdev/blk_limit.c vdev/blk_ring.c vdev/virtio_blk.c
 vdev_SRCS += vdev/debugcon.c vdev/firmware.c vdev/flash.c vdev/fw_cfg.c vdev/fw_image.c
 vdev_SRCS += vdev/pci_ports.c vdev/pm.c vdev/q35.c vdev/rtc.c vdev/smbios.c
+vdev_SRCS += vdev/virtio_mem.c
+vdev_SRCS += vdev/vmgenid.c
 vdev_SRCS += vdev/watchdog.c vdev/vhost.c vdev/virtio_balloon.c vdev/virtio_console.c vdev/virtio_vsock.c
+vdev_SRCS += vdev/vhost_user.c vdev/vhost_user_msg.c vdev/vhost_user_queues.c vdev/virtio_blk_user.c vdev/virtio_net_user.c
 vdev_SRCS += vdev/net_ctrl.c vdev/net_pair.c vdev/net_tap.c vdev/virtio_net.c

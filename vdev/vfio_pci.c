@@ -71,7 +71,7 @@ static int set_up(struct vdev_vfio *dev)
 
 	if (err < 0)
 		return err;
-	vdev_vfio_reset(dev); /* the state of whoever had it before */
+	vdev_vfio_config_command(dev, 0); /* the rest was reset when it was opened */
 	err = vdev_vfio_config_build(dev);
 	if (!err)
 		err = vdev_vfio_regions_init(dev);
@@ -115,11 +115,8 @@ void vdev_vfio_destroy(struct vdev_vfio *dev)
 {
 	if (!dev)
 		return;
-	vdev_vfio_reset(dev);
-	vdev_vfio_irq_finish(dev);
-	vdev_vfio_regions_finish(dev);
+	vdev_vfio_remove(dev);
 	vdev_msix_finish(&dev->msix);
-	io_close(&dev->fd);
 	free(dev->name);
 	free(dev);
 }

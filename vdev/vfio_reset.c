@@ -5,6 +5,10 @@
  * Before a reset the device is made quiet (no bus mastering, no decoding, no interrupts), so that
  * nothing it had under way hits memory that is being given to somebody else. The kernel then uses
  * whichever reset it has for the function (FLR first; PCIe 6.0, 6.6.2).
+ *
+ * VFIO resets a function when it is opened and when its last descriptor is closed (Linux,
+ * vfio_pci_core_enable and _disable). So neither is done here once more: each takes 100 ms, which
+ * is how long a function may take for it.
  */
 #include <errno.h>
 #include <string.h>
@@ -37,8 +41,8 @@ void vdev_vfio_reset(struct vdev_vfio *dev)
 void vdev_vfio_remove(struct vdev_vfio *dev)
 {
 	leave_guest(dev);
-	vdev_vfio_irq_finish(dev);
 	vdev_vfio_config_command(dev, 0);
+	vdev_vfio_irq_finish(dev);
 	vdev_vfio_regions_finish(dev); /* a mapping would hold the descriptor's file open */
 	io_close(&dev->fd);
 }

@@ -32,11 +32,11 @@
 #define QUEUE_SIZE 512u
 #define CTRL_IOVS  64u
 
-#define FEATURES                                                                    \
-	(VDEV_FEATURE(VIRTIO_NET_F_MAC) | VDEV_FEATURE(VIRTIO_NET_F_MTU) |          \
-	 VDEV_FEATURE(VIRTIO_NET_F_STATUS) | VDEV_FEATURE(VIRTIO_NET_F_MRG_RXBUF) | \
-	 VDEV_FEATURE(VIRTIO_NET_F_CTRL_VQ) | VDEV_FEATURE(VIRTIO_NET_F_CTRL_RX) |  \
-	 VDEV_FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR) |                                 \
+#define FEATURES                                                                                \
+	(VDEV_FEATURE(VIRTIO_NET_F_MAC) | VDEV_FEATURE(VIRTIO_NET_F_MTU) |                      \
+	 VDEV_FEATURE(VIRTIO_NET_F_STATUS) | VDEV_FEATURE(VIRTIO_NET_F_MRG_RXBUF) |             \
+	 VDEV_FEATURE(VIRTIO_NET_F_CTRL_VQ) | VDEV_FEATURE(VIRTIO_NET_F_CTRL_RX) |              \
+	 VDEV_FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR) | VDEV_FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) | \
 	 VDEV_FEATURE(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS))
 
 struct vdev_net {
@@ -52,6 +52,7 @@ struct vdev_net {
 	unsigned served;    /* pairs that vhost has taken; while it runs only the control queue's */
 	atomic_uint active; /* pairs that the driver uses */
 	bool fresh;	    /* the driver has said nothing since its reset */
+	bool announce;	    /* the driver shall tell its network where it is (5.1.6.5.4) */
 	/* The control queue's thread changes these while others read the address, and change a
 	 * queue's interrupt. */
 	pthread_mutex_t lock;
@@ -164,6 +165,8 @@ static int apply(struct vdev_net *net, unsigned changed)
 		err = vdev_net_tap_filter(net->tap[0], &net->ctrl.filter);
 	if (!err && (changed & VDEV_NET_PAIRS))
 		err = use_pairs(net, net->ctrl.pairs);
+	if (changed & VDEV_NET_ANNOUNCED)
+		net->announce = false;
 	return err;
 }
 
@@ -226,6 +229,8 @@ static void config_read(struct vdev_virtio *dev, unsigned offset, void *data, un
 
 	pthread_mutex_lock(&net->lock);
 	memcpy(config.mac, net->fresh ? net->mac : net->ctrl.filter.mac, sizeof(config.mac));
+	if (net->announce)
+		config.status |= VIRTIO_NET_S_ANNOUNCE;
 	pthread_mutex_unlock(&net->lock);
 	memcpy(data, (const uint8_t *)&config + offset, len);
 }
@@ -255,7 +260,10 @@ static int start(struct vdev_virtio *dev)
 	err = apply(net, VDEV_NET_OFFLOADS | VDEV_NET_FILTER | VDEV_NET_PAIRS);
 	if (err < 0 && net->kernel)
 		serve(net, 0);
+	bool announce = net->announce;
 	pthread_mutex_unlock(&net->lock);
+	if (announce)
+		vdev_virtio_config_changed(dev);
 	return err;
 }
 
@@ -304,6 +312,7 @@ static void reset(struct vdev_virtio *dev)
 	for (unsigned i = 1; i < net->pairs; i++)
 		vdev_net_tap_attach(net->tap[i], false);
 	net->fresh = true;
+	net->announce = false;
 }
 
 static void save(struct vdev_virtio *dev, struct state *s)
@@ -354,6 +363,8 @@ static void load(struct vdev_virtio *dev, struct state *s)
 	f->more_multicasts = state_take(s, "more_multicasts", 1);
 	load_list(s, "unicast", f->unicast, VDEV_NET_UNICASTS, &f->unicasts);
 	load_list(s, "multicast", f->multicast, VDEV_NET_MULTICASTS, &f->multicasts);
+	/* Switches may know it behind another port, or not at all. */
+	net->announce = vdev_virtio_has(dev, VIRTIO_NET_F_GUEST_ANNOUNCE);
 }
 
 static void destroy(struct vdev_virtio *dev)
@@ -510,6 +521,7 @@ void vdev_net_fill_stat(struct vdev_net *net, struct vdev_net_stat *out)
 		.pairs = net->pairs,
 		.pairs_used = net->virtio.running ? atomic_load(&net->active) : 0,
 		.features = net->virtio.features,
+		.up = true,
 	};
 	pthread_mutex_lock(&net->lock);
 	memcpy(out->mac, net->fresh ? net->mac : net->ctrl.filter.mac, sizeof(out->mac));

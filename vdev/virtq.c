@@ -131,7 +131,8 @@ static uint64_t piece(const struct vdev_virtq *q, uint64_t gpa, uint64_t len, vo
 		if (gpa < b->gpa || gpa - b->gpa >= b->size)
 			continue;
 		*hva = (uint8_t *)b->hva + (gpa - b->gpa);
-		return MIN(len, b->size - (gpa - b->gpa));
+		len = MIN(len, b->size - (gpa - b->gpa));
+		return b->grows && !hv_mem_there(q->vm, gpa, len) ? 0 : len;
 	}
 	return 0;
 }

@@ -9,7 +9,7 @@
 #include <linux/platform_device.h>
 #include <net/devlink.h>
 
-#define VFS     4
+#define VFS	4
 #define MAX_EQS 32
 
 struct portsim_vf {
@@ -112,7 +112,7 @@ static const struct net_device_ops netdev_ops = {
 
 static int make_ports(struct portsim *sim)
 {
-	struct devlink_port_attrs attrs = { .flavour = DEVLINK_PORT_FLAVOUR_PHYSICAL };
+	struct devlink_port_attrs attrs = {.flavour = DEVLINK_PORT_FLAVOUR_PHYSICAL};
 	int err;
 
 	devlink_port_attrs_set(&sim->uplink, &attrs);

@@ -19,14 +19,13 @@
 #include "base/io.h"
 #include "base/rpc.h"
 #include "base/util.h"
+#include "tests/fakes/served.h"
 
 #define CALL_MS 5000
 
 struct fixture {
-	char dir[64], path[96];
-	struct loop *loop;
+	struct served served;
 	struct rpc_server *server;
-	pthread_t thread;
 	int calls; /* of "count"; only the server's thread touches it while that runs */
 };
 
@@ -117,26 +116,15 @@ static const struct rpc_method methods[] = {
 	{0},
 };
 
-static void *serve(void *opaque)
-{
-	struct fixture *f = opaque;
-
-	loop_run(f->loop);
-	return NULL;
-}
-
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	strcpy(f->dir, "/tmp/rpc_test.XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(f->path, sizeof(f->path), "%s/ctl.sock", f->dir);
-	int fd = rpc_listen(f->path);
-	assert_true(fd >= 0);
-	assert_int_equal(loop_create(&f->loop), 0);
-	assert_int_equal(rpc_server_create(f->loop, fd, methods, f, &f->server), 0);
-	assert_int_equal(pthread_create(&f->thread, NULL, serve, f), 0);
+	served_open(&f->served);
+	assert_int_equal(
+		rpc_server_create(f->served.loop, f->served.listen, methods, f, &f->server), 0);
+	f->served.listen = -1;
+	served_start(&f->served);
 	*state = f;
 	return 0;
 }
@@ -145,25 +133,16 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	loop_stop(f->loop, 0);
-	pthread_join(f->thread, NULL);
+	served_stop(&f->served);
 	rpc_server_destroy(f->server);
-	loop_destroy(f->loop);
-	unlink(f->path);
-	rmdir(f->dir);
+	served_close(&f->served);
 	free(f);
 	return 0;
 }
 
 static int dial(const struct fixture *f)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	strcpy(addr.sun_path, f->path);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	return fd;
+	return served_dial(&f->served);
 }
 
 /* The next line as JSON; NULL when the server has closed. */
@@ -213,8 +192,9 @@ static void expect_alive(const struct fixture *f)
 	char error[RPC_ERROR_TEXT];
 	json_t *result;
 
-	assert_int_equal(
-		rpc_call(f->path, "echo", json_pack("{s:i}", "n", 7), CALL_MS, &result, error), 0);
+	assert_int_equal(rpc_call(f->served.path, "echo", json_pack("{s:i}", "n", 7), CALL_MS,
+				  &result, error),
+			 0);
 	assert_int_equal(json_integer_value(json_object_get(result, "n")), 7);
 	json_decref(result);
 }
@@ -226,15 +206,16 @@ static void test_call(void **state)
 	json_t *result;
 
 	expect_alive(f);
-	assert_int_equal(rpc_call(f->path, "echo", NULL, CALL_MS, &result, error), 0);
+	assert_int_equal(rpc_call(f->served.path, "echo", NULL, CALL_MS, &result, error), 0);
 	assert_int_equal(json_object_size(result), 0);
 	json_decref(result);
-	assert_int_equal(rpc_call(f->path, "fail", NULL, CALL_MS, &result, error), -EBUSY);
+	assert_int_equal(rpc_call(f->served.path, "fail", NULL, CALL_MS, &result, error), -EBUSY);
 	assert_null(result);
 	assert_string_equal(error, "vm web: busy: it is starting; wait");
-	assert_int_equal(rpc_call(f->path, "fly", NULL, CALL_MS, &result, error), -EOPNOTSUPP);
+	assert_int_equal(rpc_call(f->served.path, "fly", NULL, CALL_MS, &result, error),
+			 -EOPNOTSUPP);
 	assert_non_null(strstr(error, "fly"));
-	assert_int_equal(rpc_call(f->path, "big", NULL, CALL_MS, &result, error), 0);
+	assert_int_equal(rpc_call(f->served.path, "big", NULL, CALL_MS, &result, error), 0);
 	assert_int_equal(json_string_length(result), 900000);
 	json_decref(result);
 }
@@ -404,10 +385,10 @@ static void test_listen(void **state)
 	char path[128];
 	struct stat st;
 
-	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(stat(f->served.path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(rpc_listen(f->path), -EADDRINUSE);
-	snprintf(path, sizeof(path), "%s/stale", f->dir);
+	assert_int_equal(rpc_listen(f->served.path), -EADDRINUSE);
+	snprintf(path, sizeof(path), "%s/stale", f->served.dir);
 	int fd = rpc_listen(path);
 	assert_true(fd >= 0);
 	io_close(&fd);
@@ -424,7 +405,7 @@ static void test_bad_server(void **state)
 	char path[128], error[RPC_ERROR_TEXT];
 	json_t *result;
 
-	snprintf(path, sizeof(path), "%s/mute", f->dir);
+	snprintf(path, sizeof(path), "%s/mute", f->served.dir);
 	int fd = rpc_listen(path);
 	assert_int_equal(rpc_call(path, "echo", NULL, 50, &result, error), -ETIMEDOUT);
 	int first = accept(fd, NULL, NULL);
@@ -453,11 +434,12 @@ static void test_descriptors(void **state)
 	json_t *result = NULL;
 	int ends[2];
 
-	assert_int_equal(rpc_call(f->path, "write", NULL, CALL_MS, &result, error), -ENOENT);
+	assert_int_equal(rpc_call(f->served.path, "write", NULL, CALL_MS, &result, error), -ENOENT);
 	/* one is taken, the other closed by the server */
 	assert_int_equal(pipe(ends), 0);
 	int fds[] = {ends[1], ends[1]};
-	assert_int_equal(rpc_call_fds(f->path, "write", NULL, fds, 2, CALL_MS, &result, error), 0);
+	assert_int_equal(
+		rpc_call_fds(f->served.path, "write", NULL, fds, 2, CALL_MS, &result, error), 0);
 	json_decref(result);
 	close(ends[1]);
 	assert_int_equal(read(ends[0], word, 4), 4);
@@ -467,14 +449,14 @@ static void test_descriptors(void **state)
 	static const char *const names[] = {"fail", "echo", "none"};
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		assert_int_equal(pipe(ends), 0);
-		rpc_call_fds(f->path, names[i], NULL, &ends[1], 1, CALL_MS, &result, error);
+		rpc_call_fds(f->served.path, names[i], NULL, &ends[1], 1, CALL_MS, &result, error);
 		json_decref(result);
 		close(ends[1]);
 		expect_end(ends[0]);
 	}
-	assert_int_equal(
-		rpc_call_fds(f->path, "echo", NULL, fds, RPC_FDS + 1, CALL_MS, &result, error),
-		-E2BIG);
+	assert_int_equal(rpc_call_fds(f->served.path, "echo", NULL, fds, RPC_FDS + 1, CALL_MS,
+				      &result, error),
+			 -E2BIG);
 }
 
 /* Half a call each time: more descriptors than a call may have pile up. */
@@ -511,7 +493,7 @@ static void test_many_descriptors(void **state)
 static int pick(const struct fixture *f, json_t *params, char error[RPC_ERROR_TEXT])
 {
 	json_t *result;
-	int err = rpc_call(f->path, "pick", params, CALL_MS, &result, error);
+	int err = rpc_call(f->served.path, "pick", params, CALL_MS, &result, error);
 
 	json_decref(result);
 	return err;
@@ -539,7 +521,7 @@ static json_int_t shout(const struct fixture *f, int count, int size)
 	char error[RPC_ERROR_TEXT];
 	json_t *result;
 
-	assert_int_equal(rpc_call(f->path, "shout",
+	assert_int_equal(rpc_call(f->served.path, "shout",
 				  json_pack("{s:i,s:i}", "count", count, "size", size), CALL_MS,
 				  &result, error),
 			 0);
@@ -576,7 +558,8 @@ static struct rpc_stream *subscribe(const struct fixture *f)
 	struct rpc_stream *stream;
 	char error[RPC_ERROR_TEXT];
 
-	assert_int_equal(rpc_stream_open(f->path, "subscribe", NULL, CALL_MS, &stream, error), 0);
+	assert_int_equal(
+		rpc_stream_open(f->served.path, "subscribe", NULL, CALL_MS, &stream, error), 0);
 	return stream;
 }
 
@@ -598,7 +581,8 @@ static void test_notifications(void **state)
 	expect_shout(streams[1], 0);
 	rpc_stream_close(streams[1]);
 	rpc_stream_close(streams[2]);
-	assert_int_equal(rpc_stream_open(f->path, "fail", NULL, CALL_MS, &none, error), -EBUSY);
+	assert_int_equal(rpc_stream_open(f->served.path, "fail", NULL, CALL_MS, &none, error),
+			 -EBUSY);
 	expect_alive(f);
 }
 
@@ -632,8 +616,9 @@ static void test_many_subscribers(void **state)
 
 	for (size_t i = 0; i < 64; i++)
 		streams[i] = subscribe(f);
-	assert_int_equal(rpc_stream_open(f->path, "subscribe", NULL, CALL_MS, &streams[64], error),
-			 -EBUSY);
+	assert_int_equal(
+		rpc_stream_open(f->served.path, "subscribe", NULL, CALL_MS, &streams[64], error),
+		-EBUSY);
 	expect_alive(f);
 	for (size_t i = 0; i < 64; i++)
 		rpc_stream_close(streams[i]);

@@ -175,7 +175,10 @@ static const char *good_value(const struct cli_option *o)
 		[CLI_VF] = "p/0",    [CLI_VM] = "v",   [CLI_BDF] = "0000:01:00.0",
 	};
 
-	return o->kind == CLI_NUMBER ? "1" : o->kind == CLI_WORD ? "on" : good[o->kind];
+	static char least[24];
+
+	snprintf(least, sizeof(least), "%llu", (unsigned long long)(o->min ? o->min : 1));
+	return o->kind == CLI_NUMBER ? least : o->kind == CLI_WORD ? "on" : good[o->kind];
 }
 
 /* "noun verb OPERAND --required VALUE", as words. */

@@ -32,6 +32,14 @@ static void test_good(void **state)
 	assert_int_equal(spec.iops, 500);
 	assert_int_equal(spec.bps, 10 * MIB);
 	assert_int_equal(disk_spec_parse("x,serial=01234567890123456789", &spec, why), 0);
+	assert_int_equal(disk_spec_parse("x,format=qcow2,ro,iops=9,bps=1M", &spec, why), 0);
+	assert_string_equal(spec.format, "qcow2");
+	assert_int_equal(disk_spec_parse("x,format=raw,serial=A", &spec, why), 0);
+	assert_string_equal(spec.format, "");
+	assert_int_equal(disk_spec_parse("vhost-user=/run/x,queues=2", &spec, why), 0);
+	assert_true(spec.vhost_user);
+	assert_string_equal(spec.path, "/run/x");
+	assert_int_equal(spec.queues, 2);
 }
 
 static void test_bad(void **state)
@@ -53,6 +61,13 @@ static void test_bad(void **state)
 		{"x,iops=-1", "iops '-1'"},
 		{"x,bps=1", "bps '1'"},
 		{"x,bps=many", "bps 'many'"},
+		{"x,format=", "format ''"},
+		{"x,format=nbd", "format 'nbd'"},
+		{"x,format=qcow2,serial=A", "serial: only for raw"},
+		{"vhost-user=", "'': not of the form"},
+		{"vhost-user=x,ro", "vhost-user: only queues="},
+		{"vhost-user=x,iops=5", "vhost-user: only queues="},
+		{"vhost-user=x,serial=A", "serial: only for raw"},
 		{"x,serial=0123456789012345678901234567890123456789012345678901234567890123456789",
 		 "'serial=012345678901234567890123456789012"},
 	};

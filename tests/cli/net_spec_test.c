@@ -38,6 +38,14 @@ static void test_good(void **state)
 	assert_string_equal(spec.bridge, "br0");
 	assert_int_equal(spec.mtu, 9000);
 	assert_int_equal(spec.backend, NET_BACKEND_VHOST);
+	assert_int_equal(net_spec_parse("vhost-user=/run/p0,queues=2,mtu=9000,server,packed,"
+					"mac=02:00:00:00:00:1f",
+					&spec, why),
+			 0);
+	assert_string_equal(spec.socket, "/run/p0");
+	assert_int_equal(spec.queues, 2);
+	assert_int_equal(spec.mtu, 9000);
+	assert_true(spec.server && spec.packed && spec.has_mac);
 }
 
 static void test_bad(void **state)
@@ -65,6 +73,13 @@ static void test_bad(void **state)
 		{"tap,mtu=65536", "mtu"},
 		{"tap,backend=kernel", "neither vhost nor user"},
 		{"tap,bridge=", "no name"},
+		{"tap,server", "server: not for a tap"},
+		{"tap,packed", "packed: not for a tap"},
+		{"vhost-user=", "not a path"},
+		{"vhost-user=/x,bridge=br0", "bridge: not for a port"},
+		{"vhost-user=/x,tap=tap0", "tap: not for a port"},
+		{"vhost-user=/x,backend=user", "backend: not for a port"},
+		{"vhost-user=/x,client", "not KEY=VALUE"},
 		{"tap,speed=10", "unknown setting 'speed'"},
 		{"tap=tap0,bridge=br0", "is yours"},
 		{"tap=tap0,mtu=1400", "is yours"},

@@ -83,6 +83,12 @@ static void test_interrupts(void **state)
 	rewind(in);
 	assert_int_equal(proc_interrupt_number(in, "vfio-msix[2](0000:01:10.0)", &irq), -ENOENT);
 	rewind(in);
+	rewind(in);
+	assert_int_equal(proc_interrupt_named(in, "NMI", &count), 0);
+	assert_int_equal(count, 3);
+	rewind(in);
+	assert_int_equal(proc_interrupt_named(in, "NM", &count), -ENOENT);
+	rewind(in);
 	assert_true(proc_interrupts_remapped(in));
 	fclose(in);
 	in = text("  1:  0  9  IO-APIC  1-edge  i8042\n");

@@ -129,20 +129,36 @@ static void test_memory(void **state)
 					  "63M,pages=2m",
 					  "512M,pages=1g",
 					  "-1G",
-					  "1G,huge"};
+					  "1G,huge",
+					  "1G,max=1G",
+					  "1G,max=",
+					  "1G,max=4097M",
+					  "2G,max=4G,pages=2m"};
 	enum hv_pages pages = HV_PAGES_THP;
 	char why[VF_SPEC_WHY];
-	uint64_t ram;
+	bool share = false;
+	uint64_t ram, max;
 
 	(void)state;
-	assert_int_equal(vm_request_memory("512M", &ram, &pages, why), 0);
+	assert_int_equal(vm_request_memory("512M", &ram, &max, &pages, &share, why), 0);
 	assert_int_equal(ram, 512 * MIB);
 	assert_int_equal(pages, HV_PAGES_THP);
-	assert_int_equal(vm_request_memory("2G,pages=1g", &ram, &pages, why), 0);
+	assert_int_equal(vm_request_memory("2G,pages=1g", &ram, &max, &pages, &share, why), 0);
 	assert_int_equal(pages, HV_PAGES_1G);
+	assert_int_equal(max, 0);
+	assert_int_equal(vm_request_memory("512M,max=2G,pages=4k", &ram, &max, &pages, &share, why),
+			 0);
+	assert_int_equal(max, 2 * GIB);
+	assert_int_equal(pages, HV_PAGES_4K);
+	assert_false(share);
+	assert_int_equal(vm_request_memory("2G,share,pages=2m", &ram, &max, &pages, &share, why),
+			 0);
+	assert_int_equal(pages, HV_PAGES_2M);
+	assert_true(share);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		why[0] = '\0';
-		assert_int_equal(vm_request_memory(bad[i], &ram, &pages, why), -EINVAL);
+		assert_int_equal(vm_request_memory(bad[i], &ram, &max, &pages, &share, why),
+				 -EINVAL);
 		assert_non_null(strstr(why, "memory"));
 	}
 }

@@ -39,7 +39,23 @@ static void fill(struct vmm_config *config)
 		.iops = 100,
 		.bps = 5 * GIB,
 	};
-	config->disk_count = 1;
+	config->disks[1] = (struct vmm_disk){
+		.file = {.fd = -1, .name = strdup("/srv/b.qcow2")},
+		.socket = strdup("/run/b.sock"),
+		.life_fd = 13,
+		.serial = strdup(""),
+		.queues = 1,
+	};
+	config->disk_count = 2;
+	config->share_ram = true;
+	config->nets[0].tap_name = strdup("web-n0");
+	config->nets[0].socket = strdup("/run/port");
+	config->nets[0].listen_fd = 14;
+	config->nets[0].mac[0] = 2;
+	config->nets[0].mtu = 9000;
+	config->nets[0].pairs = 2;
+	config->nets[0].packed = true;
+	config->net_count = 1;
 	config->ctl_fd = 8;
 	config->console_fd = 9;
 	config->report_fd = 10;
@@ -83,6 +99,18 @@ static void test_round_trip(void **state)
 	assert_true(config.disks[0].read_only);
 	assert_int_equal(config.disks[0].queues, 3);
 	assert_int_equal(config.disks[0].bps, 5 * GIB);
+	assert_null(config.disks[0].socket);
+	assert_int_equal(config.disks[0].life_fd, -1);
+	assert_string_equal(config.disks[1].socket, "/run/b.sock");
+	assert_int_equal(config.disks[1].file.fd, -1);
+	assert_int_equal(config.disks[1].life_fd, 13);
+	assert_true(config.share_ram);
+	assert_string_equal(config.nets[0].socket, "/run/port");
+	assert_int_equal(config.nets[0].listen_fd, 14);
+	assert_int_equal(config.nets[0].pairs, 2);
+	assert_int_equal(config.nets[0].mtu, 9000);
+	assert_true(config.nets[0].packed);
+	assert_int_equal(config.nets[0].tap[0], -1);
 	again = vmm_config_encode(&config);
 	assert_true(json_equal(json, again));
 	vmm_config_finish(&config);

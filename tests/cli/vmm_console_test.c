@@ -18,13 +18,11 @@
 #include "base/io.h"
 #include "base/rpc.h"
 #include "cli/vmm_console.h"
+#include "tests/fakes/served.h"
 
 struct fixture {
-	char dir[64], path[96];
-	struct loop *loop;
-	int listen;
+	struct served served;
 	struct vmm_console *console;
-	pthread_t thread;
 	pthread_mutex_t lock; /* guards the rest */
 	char typed[4096];
 	size_t typed_len, room;
@@ -44,28 +42,15 @@ static size_t guest_in(void *opaque, const uint8_t *bytes, size_t len)
 	return n;
 }
 
-static void *serve(void *opaque)
-{
-	struct fixture *f = opaque;
-
-	loop_run(f->loop);
-	return NULL;
-}
-
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	strcpy(f->dir, "/tmp/console_test.XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(f->path, sizeof(f->path), "%s/console.sock", f->dir);
-	f->listen = rpc_listen(f->path);
-	assert_true(f->listen >= 0);
+	served_open(&f->served);
 	pthread_mutex_init(&f->lock, NULL);
-	assert_int_equal(loop_create(&f->loop), 0);
-	assert_int_equal(vmm_console_create(f->loop, f->listen, &f->console), 0);
+	assert_int_equal(vmm_console_create(f->served.loop, f->served.listen, &f->console), 0);
 	vmm_console_connect(f->console, guest_in, f);
-	assert_int_equal(pthread_create(&f->thread, NULL, serve, f), 0);
+	served_start(&f->served);
 	*state = f;
 	return 0;
 }
@@ -74,13 +59,9 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	loop_stop(f->loop, 0);
-	pthread_join(f->thread, NULL);
+	served_stop(&f->served);
 	vmm_console_destroy(f->console);
-	loop_destroy(f->loop);
-	io_close(&f->listen);
-	unlink(f->path);
-	rmdir(f->dir);
+	served_close(&f->served);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 	return 0;
@@ -88,12 +69,7 @@ static int teardown(void **state)
 
 static int dial(const struct fixture *f)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	strcpy(addr.sun_path, f->path);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	return fd;
+	return served_dial(&f->served);
 }
 
 static void guest_says(const struct fixture *f, const char *text)
@@ -262,8 +238,7 @@ static void test_drain(void **state)
 	struct fixture *f = *state;
 	char byte;
 
-	loop_stop(f->loop, 0);
-	pthread_join(f->thread, NULL);
+	served_stop(&f->served);
 	int fd = dial(f), deaf = dial(f);
 	char *block = calloc(1, 60001);
 	memset(block, 'y', 60000);
@@ -277,7 +252,7 @@ static void test_drain(void **state)
 	assert_int_equal(recv(deaf, &byte, 1, 0), 1);
 	io_close(&fd);
 	io_close(&deaf);
-	assert_int_equal(pthread_create(&f->thread, NULL, serve, f), 0);
+	served_start(&f->served);
 }
 
 int main(void)

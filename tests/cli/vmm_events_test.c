@@ -15,15 +15,14 @@
 #include <unistd.h>
 
 #include "cli/vmm_events.h"
+#include "tests/fakes/served.h"
 
 #define CALL_MS 5000
 
 struct fixture {
-	char dir[64], path[96];
-	struct loop *loop;
+	struct served served;
 	struct rpc_server *server;
 	struct vmm_events *events;
-	pthread_t thread;
 };
 
 static int method_subscribe(void *opaque, const json_t *params, json_t **result, char *error)
@@ -37,26 +36,15 @@ static int method_subscribe(void *opaque, const json_t *params, json_t **result,
 static const struct rpc_method methods[] = {{.name = "subscribe", .fn = method_subscribe},
 					    {.name = NULL}};
 
-static void *serve(void *opaque)
-{
-	struct fixture *f = opaque;
-
-	loop_run(f->loop);
-	return NULL;
-}
-
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	strcpy(f->dir, "/tmp/vmm_events_test.XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(f->path, sizeof(f->path), "%s/ctl.sock", f->dir);
-	int fd = rpc_listen(f->path);
-	assert_true(fd >= 0);
-	assert_int_equal(loop_create(&f->loop), 0);
-	assert_int_equal(rpc_server_create(f->loop, fd, methods, f, &f->server), 0);
-	assert_int_equal(vmm_events_create(f->loop, "web", &f->events), 0);
+	served_open(&f->served);
+	assert_int_equal(
+		rpc_server_create(f->served.loop, f->served.listen, methods, f, &f->server), 0);
+	f->served.listen = -1;
+	assert_int_equal(vmm_events_create(f->served.loop, "web", &f->events), 0);
 	vmm_events_connect(f->events, f->server);
 	*state = f;
 	return 0;
@@ -68,9 +56,7 @@ static int teardown(void **state)
 
 	vmm_events_destroy(f->events);
 	rpc_server_destroy(f->server);
-	loop_destroy(f->loop);
-	unlink(f->path);
-	rmdir(f->dir);
+	served_close(&f->served);
 	free(f);
 	return 0;
 }
@@ -103,8 +89,9 @@ static void are_heard(void **state)
 	struct rpc_stream *stream;
 	char error[RPC_ERROR_TEXT];
 
-	pthread_create(&f->thread, NULL, serve, f);
-	assert_int_equal(rpc_stream_open(f->path, "subscribe", NULL, CALL_MS, &stream, error), 0);
+	served_start(&f->served);
+	assert_int_equal(
+		rpc_stream_open(f->served.path, "subscribe", NULL, CALL_MS, &stream, error), 0);
 	vmm_events_heard(f->events, &(struct hv_event){"io-error", "disk0", "no space left"});
 	json_t *message = next(stream);
 	expect(message, "vm", "web");
@@ -118,8 +105,7 @@ static void are_heard(void **state)
 	assert_null(json_object_get(json_object_get(message, "params"), "device"));
 	json_decref(message);
 	rpc_stream_close(stream);
-	loop_stop(f->loop, 0);
-	pthread_join(f->thread, NULL);
+	served_stop(&f->served);
 }
 
 /* While the loop is busy with something else, a guest makes as many as it likes. */

@@ -89,6 +89,9 @@ int devlink_port_write(const struct devlink_handle *card, uint32_t port, enum sr
 	snprintf(words, NETLINK_WORDS, "%s", fake->fails & attr ? fake->words : "");
 	if (fake->fails & attr)
 		return -EINVAL;
+	if (fake->bound &&
+	    sysfs_exists(fake->bound, "bus/pci/devices/0000:01:10.%u/driver", port - 100))
+		return -EBUSY;
 	if (port < 100 || port >= 100 + FAKE_PORTS)
 		return -ENODEV;
 	store(&fake->port[port - 100].attrs, attr, attrs);

@@ -7,6 +7,7 @@
 #ifndef TESTS_FAKE_CARD_H
 #define TESTS_FAKE_CARD_H
 
+#include "base/sysfs.h"
 #include "sriov/devlink.h"
 #include "sriov/nvme.h"
 
@@ -18,7 +19,9 @@ struct fake_card {
 	struct devlink_port port[FAKE_PORTS];
 	unsigned fails;	   /* settings and, as bit 31, modes that are refused with -EINVAL ... */
 	const char *words; /* ... in these words */
-	bool controller;   /* /dev/nvme0 has the feature */
+	const struct sysfs
+		*bound;	 /* where a VF's driver is looked up: with one, ports answer -EBUSY */
+	bool controller; /* /dev/nvme0 has the feature */
 	struct nvme_virt virt;
 	char log[512]; /* what the controller was told, one word each */
 };

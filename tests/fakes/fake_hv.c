@@ -40,10 +40,32 @@ void fake_hv_add_ram(struct hv_vm *vm)
 	}
 }
 
+void fake_hv_share_ram(struct hv_vm *vm)
+{
+	for (size_t i = 0; i < vm->blocks; i++) {
+		struct hv_ram_block *b = &vm->block[i];
+
+		b->fd = memfd_create("guest-ram", MFD_CLOEXEC);
+		b->offset = 4096 * (i + 1);
+		if (b->hva == vm->ram)
+			b->hva = NULL;
+		if (b->fd < 0 || ftruncate(b->fd, (off_t)(b->offset + b->size)) < 0)
+			abort();
+		b->hva = mmap(b->hva, b->size, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | (b->hva ? MAP_FIXED : 0), b->fd, (off_t)b->offset);
+		if (b->hva == MAP_FAILED)
+			abort();
+	}
+}
+
 void fake_hv_destroy(struct hv_vm *vm)
 {
-	for (size_t i = 1; i < vm->blocks; i++)
-		munmap(vm->block[i].hva, vm->block[i].size);
+	for (size_t i = 0; i < vm->blocks; i++) {
+		if (vm->block[i].hva != vm->ram)
+			munmap(vm->block[i].hva, vm->block[i].size);
+		if (vm->block[i].fd >= 0)
+			close(vm->block[i].fd);
+	}
 	free(vm);
 }
 
@@ -124,10 +146,85 @@ void *hv_mem_ptr(const struct hv_vm *vm, uint64_t gpa, uint64_t len)
 	for (size_t i = 0; i < vm->blocks; i++) {
 		const struct hv_ram_block *b = &vm->block[i];
 
-		if (gpa >= b->gpa && len <= b->size && gpa - b->gpa <= b->size - len)
+		if (gpa >= b->gpa && len <= b->size && gpa - b->gpa <= b->size - len &&
+		    (!b->grows || hv_mem_there(vm, gpa, len)))
 			return (uint8_t *)b->hva + (gpa - b->gpa);
 	}
 	return NULL;
+}
+
+/* ---- memory that grows: the last block, once fake_hv_add_growth was called ---- */
+
+void fake_hv_add_growth(struct hv_vm *vm)
+{
+	void *hva =
+		mmap(NULL, FAKE_GROWTH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (hva == MAP_FAILED)
+		abort();
+	vm->growth = (struct hv_mem_growth){
+		.gpa = FAKE_GROWTH_GPA, .size = FAKE_GROWTH, .block = FAKE_BLOCK, .hva = hva};
+	vm->block[vm->blocks++] = (struct hv_ram_block){
+		.gpa = FAKE_GROWTH_GPA, .size = FAKE_GROWTH, .hva = hva, .fd = -1, .grows = true};
+}
+
+bool hv_mem_growth(const struct hv_vm *vm, struct hv_mem_growth *out)
+{
+	*out = vm->growth;
+	return vm->growth.block != 0;
+}
+
+/* Whoever asks has checked already: an index beyond the blocks is the caller's mistake. */
+static unsigned growth_index(const struct hv_vm *vm, uint64_t gpa, uint64_t len)
+{
+	uint64_t at = gpa - vm->growth.gpa;
+
+	if (!vm->locked || at > vm->growth.size || len > vm->growth.size - at || !len ||
+	    (at | len) % FAKE_BLOCK)
+		abort();
+	return (unsigned)(at / FAKE_BLOCK);
+}
+
+uint64_t hv_mem_grown(const struct hv_vm *vm, uint64_t gpa, uint64_t len)
+{
+	unsigned first = growth_index(vm, gpa, len);
+	uint64_t sum = 0;
+
+	for (unsigned i = first; i < first + len / FAKE_BLOCK; i++)
+		sum += vm->grown[i] ? FAKE_BLOCK : 0;
+	return sum;
+}
+
+bool hv_mem_there(const struct hv_vm *vm, uint64_t gpa, uint64_t len)
+{
+	for (uint64_t at = gpa - vm->growth.gpa;
+	     len && at / FAKE_BLOCK <= (gpa - vm->growth.gpa + len - 1) / FAKE_BLOCK;
+	     at += FAKE_BLOCK)
+		if (at >= vm->growth.size || !vm->grown[at / FAKE_BLOCK])
+			return false;
+	return len;
+}
+
+int hv_mem_grow(struct hv_vm *vm, uint64_t gpa, uint64_t len)
+{
+	unsigned first = growth_index(vm, gpa, len);
+
+	if (hv_mem_grown(vm, gpa, len))
+		return -EEXIST;
+	for (unsigned i = first; i < first + len / FAKE_BLOCK; i++)
+		vm->grown[i] = true;
+	return 0;
+}
+
+int hv_mem_shrink(struct hv_vm *vm, uint64_t gpa, uint64_t len)
+{
+	unsigned first = growth_index(vm, gpa, len);
+
+	if (hv_mem_grown(vm, gpa, len) != len)
+		return -ENOENT;
+	for (unsigned i = first; i < first + len / FAKE_BLOCK; i++)
+		vm->grown[i] = false;
+	return 0;
 }
 
 int hv_mem_read(const struct hv_vm *vm, uint64_t gpa, void *buf, uint64_t len)
@@ -158,7 +255,6 @@ static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 int hv_mem_map_device(struct hv_vm *vm, uint64_t gpa, uint64_t size, void *hva, bool read_only,
 		      unsigned *slot)
 {
-	(void)read_only;
 	if (((gpa | size | (uintptr_t)hva) & 4095) || !size)
 		return -EINVAL;
 	if (vm->refuse_gpa && gpa == vm->refuse_gpa)
@@ -171,6 +267,7 @@ int hv_mem_map_device(struct hv_vm *vm, uint64_t gpa, uint64_t size, void *hva, 
 			continue;
 		vm->slot[i].used = true;
 		vm->slot[i].gpa = gpa;
+		vm->slot[i].read_only = read_only;
 		vm->slot[i].size = size;
 		vm->slot[i].hva = hva;
 		*slot = i;
@@ -237,6 +334,13 @@ void fake_hv_eoi(struct hv_vm *vm, unsigned gsi)
 	hv_device_lock(vm);
 	vm->eoi[gsi](vm->eoi_opaque[gsi]);
 	hv_device_unlock(vm);
+}
+
+int hv_numa_guest_node(const struct hv_vm *vm, int host)
+{
+	(void)vm;
+	(void)host;
+	return -1;
 }
 
 int hv_msi_signal(struct hv_vm *vm, const struct hv_msi *msi)
@@ -334,7 +438,7 @@ int iommu_map(struct iommu_domain *domain, uint64_t iova, uint64_t size, void *h
 {
 	(void)hva;
 	(void)prot;
-	if (domain->refuse)
+	if (domain->refuse || (domain->refuse_iova && domain->refuse_iova == iova))
 		return -EFAULT;
 	for (unsigned i = 0; i < FAKE_SLOTS; i++) {
 		if (domain->map[i].used)

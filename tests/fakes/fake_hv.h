@@ -35,6 +35,7 @@ struct hv_vm {
 		bool used;
 		uint64_t gpa, size;
 		uint8_t *hva;
+		bool read_only;
 	} slot[FAKE_SLOTS];
 	struct {
 		bool used, set;
@@ -53,7 +54,9 @@ struct hv_vm {
 	struct hv_msi msi;   /* the last one */
 	uint64_t refuse_gpa; /* hv_mem_map_device fails there */
 	uint8_t ram[4096];
-	struct hv_ram_block block[3];
+	struct hv_ram_block block[4];
+	struct hv_mem_growth growth;
+	bool grown[16];
 	size_t blocks;
 	struct {
 		int fd; /* 0: free */
@@ -68,6 +71,7 @@ struct iommu_domain {
 		uint64_t iova, size;
 	} map[FAKE_SLOTS];
 	bool refuse;
+	uint64_t refuse_iova; /* this one alone */
 };
 
 struct hv_vm *fake_hv_create(void);
@@ -75,9 +79,16 @@ void fake_hv_destroy(struct hv_vm *vm);
 
 /* RAM for rings and buffers: FAKE_RAM bytes from FAKE_RAM_GPA on, in two blocks that are neighbours
  * for the guest and not for the host. */
-#define FAKE_RAM_GPA 0x100000u
-#define FAKE_RAM     0x200000u
+#define FAKE_RAM_GPA	0x100000u
+#define FAKE_RAM	0x200000u
+/* And memory that grows, 16 blocks. */
+#define FAKE_GROWTH_GPA 0x100000000u
+#define FAKE_BLOCK	0x10000u
+#define FAKE_GROWTH	(16 * FAKE_BLOCK)
+void fake_hv_add_growth(struct hv_vm *vm);
 void fake_hv_add_ram(struct hv_vm *vm);
+/* Makes all of it such that another process could map it too. */
+void fake_hv_share_ram(struct hv_vm *vm);
 /* What a guest's access does: all ones where nobody answers. Memory mapped into the guest is read
  * and written without a region's help. */
 uint64_t fake_hv_read(struct hv_vm *vm, enum hv_space space, uint64_t addr, unsigned len);

@@ -35,10 +35,10 @@ struct fake_kernel {
 	unsigned vfs_at_most;	 /* makes that many and calls it success; 0: off */
 	unsigned fails, ignores; /* attributes: refused with attr_error; accepted and not stored */
 	int attr_error;
-	unsigned fails_above; /* only while there are more VFs than that */
-	const char *words;    /* extended ack of a refusal */
-	int holder_group;     /* open in process 1; -1: none */
-	bool blind;	      /* the scan for holders is incomplete */
+	unsigned fails_above;	     /* only while there are more VFs than that */
+	const char *words;	     /* extended ack of a refusal */
+	int holder_group;	     /* open in process 1; -1: none */
+	bool blind;		     /* the scan for holders is incomplete */
 	int sql_fails_at, sql_error; /* counts down at every statement's step; then that answer */
 	/* kill -9 */
 	int kill_at; /* counts down at every step; at 0 `victim` dies */

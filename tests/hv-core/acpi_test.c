@@ -17,14 +17,15 @@
 
 #include "base/util.h"
 #include "hv-core/aml.h"
+#include "hv-core/numa.h"
 
 #define BASE UINT64_C(0xe0000)
 
 static const struct hv_acpi_intx intx[] = {
-	{-1, 1, {16, 17, 18, 19}},
-	{-1, 2, {20, 21, 22, 23}},
-	{1, 0, {17, 18, 19, 20}},
-	{2, 0, {21, 22, 23, 16}},
+	{.bridge = -1, .dev = 1, .gsi = {16, 17, 18, 19}},
+	{.bridge = -1, .dev = 2, .gsi = {20, 21, 22, 23}},
+	{.bridge = 1, .gsi = {17, 18, 19, 20}},
+	{.bridge = 2, .gsi = {21, 22, 23, 16}, .placed = true, .node = 1},
 };
 
 static const struct hv_acpi_config config = {
@@ -54,7 +55,8 @@ struct tables {
 	size_t size;
 };
 
-static struct tables build_with(const struct hv_acpi_config *with, unsigned cpus)
+static struct tables build_on(const struct hv_acpi_config *with, unsigned cpus,
+			      const struct hv_numa *numa)
 {
 	unsigned ids[HV_MAX_CPUS];
 	struct hv_acpi_input input = {
@@ -63,6 +65,7 @@ static struct tables build_with(const struct hv_acpi_config *with, unsigned cpus
 		.apic_ids = ids,
 		.cpus = cpus,
 		.ioapic_base = 0xfec00000,
+		.numa = numa,
 	};
 	struct tables t;
 
@@ -70,6 +73,11 @@ static struct tables build_with(const struct hv_acpi_config *with, unsigned cpus
 		ids[i] = i == 63 ? 300 : i * 2;
 	assert_int_equal(hv_acpi_build(&input, BASE, &t.data, &t.size), 0);
 	return t;
+}
+
+static struct tables build_with(const struct hv_acpi_config *with, unsigned cpus)
+{
+	return build_on(with, cpus, NULL);
 }
 
 static struct tables build(unsigned cpus)
@@ -133,6 +141,22 @@ static void points_from_rsdp_to_all(void **state)
 	assert_non_null(find_table(&t, "APIC"));
 	assert_non_null(find_table(&t, "MCFG"));
 	table_at(&t, get(fadt + 140, 8), "DSDT");
+	free(t.data);
+}
+
+/* Every table of the one list is in the other, in 32 bits. */
+static void rsdt_lists_what_xsdt_does(void **state)
+{
+	struct tables t = build(2);
+	const uint8_t *xsdt = table_at(&t, get(t.data + 24, 8), "XSDT");
+	const uint8_t *rsdt = table_at(&t, get(t.data + 16, 4), "RSDT");
+	size_t count = (get(xsdt + 4, 4) - 36) / 8;
+
+	(void)state;
+	assert_int_equal(get(rsdt + 4, 4), 36 + 4 * count);
+	assert_in_range(count, 3, 16);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(get(rsdt + 36 + 4 * i, 4), get(xsdt + 36 + 8 * i, 8));
 	free(t.data);
 }
 
@@ -346,6 +370,13 @@ static void iasl_reads_it(void **state)
 		"Notify (C03F, 0x03)",
 		"Method (_EJ0",
 		"SystemIO, 0x0638, 0x08",
+		"SystemIO, 0x0640, 0x0C",
+		"Notify (\\_SB.PCI0.S02.FN, 0x03)",
+		"Name (_SUN, 0x02)",
+		"\\_SB.EVNT",
+		"\"VM_Gen_Counter\"",
+		"0xFED60000",
+		"Notify (\\_SB.VGEN, 0x80)",
 	};
 	char dir[] = "/tmp/acpi-XXXXXX", command[64], *text;
 	struct tables t;
@@ -358,6 +389,9 @@ static void iasl_reads_it(void **state)
 	struct hv_acpi_config with = config;
 	with.cpu_port = 0x620;
 	with.cpus_present = 1;
+	with.slot_port = 0x640;
+	with.slots = 0x6;
+	with.generation = UINT64_C(0x1fed60000);
 	t = build_with(&with, 64);
 	assert_non_null(mkdtemp(dir));
 	text = disassemble(table_at(&t, get(find_table(&t, "FACP") + 140, 8), "DSDT"), dir, "dsdt");
@@ -370,6 +404,69 @@ static void iasl_reads_it(void **state)
 	free(disassemble(find_table(&t, "FACP"), dir, "facp"));
 	free(disassemble(find_table(&t, "APIC"), dir, "apic"));
 	free(disassemble(find_table(&t, "MCFG"), dir, "mcfg"));
+	free(t.data);
+	/* the same with fixed hardware: the events are a general-purpose one */
+	with.pm_port = 0x600;
+	with.event_port = 0x610;
+	t = build_with(&with, 2);
+	const uint8_t *fadt = find_table(&t, "FACP");
+	assert_int_equal(get(fadt + 80, 4), 0x60c); /* GPE0_BLK */
+	assert_int_equal(fadt[92], 2);
+	text = disassemble(table_at(&t, get(fadt + 140, 8), "DSDT"), dir, "dsdt");
+	assert_non_null(strstr(text, "Method (_L02"));
+	assert_non_null(strstr(text, "Notify (\\_SB.PCI0.S02.FN, 0x03)"));
+	assert_null(strstr(text, "ACPI0013"));
+	free(text);
+	compile(dir, "dsdt");
+	free(disassemble(fadt, dir, "facp"));
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	assert_int_equal(system(command), 0);
+	free(t.data);
+}
+
+/* The text from `from` on up to the next `Device`. */
+static bool says(const char *text, const char *from, const char *what)
+{
+	const char *at = strstr(text, from), *end = at ? strstr(at + 1, "Device (") : NULL;
+	const char *found = at ? strstr(at, what) : NULL;
+
+	return found && (!end || found < end);
+}
+
+static void iasl_reads_nodes(void **state)
+{
+	static const char pxm_0[] = "Name (_PXM, Zero)", pxm_1[] = "Name (_PXM, One)";
+	const struct hv_numa numa = {
+		.count = 2,
+		.node = {{.ram = 256 * MIB, .cpus = 1, .host = -1},
+			 {.offset = 256 * MIB, .ram = 256 * MIB, .cpus = 2, .host = -1}},
+		.distance = {{10, 20}, {20, 10}},
+	};
+	char dir[] = "/tmp/acpi-XXXXXX", command[64], *text;
+	struct tables t;
+
+	(void)state;
+	if (system("command -v iasl >/dev/null 2>&1") != 0) {
+		print_message("skipped: iasl (package acpica-tools) is not installed\n");
+		skip();
+	}
+	t = build_on(&config, 2, &numa);
+	assert_non_null(mkdtemp(dir));
+	text = disassemble(table_at(&t, get(find_table(&t, "FACP") + 140, 8), "DSDT"), dir, "dsdt");
+	assert_true(says(text, "Device (C000)", pxm_0));
+	assert_true(says(text, "Device (C001)", pxm_1));
+	assert_true(says(text, "Device (S02)", pxm_1));
+	assert_false(says(text, "Device (S01)", "_PXM"));
+	assert_true(says(text, "Device (PCI0)", pxm_1)); /* where its one placed device is */
+	free(text);
+	compile(dir, "dsdt");
+	text = disassemble(find_table(&t, "SRAT"), dir, "srat");
+	assert_non_null(strstr(text, "Memory Affinity"));
+	assert_null(strstr(text, "Invalid"));
+	free(text);
+	text = disassemble(find_table(&t, "SLIT"), dir, "slit");
+	assert_non_null(strstr(text, "0A 14"));
+	free(text);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	assert_int_equal(system(command), 0);
 	free(t.data);
@@ -379,6 +476,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(points_from_rsdp_to_all),
+		cmocka_unit_test(rsdt_lists_what_xsdt_does),
 		cmocka_unit_test(fadt_is_hardware_reduced),
 		cmocka_unit_test(madt_lists_every_cpu),
 		cmocka_unit_test(madt_tells_who_may_come),
@@ -386,6 +484,7 @@ int main(void)
 		cmocka_unit_test(lengths_at_their_limits),
 		cmocka_unit_test(names_and_numbers),
 		cmocka_unit_test(iasl_reads_it),
+		cmocka_unit_test(iasl_reads_nodes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

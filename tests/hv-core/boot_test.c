@@ -43,6 +43,12 @@ const char *hv_vm_name(const struct hv_vm *vm)
 	return "test";
 }
 
+const struct hv_numa *hv_vm_numa(const struct hv_vm *vm)
+{
+	(void)vm;
+	return NULL;
+}
+
 unsigned hv_vm_cpus(const struct hv_vm *vm)
 {
 	(void)vm;

@@ -226,24 +226,24 @@ static void test_guest_turns_itself_off(void **state)
 	hv_bus_remove(f->vm, region);
 }
 
-static void crash_with(struct fixture *f, enum hv_exit_reason reason)
+static void end_with(struct fixture *f, enum hv_exit_reason reason, enum hv_end end)
 {
 	f->engine.script[0] = (struct hv_exit){.reason = reason};
 	f->engine.scripted = 1;
 	make(f);
 	assert_int_equal(hv_vm_start(f->vm), 0);
-	assert_int_equal(hv_vm_wait(f->vm), HV_END_CRASH);
+	assert_int_equal(hv_vm_wait(f->vm), end);
 	assert_int_equal(f->told, 1);
 }
 
 static void test_triple_fault(void **state)
 {
-	crash_with(*state, HV_EXIT_SHUTDOWN);
+	end_with(*state, HV_EXIT_SHUTDOWN, HV_END_TRIPLE_FAULT);
 }
 
 static void test_hardware_refuses(void **state)
 {
-	crash_with(*state, HV_EXIT_FAIL_ENTRY);
+	end_with(*state, HV_EXIT_FAIL_ENTRY, HV_END_CRASH);
 }
 
 static void test_engine_fails(void **state)
@@ -362,7 +362,11 @@ static void test_guest_memory(void **state)
 	assert_int_equal(hv_mem_read(f->vm, UINT64_MAX - 1, back, 4), -EFAULT);
 	assert_null(hv_mem_ptr(f->vm, 0, UINT64_MAX));
 	assert_non_null(hv_mem_ptr(f->vm, 0, 16 * MIB));
-	assert_int_equal(hv_mem_prefault(f->vm, 2), 0);
+	struct hv_mem_watch watch = {0};
+	assert_int_equal(hv_mem_prefault(f->vm, 2, &watch), 0);
+	assert_int_equal(watch.done, 16 * MIB);
+	watch.cancel = true;
+	assert_int_equal(hv_mem_prefault(f->vm, 2, &watch), -ECANCELED);
 	assert_int_equal(hv_mem_map_device(f->vm, 0xd0000000, 0, NULL, false, &slot), -EINVAL);
 	assert_int_equal(hv_mem_map_device(f->vm, 0xd0000800, 4096, NULL, false, &slot), -EINVAL);
 	assert_int_equal(hv_mem_map_device(f->vm, UINT64_MAX - 4095, 8192, NULL, false, &slot),

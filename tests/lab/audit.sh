@@ -64,8 +64,13 @@ check_text "explain: the interrupt window" "reserved: 0xfee00000-0xfeefffff" "$w
 sluice vm irqs left >"$work/irqs"
 sed 's/^/#   /' "$work/irqs"
 check_text "vm irqs: remapped, with its entry, and why it is not posted" \
-	"^left +$left +0 +[0-9]+ +IR-PCI-MSIX.* 0x[0-9a-f]+ +[0-9]+ +[0-9]+ +remapped +the IOMMU cannot post" \
+	"^left +$left +0 +[0-9]+ +IR-PCI-MSIX.* 0x[0-9a-f]+ +[0-9]+ +[0-9]+ +remapped +table +the IOMMU cannot post" \
 	"$work/irqs"
+sluice vm irqs left --seconds 1 >"$work/irqs2"
+check_text "vm irqs --seconds: what the host had to take of posted ones" \
+	"^host: ([0-9]+ posted-interrupt notifications meanwhile|counts no posted interrupts)" "$work/irqs2"
+check "and what it took of each vector" test \
+	"$(sluice vm irqs left --seconds 1 --json | jq 'length > 0 and all(.taken >= 0)')" = true
 sluice iommu irqs --json >"$work/irqs.json"
 check "iommu irqs: the vectors of both, all remapped" test "$(jq \
 	'([.[].vm] | unique | length) == 2 and all(.delivery == "remapped")' "$work/irqs.json")" = true

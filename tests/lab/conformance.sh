@@ -65,6 +65,15 @@ check "vm trace" sluice vm trace busy --seconds 1 --output "$work/trace.json"
 check "vm trace: slices of the serial port on the CPU's track" jq -e \
 	'[.traceEvents[] | select(.ph == "X" and .name == "io-write serial" and .tid == 0)] | length > 0' \
 	"$work/trace.json"
+check "vm trace for trace-cmd" sluice vm trace busy --seconds 1 --format trace-cmd --output "$work/trace.dat"
+if command -v trace-cmd >/dev/null; then
+	trace-cmd report -i "$work/trace.dat" >"$work/report" 2>&1
+	check_text "trace-cmd reads it: the CPU's thread, the exit, its address and time" \
+		"busy/cpu0-[0-9]+ .*exit: +io-write serial addr=0x3f8 ns=[0-9]+" "$work/report"
+	check "and complains of nothing" sh -c "! grep -iE 'error|unknown|fail|bug' $work/report >&2"
+else
+	echo "ok - trace-cmd reads it # SKIP trace-cmd is not installed"
+fi
 sluice vm top --once --interval 1 >"$work/top"
 check_text "vm top shows it" "^busy +[0-9]+ +[0-9]+ +[1-9][0-9]* " "$work/top"
 sed 's/^/#: /' "$work/top"

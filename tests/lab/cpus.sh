@@ -23,6 +23,21 @@ check_text "the power button is found" "Power Button \[PWR" "$work/out"
 check "no complaint about firmware" sh -c \
 	"! grep -E 'ACPI (BIOS )?(Error|Warning)|Firmware Bug' $work/out >&2"
 
+# ---- Debian 12's kernel, which is older than the lab's ----
+check "a guest of Debian 12 is made" env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" lab/guest-initrd \
+	--kernel kernel-6.1 --bare --module button --module evdev --module virtio_pci --module virtio_blk \
+	--init tests/guest/old-kernel.sh "$work/old.cpio"
+truncate -s 64M "$work/disk"
+boot "Linux 6.1" timeout 120 sluice vm run old --kernel "$LAB_OLD_KERNEL" --initrd "$work/old.cpio" \
+	--append "console=ttyS0 panic=-1" --cpus 2 --memory 256M --disk "$work/disk" --numa any,cpus=0 \
+	--numa any,cpus=1 </dev/null
+check_text "it is that kernel" "SLUICE-GUEST: kernel 6\.1\." "$work/out"
+check_text "with both CPUs" "SLUICE-GUEST: cpus 2" "$work/out"
+check_text "and both NUMA nodes" "SLUICE-GUEST: nodes 0-1" "$work/out"
+check_text "and the disk, which it reads" "SLUICE-GUEST: disk 131072 sectors, read 1048576" "$work/out"
+check "no complaint about firmware from it" sh -c \
+	"! grep -E 'ACPI (BIOS )?(Error|Warning)|Firmware Bug' $work/out >&2"
+
 # ---- many CPUs ----
 # tiny does not wake the other CPUs, but all 64 threads wait in KVM when it ends.
 timeout 60 sluice vm run many --kernel "$SLUICE_BUILD/guest/tiny" --cpus 64 --memory 512M \

@@ -25,12 +25,55 @@ started() {
 	check "$1: the guest is up" wait_for 60 sh -c "[ \$(awk '/vfio/ { n += \$2 + \$3 } END { print n + 0 }' /proc/interrupts) -gt 5 ]"
 }
 
+has_driver() {
+	test "$(driver_of "$vf")" = igbvf
+}
+# freed WHAT VM: the VM is crashed, its VF is back, and vm stop leaves nothing of it.
+freed() {
+	check "$1: its VF has its driver again" wait_for 20 has_driver
+	check "$1: vm list says crashed" wait_for 5 sh -c "sluice vm list | grep -q '$2.*crashed'"
+	check "$1: vm stop forgets it" sluice vm stop "$2"
+	unchanged "$1: everything is as before" "$made"
+}
+
 started "monitor killed"
 kill -KILL "$(vmm)"
 check "monitor killed: it is gone" wait_for 10 sh -c '! pgrep -x sluice-vmm'
-check "monitor killed: vf list says orphaned" wait_for 5 sh -c "sluice vf list | grep -q 'orphaned.*web\|web.*orphaned'"
-check "monitor killed: vf release brings it back" sluice vf release "$pf/0"
-unchanged "monitor killed: everything is as before" "$made"
+freed "monitor killed" web
+
+# One thread that dies takes the rest along. Code that only this thread runs is made an invalid instruction,
+# and the thread is brought there.
+poison() { # SYMBOL
+	local pid at base
+	pid=$(vmm)
+	at=$(nm "/proc/$pid/exe" | awk -v symbol="$1" '$3 == symbol { print $1 }')
+	base=$(awk 'NR == 1 { sub(/-.*/, "", $1); print $1 }' "/proc/$pid/maps")
+	printf '\017\013' | dd of="/proc/$pid/mem" bs=1 seek=$((16#$base + 16#$at)) conv=notrunc status=none
+}
+dies() { # THREAD SYMBOL COMMAND...: that brings it there, of the VM `thread`, which runs
+	local thread=$1 symbol=$2
+	shift 2
+	check "$thread dies: it is brought to its end" poison "$symbol"
+	"$@" >"$work/out" 2>&1
+	check "$thread dies: so does sluice-vmm" wait_for 10 sh -c '! pgrep -x sluice-vmm'
+	check "$thread dies: the log tells" wait_for 10 grep -q "crashed: sluice-vmm died" /run/sluice/vm/thread/vmm.log
+	freed "$thread dies" thread
+}
+tiny() {
+	check "$1 dies: started" sluice vm run thread --kernel "$SLUICE_BUILD/guest/counter" --memory 32M \
+		--vf "$pf/0:mac=02:00:00:00:04:02" --detach
+}
+tiny "a virtual CPU"
+dies "a virtual CPU" hv_exit_dispatch true
+tiny "the loop"
+dies "the loop" method_stat sluice vm stat thread
+# An I/O thread has work as long as a guest has a driver.
+check "a guest with a driver is made" env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" lab/guest-initrd \
+	--bare --module virtio_pci --module virtio-rng "$work/rng.cpio"
+LAB_INITRD=$work/rng.cpio check "an I/O thread dies: started" guest thread guest.wait --memory 256M --rng \
+	--vf "$pf/0:mac=02:00:00:00:04:02" --detach
+check "an I/O thread dies: the guest is up" wait_for 60 waiting thread
+dies "an I/O thread" take_call sluice vm pause thread
 
 started "everything killed"
 pkill -KILL -x sluice

@@ -17,11 +17,17 @@ ends panic 1 "panic"
 
 # A restart: the same VM comes up a second time, in the same monitor.
 timeout 60 sluice vm run again --kernel "$LAB_KERNEL" --initrd "$LAB_INITRD" --memory 192M \
-	--append "console=ttyS0 quiet guest.end=reboot" </dev/null >"$work/out" 2>&1 &
+	--append "console=ttyS0 quiet reboot=t guest.end=reboot" </dev/null >"$work/out" 2>&1 &
 job=$!
-check "a reboot restarts the guest" wait_for 60 sh -c "[ \$(grep -c 'SLUICE-GUEST: up' $work/out) -ge 2 ]"
+check "a reboot, by triple fault, restarts the guest" wait_for 60 sh -c "[ \$(grep -c 'SLUICE-GUEST: up' $work/out) -ge 2 ]"
 check "forced stop" sluice vm stop again --force
 wait $job
+
+# A kernel that does nothing else is not started for ever.
+timeout 60 sluice vm run lost --kernel "$SLUICE_BUILD/guest/fault" --memory 64M </dev/null >"$work/out" 2>&1
+check "triple faults without end: status 1" test $? = 1
+check "they are a crash" sh -c "sluice vm list --json | jq -e '.[] | select(.name == \"lost\") | .state == \"crashed: triple-fault\"'"
+check "the third one" test "$(grep -c 'triple fault (' "$work/out")" = 3
 
 check "started detached" guest quiet "guest.wait" --memory 192M --cpus 2 --detach
 check "vm list shows it" sh -c "sluice vm list | grep -q 'quiet.*running'"

@@ -266,7 +266,7 @@ static void test_many(void **state)
 	assert_int_equal(sriov_plan(host->ctx, &host->pf, NULL, 0, SRIOV_PHASE_ALL, &plan), 0);
 	double planned = spent(&start);
 	sriov_plan_free(&plan);
-	print_message("1,000 VFs: list %.1f ms, plan %.1f ms of CPU\n", list, planned);
+	print_message("#: 1,000 VFs: list %.1f ms, plan %.1f ms of CPU\n", list, planned);
 	assert_true(list < 500 && planned < 2000);
 }
 

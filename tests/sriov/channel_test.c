@@ -188,7 +188,8 @@ static void test_nvme(void **state)
 	const struct sriov_attrs two = {.set = SRIOV_NVME_QUEUES | SRIOV_NVME_INTERRUPTS,
 					.nvme_queues = 2,
 					.nvme_interrupts = 2};
-	const struct sriov_attrs seven = {.set = SRIOV_NVME_QUEUES, .nvme_queues = 7};
+	const struct sriov_attrs five = {.set = SRIOV_NVME_QUEUES, .nvme_queues = 5};
+	const struct sriov_attrs four = {.set = SRIOV_NVME_QUEUES, .nvme_queues = 4};
 	const struct sriov_attrs none = {.set = SRIOV_NVME_QUEUES};
 
 	assert_int_equal(set(host, 0, &two), -EOPNOTSUPP);
@@ -202,7 +203,9 @@ static void test_nvme(void **state)
 	vf = host_vf(host, 1);
 	assert_int_equal(vf.attrs.nvme_queues, 0);
 	card->log[0] = '\0';
-	assert_int_equal(set(host, 1, &seven), -ENOSPC); /* 6 are left */
+	assert_int_equal(set(host, 1, &five), -ERANGE); /* for one alone */
+	card->virt.queues.primary = 3;
+	assert_int_equal(set(host, 1, &four), -ENOSPC); /* 3 are left */
 	assert_string_equal(card->log, "");
 	assert_int_equal(set(host, 0, &none), 0); /* offline, and not on again */
 	assert_string_equal(card->log, "off3 q3=0 ");
@@ -211,35 +214,40 @@ static void test_nvme(void **state)
 	assert_int_equal(set(host, 0, &two), -ENOSPC); /* the controller keeps all itself */
 }
 
-static void test_nvme_release(void **state)
+static void test_nvme_keep(void **state)
 {
 	struct host *host = *state;
 	const struct sysfs *fs = &host->sysfs.fs;
 	char text[16];
 
-	assert_int_equal(sriov_nvme_release(host->ctx, &host->pf), -EOPNOTSUPP);
+	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EOPNOTSUPP);
 	struct fake_card *card = put_controller(host);
 	fake_put(fs, "", "bus/pci/devices/" FAKE_PF "/reset");
-	assert_int_equal(sriov_nvme_release(host->ctx, &host->pf), 0);
+	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), 0);
 	assert_string_equal(card->log, ""); /* it keeps nothing: no reset */
 	card->virt.queues.primary = card->virt.interrupts.primary = 8;
 	/* A disk of it is in use: by something that stands on it, or mounted. */
 	fake_put(fs, "259:0\n", "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0n1/dev");
 	fake_put(fs, "", "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0n1/holders/dm-0");
-	assert_int_equal(sriov_nvme_release(host->ctx, &host->pf), -EBUSY);
+	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EBUSY);
 	fake_unlink(fs, "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0n1/holders/dm-0");
 	FILE *mounts = fopen("/proc/self/mountinfo", "re");
 	assert_non_null(mounts);
 	assert_int_equal(fscanf(mounts, "%*s %*s %15s", text), 1);
 	fclose(mounts);
 	fake_put(fs, text, "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0n1/nvme0n1p1/dev");
-	assert_int_equal(sriov_nvme_release(host->ctx, &host->pf), -EBUSY);
+	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EBUSY);
 	fake_unlink(fs, "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0n1/nvme0n1p1/dev");
+	/* The same for a disk with several ways to it. */
+	fake_put(fs, "", "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0c1n2/size");
+	fake_put(fs, text, "block/nvme0n2/dev");
+	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EBUSY);
+	fake_unlink(fs, "block/nvme0n2/dev");
 	host = start(state, 1);
-	assert_int_equal(sriov_nvme_release(host->ctx, &host->pf), -EBUSY); /* has VFs */
+	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EBUSY); /* has VFs */
 	assert_int_equal(sriov_vfs_destroy(host->ctx, &host->pf), 0);
 	assert_string_equal(card->log, "");
-	assert_int_equal(sriov_nvme_release(host->ctx, &host->pf), 0);
+	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), 0);
 	assert_string_equal(card->log, "keep-i=0 keep-q=0 ");
 	assert_int_equal(sysfs_read(fs, text, sizeof(text), "bus/pci/devices/" FAKE_PF "/reset"),
 			 0);
@@ -309,7 +317,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ports, setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_eswitch, setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_nvme, setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_nvme_release, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_nvme_keep, setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_facts, setup, host_teardown),
 	};
 	return cmocka_run_group_tests_name("channel", tests, NULL, NULL);

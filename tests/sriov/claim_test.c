@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "tests/fakes/fake_card.h"
 #include "tests/sriov/host.h"
 
 static const struct sriov_attrs wanted = {
@@ -74,6 +75,31 @@ static void test_claim(void **state)
 	assert_untouched(host);
 	close(lock);
 	close(other);
+}
+
+/* What a driver reads when it takes the VF is set while none has it, and put back so. */
+static void test_unbound(void **state)
+{
+	const struct sriov_attrs ports = {
+		.set = SRIOV_ROCE | SRIOV_VLAN, .roce = false, .vlan = 100};
+	struct host *host = *state;
+	struct fake_card *card = fake_card();
+	int lock = sriov_owner_lock(host->ctx, "web");
+
+	fake_card_reset();
+	card->present = true;
+	card->mode = SRIOV_ESWITCH_SWITCHDEV;
+	card->bound = &host->sysfs.fs;
+	struct sriov_vf vf = host_vf(host, 1);
+	assert_string_equal(vf.driver, "igbvf");
+	assert_int_equal(sriov_claim_vf(host->ctx, &vf, &ports, "web"), 0);
+	assert_string_equal(host_driver(host, 1), "vfio-pci");
+	assert_false(card->port[1].attrs.roce);
+	assert_int_equal(sriov_release(host->ctx, vf.bdf, "web"), 0);
+	assert_true(card->port[1].attrs.roce);
+	assert_untouched(host);
+	fake_card_reset();
+	close(lock);
 }
 
 static void test_release_all(void **state)
@@ -280,7 +306,8 @@ enum deed { CLAIM, RELEASE };
 
 static _Noreturn void child(struct host *host, enum deed deed, int at)
 {
-	struct sriov_config config = {host->sysfs.dir, host->state_dir, host->run_dir, host->sysfs.dir};
+	struct sriov_config config = {host->sysfs.dir, host->state_dir, host->run_dir,
+				      host->sysfs.dir};
 	struct fake_kernel *k = fake_kernel();
 	struct sriov_vf vf;
 	struct sriov *ctx;
@@ -374,6 +401,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_claim, setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_unbound, setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_release_all, setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_stable_mac, setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, host_teardown),

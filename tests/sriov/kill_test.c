@@ -186,9 +186,13 @@ static int run_child(struct host *host, size_t index, int at)
 /* As a machine that nobody ever touched. */
 static void start_over(struct host *host)
 {
-	fake_reboot(&host->sysfs.fs, FAKE_PF);
-	assert_int_equal(host_apply(host, &host->pf), 0);
-	assert_int_equal(sriov_vfs_destroy(host->ctx, &host->pf), 0);
+	struct fake_sysfs *sysfs = &host->sysfs;
+
+	sriov_close(host->ctx);
+	host->ctx = NULL;
+	fake_reboot(&sysfs->fs, FAKE_PF);
+	fake_remove(&sysfs->fs, "var");
+	host_reopen(host);
 }
 
 /* Kills the deed at each of its steps, from the first to beyond the last. */
@@ -220,12 +224,12 @@ static void test_every_step(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(life); i++) {
 		unsigned points = kill_everywhere(host, i, apply);
-		print_message("# %-8s %4u kill points, each put right by one apply\n", life[i].name,
-			      points);
+		print_message("#: %-8s %4u kill points, each put right by one apply\n",
+			      life[i].name, points);
 		assert_true(points > 10);
 		all += points;
 	}
-	print_message("# kill points covered: %u\n", all);
+	print_message("#: kill points covered: %u\n", all);
 }
 
 /* The repair itself is killed at each of its steps; the next one does. */
@@ -264,7 +268,7 @@ static void test_killed_in_repair(void **state)
 		if (WIFEXITED(status))
 			break;
 	}
-	print_message("# kills of repairs: %u\n", fake_kernel()->repairs_killed);
+	print_message("#: kills of repairs: %u\n", fake_kernel()->repairs_killed);
 	assert_true(fake_kernel()->repairs_killed > 20);
 }
 
@@ -311,7 +315,7 @@ static void test_killed_in_undo(void **state)
 		assert_int_equal(fake_kernel()->vf[1].vlan, 100);
 		start_over(host);
 	}
-	print_message("# kill points while undoing: %u\n", points);
+	print_message("#: kill points while undoing: %u\n", points);
 	assert_true(points > 30);
 }
 

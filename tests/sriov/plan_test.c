@@ -279,7 +279,7 @@ static void test_pace(void **state)
 	double thousand = seconds(1000), eight = seconds(8000);
 
 	(void)state;
-	print_message("plan of 1,000 VFs: %.2f ms of CPU; of 8,000: %.2f ms\n", thousand * 1e3,
+	print_message("#: plan of 1,000 VFs: %.2f ms of CPU; of 8,000: %.2f ms\n", thousand * 1e3,
 		      eight * 1e3);
 	assert_true(eight < 8 * 5 * (thousand + 0.005)); /* a square would be 64 times */
 }

@@ -129,7 +129,7 @@ static void test_refused(void **state)
 		{BIT(VIRTIO_NET_F_GUEST_TSO4),
 		 10,
 		 {VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, 0x82}},
-		{0, 2, {VIRTIO_NET_CTRL_ANNOUNCE, 0}},
+		{0, 2, {VIRTIO_NET_CTRL_ANNOUNCE, 1}},
 		{0, 4, {255, 255, 1, 1}},
 	};
 	struct vdev_net_ctrl c, before;

@@ -46,6 +46,27 @@ static void the_button_raises_the_sci(void **state)
 	assert_int_equal(fake_hv_read(vm, HV_PIO, 0x602, 2), 0x120);
 }
 
+/* A general-purpose event: status follows what is pending, and reading that takes it away. */
+static void events_raise_the_sci(void **state)
+{
+	struct hv_vm *vm = *state;
+
+	vdev_pm_raise(pm, HV_ACPI_EVENT_SLOT);
+	assert_false(vm->level[VDEV_PM_SCI]); /* not enabled */
+	fake_hv_write(vm, HV_PIO, 0x60d, 1 << HV_ACPI_GPE, 1);
+	assert_true(vm->level[VDEV_PM_SCI]);
+	fake_hv_write(vm, HV_PIO, 0x60c, 0xff, 1);
+	assert_int_equal(fake_hv_read(vm, HV_PIO, 0x60c, 2), 0x0404);
+	assert_true(vm->level[VDEV_PM_SCI]);
+	vdev_pm_raise(pm, HV_ACPI_EVENT_CPU);
+	assert_int_equal(fake_hv_read(vm, HV_PIO, VDEV_PM_EVENT_PORT, 4),
+			 HV_ACPI_EVENT_SLOT | HV_ACPI_EVENT_CPU);
+	assert_false(vm->level[VDEV_PM_SCI]);
+	assert_int_equal(fake_hv_read(vm, HV_PIO, 0x60c, 1), 0);
+	fake_hv_write(vm, HV_PIO, VDEV_PM_EVENT_PORT, 0xffffffff, 4);
+	assert_int_equal(fake_hv_read(vm, HV_PIO, VDEV_PM_EVENT_PORT, 4), 0);
+}
+
 static void turns_off(void **state)
 {
 	struct hv_vm *vm = *state;
@@ -95,7 +116,7 @@ static void any_access(void **state)
 	struct hv_vm *vm = *state;
 
 	for (unsigned len = 1; len <= 8; len *= 2)
-		for (unsigned at = 0; at + len <= 12; at++) {
+		for (unsigned at = 0; at + len <= 14; at++) {
 			fake_hv_write(vm, HV_PIO, 0x600 + at, UINT64_C(0xdfdfdfdfdfdfdfdf), len);
 			fake_hv_read(vm, HV_PIO, 0x600 + at, len);
 		}
@@ -108,8 +129,8 @@ static void any_access(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(the_button_raises_the_sci), T(turns_off),  T(the_timer_runs_and_is_not_written),
-		T(old_ways_to_reset),	      T(any_access),
+		T(the_button_raises_the_sci),	      T(events_raise_the_sci), T(turns_off),
+		T(the_timer_runs_and_is_not_written), T(old_ways_to_reset),    T(any_access),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,23 @@ static void test_button(void **state)
 	assert_int_equal(fake_hv_read(rig->vm, HV_PIO, acpi->event_port, 4), 0);
 }
 
+/* Where the tables say, for the guest to read alone. */
+static void test_generation(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t gpa = vdev_machine_acpi(rig->machine)->generation;
+	const uint8_t *id = NULL;
+
+	assert_true(fake_hv_is_mapped(rig->vm, gpa));
+	for (unsigned i = 0; i < FAKE_SLOTS; i++)
+		if (rig->vm->slot[i].used && rig->vm->slot[i].gpa == gpa) {
+			id = rig->vm->slot[i].hva;
+			assert_true(rig->vm->slot[i].read_only);
+		}
+	assert_non_null(id);
+	assert_int_equal(id[0], 0x1d);
+}
+
 static void test_panic(void **state)
 {
 	struct rig *rig = *state;
@@ -80,6 +97,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_power_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reset, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_button, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_generation, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_panic, setup, teardown),
 	};
 

@@ -60,7 +60,9 @@ static struct rig *create(const struct fake_vfio_config *vfio, unsigned free_por
 		abort();
 	rig->vm = fake_hv_create();
 	rig->domain.log = &rig->vm->log;
+	static const uint8_t generation[16] = {0x1d, 2, 3};
 	struct vdev_machine_config config = {.vm = rig->vm,
+					     .generation = generation,
 					     .loop = rig->loop,
 					     .domain = &rig->domain,
 					     .serial_out = serial_out,

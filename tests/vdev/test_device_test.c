@@ -55,11 +55,39 @@ static void test_wires(void **state)
 	vdev_test_device_destroy(t);
 }
 
+/* A number of the host's byte order, from the port behind the selector. */
+static uint64_t told(struct rig *rig, unsigned key, unsigned len)
+{
+	uint64_t value = 0;
+
+	fake_hv_write(rig->vm, HV_PIO, 0x510, key, 2);
+	for (unsigned i = 0; i < len; i++)
+		value |= fake_hv_read(rig->vm, HV_PIO, 0x511, 1) << 8 * i;
+	return value;
+}
+
+static void test_tells_the_machine(void **state)
+{
+	struct rig *rig = *state;
+	struct vdev_test_device *t = NULL;
+	const struct hv_ram_block *blocks;
+	uint64_t ram = 0;
+
+	assert_int_equal(vdev_test_device_create(rig->vm, &t), 0);
+	for (size_t i = hv_mem_blocks(rig->vm, &blocks); i-- > 0;)
+		ram += blocks[i].size;
+	assert_int_equal(told(rig, 0, 4), 0x554d4551); /* "QEMU" */
+	assert_int_equal(told(rig, 3, 8), ram);
+	assert_int_equal(told(rig, 5, 2), hv_vm_cpus(rig->vm));
+	vdev_test_device_destroy(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_keeps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wires, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tells_the_machine, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -348,16 +348,22 @@ static void test_control(void **state)
 	assert_int_equal(fake_hv_read(rig->g.vm, HV_MMIO, rig->g.device + 1, 1), 0);
 }
 
+static uint32_t net_status(struct rig *rig)
+{
+	return (uint32_t)fake_hv_read(rig->g.vm, HV_MMIO, rig->g.device + 6, 2);
+}
+
 static void test_pause(void **state)
 {
 	struct rig *rig = *state;
 	struct state *s = state_new();
 	uint32_t written;
 
-	guest_bring_up(&rig->g, V1 | F(CTRL_VQ) | F(CTRL_MAC_ADDR), 3);
+	guest_bring_up(&rig->g, V1 | F(CTRL_VQ) | F(CTRL_MAC_ADDR) | F(GUEST_ANNOUNCE), 3);
 	assert_int_equal(COMMAND(rig, 2, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, 2, 7, 7,
 				 7, 7, 7),
 			 0);
+	assert_int_equal(net_status(rig), VIRTIO_NET_S_LINK_UP);
 	offer_room(rig, 0, 4, 2048);
 	hv_device_lock(rig->g.vm);
 	assert_int_equal(vdev_host_quiesce(rig->g.host), 0);
@@ -373,6 +379,11 @@ static void test_pause(void **state)
 	hv_device_unlock(rig->g.vm);
 	assert_true(guest_wait(&rig->g, 0, &written) >= 0);
 	assert_int_equal(fake_hv_read(rig->g.vm, HV_MMIO, rig->g.device + 1, 1), 7);
+	/* one that was put back tells its network where it is, once */
+	assert_int_equal(net_status(rig), VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);
+	assert_int_equal(COMMAND(rig, 2, VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK),
+			 0);
+	assert_int_equal(net_status(rig), VIRTIO_NET_S_LINK_UP);
 	state_free(s);
 }
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vm_place: which CPUs of the host a VM runs on, and which it has for itself.
+ *
+ * Each VM notes in its folder (VM_CPUS) where its threads run: `pins`, where virtual CPUs were
+ * pinned to; `threads`, where everything else of it may run; `reserved`, the cores that it keeps to
+ * itself (--isolate). A VM that comes later stays off what is reserved; the threads of one that
+ * runs already are moved away. Those notes, read and written under one lock of the run directory,
+ * are all there is: what a dead VM reserved is free.
+ *
+ * Cores are reserved among VMs of sluice only. Whether the host's kernel leaves them alone too is
+ * its own affair (isolcpus, nohz_full), and said when it does not.
+ */
+#ifndef CLI_VM_PLACE_H
+#define CLI_VM_PLACE_H
+
+#include "cli/vm_request.h"
+
+/* Nothing is changed: that the host has the nodes and CPUs that were named (-EINVAL, logged), and a
+ * warning for each device that is plugged in far from where the VM will be. */
+int vm_place_check(struct cli *cli, const struct vm_request *request);
+
+/* The same warning for devices that a VM gets while it runs: `request` has them and its name. */
+void vm_place_check_attach(struct cli *cli, struct vm_request *request);
+
+/* Takes the VM's place, with its life's lock held: from here on this process, and what it starts,
+ * runs where the VM's threads may. -EBUSY, logged: another VM runs there or has reserved it. */
+int vm_place_take(struct cli *cli, const struct vm_request *request);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* switch: what the files of this folder know of a switch. See netqueue.h for the threads. */
+#ifndef NETQUEUE_SWITCH_H
+#define NETQUEUE_SWITCH_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <rte_rcu_qsbr.h>
+
+#include "netqueue/fdb.h"
+#include "netqueue/view.h"
+
+struct stage {
+	uint16_t count;
+	uint64_t bytes;
+	struct rte_mbuf *frames[NQ_BURST];
+};
+
+struct worker {
+	struct nq_switch *sw;
+	unsigned index;
+	int cpu;
+	pthread_t thread;
+	bool started;
+	_Atomic int failed; /* why it did not start; 1 while that is open */
+	_Atomic bool stop;
+	uint64_t now_ns; /* when this round began */
+	uint64_t polls, empty, sleeps;
+	unsigned dirty_count;
+	uint16_t dirty[NQ_PORTS]; /* stages that hold something */
+	struct stage stages[NQ_PORTS];
+};
+
+struct bridge {
+	struct nq_bridge_config config;
+	bool used;
+};
+
+struct nq_switch {
+	struct nq_options options;
+	char text[NQ_NAME]; /* of the pool, and in the log */
+	uint64_t tsc_start;
+	uint64_t ns_per_tick; /* << 32 */
+	struct rte_mempool *pool;
+	struct fdb fdb;
+	struct bridge bridges[NQ_BRIDGES];
+	struct port *ports[NQ_PORTS];
+	struct capture *capture;
+	_Atomic(struct view *) view;
+	struct rte_rcu_qsbr *rcu;
+	struct worker *workers; /* at least one */
+	int event_fd;
+};
+
+/* Since the switch was made. */
+uint64_t switch_now(const struct nq_switch *sw);
+/* Makes what the control thread has changed the workers' view. -ENOMEM: all is as before. */
+int switch_publish(struct nq_switch *sw);
+/* From any thread but a worker: until every worker has held nothing, once. */
+void switch_wait(struct nq_switch *sw);
+struct port *switch_port(const struct nq_switch *sw, const char *name); /* or NULL */
+int switch_bridge(const struct nq_switch *sw, const char *name);	/* its index, or -ENOENT */
+/* Whether it can name a bridge or a port: letters, digits, '-', '_', '.', not empty. */
+bool switch_name_ok(const char *name);
+
+/* ---- workers (worker.c) ---- */
+
+int workers_start(struct nq_switch *sw);
+void workers_stop(struct nq_switch *sw);
+/* Every queue of worker `w` once. Returns how many frames came in. */
+unsigned worker_round(struct worker *w);
+
+/* ---- frames (forward.c) ---- */
+
+/* Takes the frames over. They came in by `in` in one burst. */
+void forward(struct worker *w, const struct view *view, const struct view_port *in,
+	     struct rte_mbuf **frames, unsigned count);
+
+#endif
