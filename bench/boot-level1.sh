@@ -69,7 +69,7 @@ make_disk() {
 		chroot /disk /first
 	EOF
 	env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" lab/guest-initrd --bare --module virtio_pci \
-		--module virtio_mmio --module virtio_blk --module ext4 --init "$work/mount.sh" "$work/disk.cpio"
+		--module virtio_mmio --module virtio_blk --module crc32c_generic --module ext4 --init "$work/mount.sh" "$work/disk.cpio"
 }
 
 # The process below PID (or PID itself) whose command is the monitor.

@@ -218,7 +218,8 @@ static double median_cycles(struct bench *b, unsigned who, size_t len)
 			die("frames are lost");
 	}
 	qsort(took, BURSTS, sizeof(took[0]), by_size);
-	return (double)took[BURSTS / 2] / (2 * BURST);
+	const uint64_t middle = took[BURSTS / 2];
+	return (double)middle / (2.0 * BURST);
 }
 
 static int by_value(const void *a, const void *b)

@@ -23,11 +23,10 @@ static void run_program(const struct cli_args *args, const sigset_t *mask)
 {
 	char *argv[CLI_MORE_MAX + 1] = {0};
 
-	for (size_t i = 0; i < args->more_count; i++)
-		argv[i] = strdup(args->more[i]);
+	memcpy(argv, args->more, args->more_count * sizeof(argv[0]));
 	sigprocmask(SIG_SETMASK, mask, NULL);
-	execvp(argv[0], argv);
-	log_error(argv[0], "not started: %m");
+	execvp(args->more[0], argv);
+	log_error(args->more[0], "not started: %m");
 	_exit(NOT_STARTED);
 }
 

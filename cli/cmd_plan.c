@@ -69,7 +69,7 @@ int cmd_plan(struct cli *cli, const struct cli_args *args)
 
 struct tally {
 	unsigned done, failed; /* PFs */
-	unsigned steps;
+	unsigned steps, waiting;
 	json_t *rows;
 };
 
@@ -123,7 +123,8 @@ static int apply_pf(struct cli *cli, const struct cli_args *args, const struct s
 		err = sriov_apply(cli->sriov, &plan, phase_of(args));
 	if (!err) {
 		tally->done += plan.count || repaired;
-		tally->steps += (unsigned)plan.count;
+		for (size_t i = 0; i < plan.count; i++)
+			*(plan.steps[i].waits ? &tally->waiting : &tally->steps) += 1;
 	}
 	sriov_plan_free(&plan);
 	return err;
@@ -153,6 +154,8 @@ int cmd_apply(struct cli *cli, const struct cli_args *args)
 	bool failed = err || tally.failed;
 	if (cli->json || (!failed && cli->dry_run))
 		show_plan(cli, tally.rows);
+	else if (!failed && tally.waiting)
+		printf("%u steps done; %u wait for a link\n", tally.steps, tally.waiting);
 	else if (!failed && tally.done)
 		printf("all is as wished; %u steps\n", tally.steps);
 	else if (!failed)

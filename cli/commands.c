@@ -320,8 +320,9 @@ static const struct cli_option vm_run_options[] = {
 	 .repeat = true,
 	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM, or on "
 		 "a switch's port at a vhost-user socket; settings bridge, mac (else made of the VM's name, "
-		 "always the same), queues (1), mtu, backend=vhost|user; of a port also server (listen "
-		 "there, and the switch calls) and packed (rings)"},
+		 "always the same), queues (1), mtu, backend=vhost|user, standby=on (the guest uses it "
+		 "while the VF of the same address, by default its first --vf, is away); of a port also "
+		 "server (listen there, and the switch calls) and packed (rings)"},
 	{.name = "--hotplug-ports",
 	 .value = "N",
 	 .kind = CLI_NUMBER,

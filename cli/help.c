@@ -266,6 +266,8 @@ void cli_manual(FILE *out)
 	      ".It Ev SLUICE_RUN_DIR\nWhere locks, sockets and logs of running VMs are.\n"
 	      ".It Ev SLUICE_VMM\nThe program that runs a VM.\n"
 	      "Without it, the\n.Nm sluice-vmm\nbeside\n.Nm ,\nor else the one in\n.Ev PATH .\n"
+	      ".It Ev SLUICE_STORAGE_DAEMON\nThe engine that reads images which are not raw,\n"
+	      "qemu-storage-daemon of\n.Ev PATH\notherwise.\n"
 	      ".It Ev SLUICE_SYSFS\nThe sysfs tree to look at, for tests.\n"
 	      ".It Ev SLUICE_ROOT\nWhere profiles of other managers are looked for, for tests.\n"
 	      ".It Ev SLUICE_LOG\nHow much is said on standard error:\n"

@@ -68,6 +68,15 @@ static int set_backend(struct net_spec *spec, const char *value, char *why)
 	return spec->backend == NET_BACKEND_ANY ? -EINVAL : 0;
 }
 
+static int set_standby(struct net_spec *spec, const char *value, char *why)
+{
+	spec->standby = !strcmp(value, "on");
+	if (spec->standby || !strcmp(value, "off"))
+		return 0;
+	snprintf(why, NET_SPEC_WHY, "standby '%.40s': neither on nor off", value);
+	return -EINVAL;
+}
+
 static int set(struct net_spec *spec, const char *key, const char *value, char *why)
 {
 	if (!strcmp(key, "tap"))
@@ -82,8 +91,11 @@ static int set(struct net_spec *spec, const char *key, const char *value, char *
 		return set_number(&spec->mtu, key, value, NET_SPEC_MTU_MIN, NET_SPEC_MTU_MAX, why);
 	if (!strcmp(key, "backend"))
 		return set_backend(spec, value, why);
+	if (!strcmp(key, "standby"))
+		return set_standby(spec, value, why);
 	snprintf(why, NET_SPEC_WHY,
-		 "unknown setting '%.30s'; there are bridge, mac, queues, mtu, backend", key);
+		 "unknown setting '%.30s'; there are bridge, mac, queues, mtu, backend, standby",
+		 key);
 	return -EINVAL;
 }
 

@@ -31,6 +31,7 @@ struct net_spec {
 	unsigned queues; /* pairs of a receive and a transmit queue */
 	unsigned mtu;	 /* 0: the interface's, or the bridge's */
 	enum net_backend backend;
+	bool standby;		      /* for the VF of the same address, while that is away */
 	char socket[NET_SPEC_SOCKET]; /* of a switch's port; "": a tap */
 	bool server;		      /* we listen there, and the switch calls */
 	bool packed;		      /* rings, if the switch knows them */

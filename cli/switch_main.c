@@ -28,8 +28,12 @@
 #define SUBJECT	   "sluice-switch"
 #define CONFIG_MAX (4u << 20)
 
+/* A guest that turns its queues on and off without end gets a new view this often, and no more. */
+#define EVENT_MS 10
+
 struct process {
 	struct switch_ctl ctl;
+	struct loop_source *events;
 	char keep[PATH_MAX];
 	int lock, signals, timer;
 };
@@ -63,12 +67,24 @@ static void on_second(void *opaque, uint32_t events)
 		nq_switch_tick(p->ctl.sw);
 }
 
-static void on_switch(void *opaque, uint32_t events)
+static void listen_again(void *opaque, uint32_t events)
 {
 	struct process *p = opaque;
 
 	(void)events;
+	loop_modify(p->events, EPOLLIN);
+}
+
+static void on_switch(void *opaque, uint32_t events)
+{
+	struct process *p = opaque;
+	struct loop_source *timer;
+
+	(void)events;
 	nq_switch_event(p->ctl.sw);
+	if (loop_modify(p->events, 0) == 0 &&
+	    loop_timer(p->ctl.loop, EVENT_MS, listen_again, p, &timer))
+		loop_modify(p->events, EPOLLIN);
 }
 
 /* ---- starting ---- */
@@ -140,6 +156,18 @@ static int read_config(const struct process *p, const char *wanted, json_t **out
 	return 0;
 }
 
+/* What is kept from now on lacks what could not be made (a NIC that was taken, a socket in use): so
+ * that it is not lost, the configuration as it was stays beside it. */
+static void keep_former(const struct process *p, const json_t *config, unsigned failed)
+{
+	char path[PATH_MAX + 8];
+
+	snprintf(path, sizeof(path), "%s.before", p->keep);
+	bool kept = json_dump_file(config, path, JSON_INDENT(2)) == 0;
+	log_warn(SUBJECT, "%u things of its configuration are missing, the rest runs; %s %s",
+		 failed, path, kept ? "has them all" : "could not be written");
+}
+
 static int start_switch(struct process *p, const json_t *config)
 {
 	char error[RPC_ERROR_TEXT] = "";
@@ -158,8 +186,7 @@ static int start_switch(struct process *p, const json_t *config)
 		return err;
 	unsigned failed = switch_config_apply(p->ctl.sw, config);
 	if (failed)
-		log_warn(SUBJECT, "%u things of its configuration are missing; the rest runs",
-			 failed);
+		keep_former(p, config, failed);
 	return 0;
 }
 
@@ -176,7 +203,7 @@ static int start_control(struct process *p, const char *folder)
 		err = loop_add(p->ctl.loop, p->timer, EPOLLIN, on_second, p, &source);
 	if (!err)
 		err = loop_add(p->ctl.loop, nq_switch_event_fd(p->ctl.sw), EPOLLIN, on_switch, p,
-			       &source);
+			       &p->events);
 	int fd = err ? err : rpc_listen(path);
 	if (fd >= 0)
 		err = rpc_server_create(p->ctl.loop, fd, switch_ctl_methods, &p->ctl,

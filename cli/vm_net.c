@@ -146,6 +146,7 @@ int vm_net_check(const struct sysfs *fs, const char *subject, const char *vm, un
 		return -ENOMEM;
 	net->pairs = spec->queues;
 	net->mtu = spec->mtu ? spec->mtu : DEFAULT_MTU;
+	net->standby = spec->standby;
 	if (spec->has_mac)
 		memcpy(net->mac, spec->mac, sizeof(net->mac));
 	else

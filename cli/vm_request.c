@@ -618,6 +618,28 @@ int vm_request_check_nets(struct cli *cli, const struct vm_request *r, struct vm
 	return err;
 }
 
+/* A VF beside a NIC that stands by for it has that NIC's address, which is how the guest finds that
+ * they belong together; the first such NIC has the first VF. */
+static void pair_up(struct vm_request *r)
+{
+	size_t next = 0;
+
+	for (unsigned i = 0; i < r->net_count; i++) {
+		while (next < r->pick_count && !r->picks[next].is_vf)
+			next++;
+		if (!r->nets[i].standby || next == r->pick_count)
+			continue;
+		struct sriov_attrs *attrs = &r->picks[next++].spec.attrs;
+		if (attrs->set & SRIOV_MAC)
+			continue;
+		attrs->set |= SRIOV_MAC;
+		if (r->nets[i].has_mac)
+			memcpy(attrs->mac, r->nets[i].mac, sizeof(attrs->mac));
+		else
+			net_spec_mac(r->name, i, attrs->mac);
+	}
+}
+
 int vm_request_find(struct cli *cli, struct vm_request *r)
 {
 	struct sriov *sriov = r->pick_count ? cli_sriov(cli) : NULL;
@@ -625,6 +647,7 @@ int vm_request_find(struct cli *cli, struct vm_request *r)
 	int err = fs && (sriov || !r->pick_count) ? 0 : -EIO;
 	char bdf[BDF_TEXT];
 
+	pair_up(r);
 	for (size_t i = 0; i < r->pick_count && !err; i++) {
 		struct vm_pick *pick = &r->picks[i];
 		if (pick->is_vf)

@@ -262,11 +262,12 @@ static json_t *encode_nets(const struct vmm_config *config)
 			json_array_append_new(array, encode_port(net));
 			continue;
 		}
-		json_array_append_new(
-			array, json_pack("{s:s,s:s,s:i,s:o,s:o*}", "tap", net->tap_name, "mac",
+		json_t *json = json_pack("{s:s,s:s,s:i,s:o,s:o*,s:o*}", "tap", net->tap_name, "mac",
 					 format_mac(net->mac, mac), "mtu", (int)net->mtu, "fds",
 					 encode_fds(net->tap, net->pairs), "vhost_fds",
-					 encode_fds(net->vhost, net->pairs)));
+					 encode_fds(net->vhost, net->pairs), "standby",
+					 net->standby ? json_true() : NULL);
+		json_array_append_new(array, json);
 	}
 	return array;
 }
@@ -496,8 +497,9 @@ static int decode_net(const json_t *json, struct vmm_net *net)
 	int pairs = decode_fds(json_object_get(json, "fds"), 0, net->tap);
 	json_int_t mtu;
 
-	if (json_object_size(json) != (vhost ? 5 : 4) || pairs < 0 || !mac ||
-	    parse_mac(mac, net->mac) ||
+	net->standby = json_is_true(json_object_get(json, "standby"));
+	if (json_object_size(json) != (size_t)(4 + (vhost != NULL) + net->standby) || pairs < 0 ||
+	    !mac || parse_mac(mac, net->mac) ||
 	    decode_integer(json_object_get(json, "mtu"), 68, UINT16_MAX, &mtu) ||
 	    (vhost && decode_fds(vhost, (size_t)pairs, net->vhost) < 0))
 		return -EINVAL;

@@ -53,6 +53,7 @@ struct vmm_net {
 	bool packed;	/* with a socket */
 	uint8_t mac[6];
 	unsigned mtu;
+	bool standby; /* virtio 1.2 section 5.1.3, VIRTIO_NET_F_STANDBY */
 	unsigned pairs;
 	int tap[VMM_NET_PAIRS_MAX];   /* one per pair of queues; -1 behind them */
 	int vhost[VMM_NET_PAIRS_MAX]; /* of /dev/vhost-net; -1: none */

@@ -182,6 +182,7 @@ static int add_net(struct vmm_machine *m, const struct vmm_net *net)
 	struct vdev_net_config config = {
 		.name = name,
 		.mtu = (uint16_t)net->mtu,
+		.standby = net->standby,
 		.pairs = net->pairs,
 		.tap = net->tap,
 		.vhost = net->vhost[0] < 0 ? NULL : net->vhost,

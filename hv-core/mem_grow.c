@@ -41,6 +41,7 @@ int hv_mem_grow_create(struct hv_vm *vm, const struct hv_config *config, const s
 	struct hv_config part = *config;
 
 	part.ram = hv_mem_growth_size(config->ram, config->ram_max);
+	part.node_count = 0; /* the nodes are those of the RAM that is always there */
 	if (!part.ram)
 		return 0;
 	int rc = check(vm->subject, config);

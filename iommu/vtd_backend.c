@@ -151,10 +151,12 @@ static int info(struct iommu_domain *domain)
 	const struct vtd_backend *backend = domain->backend;
 	const struct vtd_space_info space = vtd_space_info(backend->space);
 	const size_t count = backend->reserved_count + 1;
-	struct range *holes = calloc(2 * count + 1, sizeof(*holes)), *usable = holes + count;
+	/* First the holes, then what is between them. */
+	struct range *holes = calloc(2 * count + 1, sizeof(*holes));
 
 	if (!holes)
 		return -ENOMEM;
+	struct range *usable = holes + count;
 	if (backend->reserved_count)
 		memcpy(holes, backend->reserved, backend->reserved_count * sizeof(*holes));
 	holes[count - 1] = interrupt_window;

@@ -15,6 +15,7 @@
 #   kernel-6.1/  the same of an older Debian, for guests alone: few modules, no vmlinux
 #   qemu/    root of the unpacked packages
 #   bochs/   the same, for rig 2
+#   iommufd/  modules of iommufd and VFIO (iommufd.sh)
 #   netdevsim/  netdevsim.ko: the kernel's simulated SR-IOV NIC with a switch; portsim.ko
 
 # Raise a piece's number when what fetch makes of it changes: old caches are then rebuilt.
@@ -269,27 +270,39 @@ END
 	done
 }
 
-# Debian's kernel comes without netdevsim, so it is built from that kernel's own source; beside it
-# portsim, which has what netdevsim lacks.
-build_netdevsim() { # DIR VERSION: with the packages in DIR
-	local dir=$1 version=$2 headers=$1/usr/src/linux-headers-$2
-	local common=${2%-amd64} series=$LAB_KERNEL_SERIES deb module
+# unpack_kernel_source DIR VERSION PATTERN…: of the packages in DIR, the files of the kernel's source that match,
+# and what builds modules for it.
+unpack_kernel_source() {
+	local dir=$1 headers=$1/usr/src/linux-headers-$2 common=${2%-amd64} deb
+	shift 2
 	dpkg-deb --fsys-tarfile "$dir/linux-source-"*.deb |
-		tar x --to-stdout --wildcards "*/linux-source-$series.tar.xz" |
-		tar xJ -C "$dir" --wildcards '*/drivers/net/netdevsim/*'
+		tar x --to-stdout --wildcards "*/linux-source-$LAB_KERNEL_SERIES.tar.xz" |
+		tar xJ -C "$dir" --wildcards "$@" || return
 	rm "$dir/linux-source-"*.deb
 	for deb in "$dir"/*.deb; do
 		dpkg-deb -x "$deb" "$dir"
 	done
 	wrap_kbuild "$dir/usr/lib/linux-kbuild-$common"
 	sed -i "s|/usr/src/|$dir/usr/src/|" "$headers/Makefile"
-	# This machine's compiler may be older than the kernel's: it lacks one option.
+}
+
+# This machine's compiler may be older than the kernel's: it lacks one option.
+build_modules() { # DIR VERSION MODULE-DIR [VARIABLE…]
+	local headers=$1/usr/src/linux-headers-$2 module=$3
+	shift 3
+	make -j2 -C "$headers" M="$module" CC=gcc "$@" \
+		CONFIG_DEBUG_INFO_BTF_MODULES= CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT= modules
+}
+
+# Debian's kernel comes without netdevsim, so it is built from that kernel's own source; beside it
+# portsim, which has what netdevsim lacks.
+build_netdevsim() { # DIR VERSION: with the packages in DIR
+	local dir=$1 module
+	unpack_kernel_source "$1" "$2" '*/drivers/net/netdevsim/*' || return
 	mkdir "$dir/portsim"
 	cp "$LAB_DIR"/portsim/* "$dir/portsim/"
-	for module in "$dir/portsim" "$dir/linux-source-$series/drivers/net/netdevsim"; do
-		make -C "$headers" M="$module" CC=gcc CONFIG_NETDEVSIM=m \
-			CONFIG_DEBUG_INFO_BTF_MODULES= CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT= modules &&
-			mv "$module"/*.ko "$dir/" || return
+	for module in "$dir/portsim" "$dir/linux-source-$LAB_KERNEL_SERIES/drivers/net/netdevsim"; do
+		build_modules "$1" "$2" "$module" CONFIG_NETDEVSIM=m && mv "$module"/*.ko "$dir/" || return
 	done
 }
 
@@ -301,29 +314,33 @@ netdevsim_ready() {
 	piece_ready netdevsim "$(netdevsim_format)"
 }
 
-# The labs that do without it must not fail for it: where it cannot be built, that is said, and the
-# scenario that needs it is skipped.
-fetch_netdevsim() {
-	local new=$LAB_CACHE/netdevsim.new version
+# fetch_modules PIECE FORMAT BUILD: modules that BUILD makes of the kernel's source. The labs that do without
+# them must not fail for them: where they cannot be built, that is said, and the scenario that needs them is skipped.
+fetch_modules() {
+	local piece=$1 format=$2 build=$3 new=$LAB_CACHE/$1.new version
 
-	netdevsim_ready && return
 	version=$(cat "$LAB_CACHE/kernel/version")
 	apt_prepare
-	say "fetch: netdevsim, from the kernel's source (170 MB)"
+	say "fetch: $piece, from the kernel's source (170 MB)"
 	rm -rf "$new"
 	mkdir -p "$new/done"
 	(cd "$new" && apt_quiet apt-get download "linux-source-$LAB_KERNEL_SERIES" \
 		"linux-headers-$version" "linux-headers-${version%-amd64}-common" \
 		"linux-kbuild-${version%-amd64}") || exit
-	if build_netdevsim "$new" "$version" >"$new/log" 2>&1; then
+	if "$build" "$new" "$version" >"$new/log" 2>&1; then
 		mv "$new"/*.ko "$new/done/"
 	else
 		cp "$new/log" "$new/done/log"
-		say "fetch: netdevsim was not built; $LAB_CACHE/netdevsim/log tells why"
+		say "fetch: $piece was not built; $LAB_CACHE/$piece/log tells why"
 	fi
 	mv "$new/done" "$new.done"
 	rm -rf "$new"
-	publish netdevsim "$(netdevsim_format)" "$new.done"
+	publish "$piece" "$format" "$new.done"
+}
+
+fetch_netdevsim() {
+	netdevsim_ready && return
+	fetch_modules netdevsim "$(netdevsim_format)" build_netdevsim
 }
 
 # rig_ready RIG: nothing is left to fetch for it. Takes no lock, so that labs start freely.
@@ -332,7 +349,8 @@ rig_ready() {
 	case $1 in
 	1)
 		piece_ready qemu $LAB_FORMAT_QEMU &&
-			piece_ready "kernel-$LAB_OLD_SERIES" $LAB_FORMAT_OLD_KERNEL && netdevsim_ready
+			piece_ready "kernel-$LAB_OLD_SERIES" $LAB_FORMAT_OLD_KERNEL && netdevsim_ready &&
+			iommufd_ready
 		;;
 	2) piece_ready bochs $LAB_FORMAT_BOCHS ;;
 	esac
@@ -356,7 +374,7 @@ fetch_rig() {
 		fetch_kernel
 		extract_vmlinux
 		case $rig in
-		1) fetch_qemu && fetch_old_kernel && fetch_netdevsim ;;
+		1) fetch_qemu && fetch_old_kernel && fetch_netdevsim && fetch_iommufd ;;
 		2) fetch_bochs ;;
 		esac
 	done

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_bitops.h> /* rte_align64pow2, in DPDK 24.11 */
 #include <rte_common.h>
 #include <rte_random.h>
 

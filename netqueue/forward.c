@@ -14,6 +14,7 @@
 
 #include "base/util.h"
 #include "netqueue/capture.h"
+#include "netqueue/flow.h"
 #include "netqueue/security.h"
 #include "netqueue/switch.h"
 
@@ -115,13 +116,42 @@ static bool is_looked_at(const struct view_port *at)
 
 /* ---- out ---- */
 
+/* A port with more queues than there are workers: each worker has those that are its own (its
+ * number, and every so many on), and keeps the frames of a flow in one of them. */
+static void flush_by_flow(struct worker *w, const struct view_port *out, unsigned queues)
+{
+	struct stage *stage = &w->stages[out->id], part[NQ_QUEUES];
+	unsigned step = MAX(w->sw->options.workers, 1u);
+	struct port *port = out->port;
+
+	for (unsigned i = 0; i < queues; i++)
+		part[i].count = 0, part[i].bytes = 0;
+	for (unsigned i = 0; i < stage->count; i++) {
+		struct rte_mbuf *m = stage->frames[i];
+		uint32_t hash = flow_hash(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+		struct stage *to = &part[hash % queues];
+
+		to->frames[to->count++] = m;
+		to->bytes += m->pkt_len;
+	}
+	for (unsigned i = 0; i < queues; i++)
+		if (part[i].count)
+			port->ops->tx(port, w->index + i * step, part[i].frames, part[i].count,
+				      part[i].bytes, &port->counters[w->index].stats);
+}
+
 static void flush(struct worker *w, const struct view_port *out)
 {
+	unsigned workers = MAX(w->sw->options.workers, 1u);
+	unsigned ours = (out->tx_queues + workers - 1 - w->index) / workers;
 	struct stage *stage = &w->stages[out->id];
 	struct port *port = out->port;
 
-	port->ops->tx(port, w->index % out->tx_queues, stage->frames, stage->count, stage->bytes,
-		      &port->counters[w->index].stats);
+	if (ours > 1)
+		flush_by_flow(w, out, ours);
+	else
+		port->ops->tx(port, w->index % out->tx_queues, stage->frames, stage->count,
+			      stage->bytes, &port->counters[w->index].stats);
 	stage->count = 0;
 	stage->bytes = 0;
 }

@@ -2,6 +2,7 @@
 netqueue_SRCS := netqueue/capture.c
 netqueue_SRCS += netqueue/eal.c
 netqueue_SRCS += netqueue/fdb.c
+netqueue_SRCS += netqueue/flow.c
 netqueue_SRCS += netqueue/forward.c
 netqueue_SRCS += netqueue/names.c
 netqueue_SRCS += netqueue/port.c

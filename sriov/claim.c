@@ -477,7 +477,7 @@ int sriov_claim_device(struct sriov *ctx, struct bdf bdf, const char *owner)
 
 	if (err)
 		return err;
-	err = lock_take(ctx, bdf);
+	err = work_lock(ctx, ledger, bdf);
 	if (err)
 		return err;
 	err = check_device(ctx, dev);

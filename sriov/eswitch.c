@@ -9,6 +9,7 @@
 #include "sriov/lock.h"
 #include "sriov/pf.h"
 #include "sriov/vf.h"
+#include "sriov/work.h"
 
 static const char *mode_name(enum sriov_eswitch mode)
 {
@@ -56,8 +57,11 @@ static int set_mode(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_esw
 int sriov_pf_set_eswitch(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_eswitch mode)
 {
 	struct sriov_pf now;
-	int err = lock_take(ctx, pf->bdf);
+	struct ledger *ledger;
+	int err = context_ledger(ctx, &ledger);
 
+	if (!err)
+		err = work_lock(ctx, ledger, pf->bdf);
 	if (err)
 		return err;
 	err = pf_read(ctx, pf->bdf, &now);

@@ -2,8 +2,9 @@
 /*
  * holder: see holder.h.
  *
- * A process that drives a device through VFIO has /dev/vfio/GROUP open; there is no other trace of
- * it, so /proc/PID/fd of everybody is read. A process that may not be looked into makes the answer
+ * A process that drives a device through VFIO has /dev/vfio/GROUP open, or with iommufd
+ * /dev/vfio/devices/vfioN (Documentation/driver-api/vfio.rst); there is no other trace of it, so
+ * /proc/PID/fd of everybody is read. A process that may not be looked into makes the answer
  * incomplete, and whoever asks must then assume the worst.
  */
 #include "sriov/holder.h"
@@ -51,15 +52,33 @@ static int add(struct holders *out, int group, int proc, pid_t pid)
 	return 0;
 }
 
-/* The group behind "/dev/vfio/12"; -1 for anything else. */
-static int group_of_link(const char *target)
+#define NO_GROUP      (-1)
+#define UNKNOWN_GROUP (-2)
+
+/* Behind "/dev/vfio/devices/vfio3", as opened by who uses iommufd. */
+static int group_of_device(const char *name)
 {
-	static const char dir[] = "/dev/vfio/";
+	char path[128], target[256];
 	uint32_t group;
 
+	snprintf(path, sizeof(path), "/sys/class/vfio-dev/%.32s/device/iommu_group", name);
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	target[n < 0 ? 0 : n] = '\0';
+	const char *last = strrchr(target, '/');
+	return last && !parse_u32(last + 1, 0, INT32_MAX, &group) ? (int)group : UNKNOWN_GROUP;
+}
+
+/* The group behind "/dev/vfio/12"; NO_GROUP for anything else. */
+static int group_of_link(const char *target)
+{
+	static const char dir[] = "/dev/vfio/", devices[] = "/dev/vfio/devices/";
+	uint32_t group;
+
+	if (!strncmp(target, devices, sizeof(devices) - 1))
+		return group_of_device(target + sizeof(devices) - 1);
 	if (strncmp(target, dir, sizeof(dir) - 1) ||
 	    parse_u32(target + sizeof(dir) - 1, 0, INT32_MAX, &group))
-		return -1;
+		return NO_GROUP;
 	return (int)group;
 }
 
@@ -84,6 +103,8 @@ static int scan_process(int proc, pid_t pid, struct holders *out)
 			continue; /* "." and "..", or closed meanwhile */
 		target[n] = '\0';
 		int group = group_of_link(target);
+		if (group == UNKNOWN_GROUP)
+			out->complete = false;
 		if (group >= 0)
 			err = add(out, group, proc, pid);
 	}

@@ -4,8 +4,12 @@
  *
  * The path is that of the device's directory in /sys/devices: each bridge on the way by its device
  * and function number. Those are wired; bus numbers are dealt out by firmware and kernel. The
- * serial is the Device Serial Number (PCIe 6.0 section 7.9.3) or that of the Vital Product Data
- * (PCI 3.0 appendix I), which belong to the card; or what its driver tells.
+ * serial is the Device Serial Number (PCIe 6.0 section 7.9.3); or what the driver tells, of which
+ * the permanent address stays where users and bonds give an interface another; or that of the Vital
+ * Product Data (PCI 3.0 appendix I), last, because some devices take long to read it.
+ *
+ * Which of them can be had depends on who asks and which driver is there. So only serials of one
+ * kind are held against each other.
  */
 #include "sriov/identity.h"
 
@@ -21,6 +25,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "sriov/config_space.h"
+#include "sriov/netlink.h"
 
 /* ---- the three parts ---- */
 
@@ -126,23 +131,38 @@ static int take_nvme_serial(const char *name, void *opaque)
 	return 1;
 }
 
+static bool read_mac_serial(const struct sriov_pf *pf, char *out, size_t size)
+{
+	static const uint8_t none[6];
+	uint8_t mac[6];
+	char text[PARSE_MAC_TEXT];
+
+	if (!pf->ifname[0])
+		return false;
+	if (netlink_vf_read(pf->ifname, NULL, 0, mac) || !memcmp(mac, none, sizeof(none)))
+		memcpy(mac, pf->mac, sizeof(mac));
+	if (!memcmp(mac, none, sizeof(none)))
+		return false;
+	snprintf(out, size, "mac:%s", format_mac(mac, text));
+	return true;
+}
+
+static bool read_nvme_serial(const struct sriov *ctx, const char *dev, char *out, size_t size)
+{
+	return sysfs_list(&ctx->fs, take_nvme_serial, &(struct serial){ctx, dev, out, size},
+			  "bus/pci/devices/%s/nvme", dev) > 0;
+}
+
 static void read_serial(const struct sriov *ctx, const struct sriov_pf *pf, const char *dev,
 			char *out, size_t size)
 {
-	static const uint8_t none[6];
-	char mac[PARSE_MAC_TEXT];
 	uint64_t number;
 
 	out[0] = '\0';
 	if (!config_serial(ctx, pf->bdf, &number) && number)
 		snprintf(out, size, "dsn:%016llx", (unsigned long long)number);
-	else if (read_vpd_serial(ctx, dev, out, size))
-		return;
-	else if (memcmp(pf->mac, none, sizeof(none)) != 0)
-		snprintf(out, size, "mac:%s", format_mac(pf->mac, mac));
-	else
-		sysfs_list(&ctx->fs, take_nvme_serial, &(struct serial){ctx, dev, out, size},
-			   "bus/pci/devices/%s/nvme", dev);
+	else if (!read_mac_serial(pf, out, size) && !read_nvme_serial(ctx, dev, out, size))
+		read_vpd_serial(ctx, dev, out, size);
 }
 
 void identity_read(const struct sriov *ctx, struct sriov_pf *pf)
@@ -195,11 +215,19 @@ static bool same_function(const char *a, const char *b)
 	return fn_a && fn_b && !strcmp(fn_a, fn_b);
 }
 
+/* "dsn:…" and "dsn:…" */
+static bool same_kind(const char *a, const char *b)
+{
+	size_t len = strcspn(a, ":");
+
+	return len && strcspn(b, ":") == len && !memcmp(a, b, len);
+}
+
 enum identity_match identity_match(const struct sriov_identity *known,
 				   const struct sriov_identity *seen)
 {
 	bool place = !strcmp(known->path, seen->path);
-	bool both = known->serial[0] && seen->serial[0];
+	bool both = same_kind(known->serial, seen->serial);
 
 	if (strcmp(known->ids, seen->ids) != 0)
 		return place ? IDENTITY_REPLACED : IDENTITY_OTHER;

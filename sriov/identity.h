@@ -17,7 +17,8 @@ enum identity_match {
 	IDENTITY_MOVED,	   /* the same card in another slot */
 	IDENTITY_REPLACED, /* another card of the same kind in the same slot */
 };
-/* An unknown serial is nobody's: where one of the two has none, place and kind decide. */
+/* An unknown serial is nobody's: where one of the two has none, or one of another kind, place and
+ * IDs decide. */
 enum identity_match identity_match(const struct sriov_identity *known,
 				   const struct sriov_identity *seen);
 

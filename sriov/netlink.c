@@ -154,7 +154,8 @@ int netlink_vf_read(const char *ifname, struct sriov_attrs *out, size_t count, u
 	struct nl_msg *msg = new_message(RTM_GETLINK, ifname, &err);
 	if (!msg)
 		return err;
-	if (nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS) < 0) {
+	if (nla_put_u32(msg, IFLA_EXT_MASK,
+			RTEXT_FILTER_SKIP_STATS | (count ? RTEXT_FILTER_VF : 0)) < 0) {
 		nlmsg_free(msg);
 		return -ENOMEM;
 	}

@@ -12,6 +12,7 @@
 #include "sriov/nvme.h"
 #include "sriov/pf.h"
 #include "sriov/slow.h"
+#include "sriov/work.h"
 
 static int take_controller(const char *name, void *opaque)
 {
@@ -176,8 +177,11 @@ int sriov_nvme_keep(struct sriov *ctx, const struct sriov_pf *pf, unsigned count
 {
 	char name[SRIOV_NAME];
 	struct sriov_pf now;
-	int err = lock_take(ctx, pf->bdf);
+	struct ledger *ledger;
+	int err = context_ledger(ctx, &ledger);
 
+	if (!err)
+		err = work_lock(ctx, ledger, pf->bdf);
 	if (err)
 		return err;
 	pf_name(pf, name);

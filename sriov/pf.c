@@ -79,7 +79,7 @@ const char *pf_name(const struct sriov_pf *pf, char text[SRIOV_NAME])
 
 struct pf_text pf_text(const struct sriov_pf *pf)
 {
-	struct pf_text text;
+	struct pf_text text = {0};
 
 	pf_name(pf, text.text);
 	return text;

@@ -32,11 +32,11 @@
 #define ENABLE	      2u
 #define CONTROL	      4u
 #define TIMER	      8u
-#define STATUS_GLOBAL (1u << 5)
 #define GPE_STATUS    12u
 #define GPE_ENABLE    13u
 #define BLOCK	      14u
 #define GPE_BIT	      (1u << HV_ACPI_GPE)
+#define STATUS_GLOBAL (1u << 5)
 #define STATUS_BUTTON (1u << 8)
 #define STATUS_RTC    (1u << 10)
 #define ENABLE_BITS   (STATUS_BUTTON | STATUS_RTC | STATUS_GLOBAL)

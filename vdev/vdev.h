@@ -106,6 +106,8 @@ struct vdev_net_config {
 	const char *name; /* "net web-n0": for messages */
 	uint8_t mac[6];
 	uint16_t mtu;
+	/* The guest puts it behind the VF with the same address, and uses it while that is away. */
+	bool standby;
 	unsigned pairs; /* of queues, at most VDEV_NET_PAIRS_MAX */
 	const int *tap; /* so many descriptors of one tap (IFF_VNET_HDR, nonblocking) */
 	/* … and of /dev/vhost-net; NULL: we move the frames. All stay the caller's. */

@@ -542,7 +542,8 @@ static int set_up(struct vdev_vhost_user *vu)
 
 	snprintf(thread, sizeof(thread), "vu/%.12s", base ? base + 1 : vu->name);
 	vu->cut = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (vu->cut < 0)
+	vu->nowhere = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vu->cut < 0 || vu->nowhere < 0)
 		return log_fail(-errno, vu->name, "not created: %s", strerror(errno));
 	int err = vdev_iothread_create(thread, &vu->thread);
 	if (err)
@@ -572,6 +573,7 @@ int vdev_vhost_user_open(const struct vdev_vhost_user_config *config, struct vde
 				       .name = strdup(config->name),
 				       .path = strdup(config->path),
 				       .cut = -1,
+				       .nowhere = -1,
 				       .sock = -1,
 				       .inflight = -1,
 				       .backoff = BACKOFF_MIN};
@@ -596,6 +598,7 @@ void vdev_vhost_user_close(struct vdev_vhost_user *vu)
 		run_errand(&(struct errand){.vu = vu}, close_here);
 	vdev_iothread_destroy(vu->thread);
 	io_close(&vu->cut);
+	io_close(&vu->nowhere);
 	io_close(&vu->inflight);
 	pthread_mutex_destroy(&vu->lock);
 	free(vu->name);

@@ -13,7 +13,8 @@ struct vdev_vhost_user {
 	struct vdev_vhost_user_config config;
 	char *name, *path;
 	struct vdev_iothread *thread;
-	int cut; /* eventfd: somebody with the device lock waits */
+	int cut;     /* eventfd: somebody with the device lock waits */
+	int nowhere; /* eventfd, of queues without an interrupt */
 	int sock;
 	struct loop_source *source, *timer, *arriving;
 	unsigned backoff;

@@ -56,7 +56,6 @@ enum vdev_vu_request {
 
 #define VU_REGIONS     8u /* of a memory table, without CONFIGURE_MEM_SLOTS */
 #define VU_CONFIG_MAX  256u
-#define VU_NO_FD       0x100u /* in the payload of SET_VRING_KICK and _CALL */
 #define VU_PAYLOAD_MAX (12u + VU_CONFIG_MAX)
 
 struct vdev_vu_header {

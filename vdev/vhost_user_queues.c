@@ -137,9 +137,19 @@ static int send_inflight(struct vdev_vhost_user *vu, const struct vdev_vu_wire *
 static int send_fd(const struct vdev_vu_wire *wire, enum vdev_vu_request request, unsigned index,
 		   int fd)
 {
-	uint64_t payload = index | (fd < 0 ? VU_NO_FD : 0);
+	uint64_t payload = index;
 
-	return vdev_vu_send(wire, request, 0, &payload, sizeof(payload), &fd, fd >= 0);
+	return vdev_vu_send(wire, request, 0, &payload, sizeof(payload), &fd, 1);
+}
+
+/* A queue without an interrupt gets an eventfd that nobody hears: that there may be none is in the
+ * specification, and breaks the queue in libvhost-user. */
+static int send_call(const struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire,
+		     unsigned index)
+{
+	int fd = atomic_load(&vu->dev->queue[index].vq.call_fd);
+
+	return send_fd(wire, VU_SET_VRING_CALL, index, fd < 0 ? vu->nowhere : fd);
 }
 
 static int send_state(const struct vdev_vu_wire *wire, enum vdev_vu_request request, unsigned index,
@@ -150,8 +160,11 @@ static int send_state(const struct vdev_vu_wire *wire, enum vdev_vu_request requ
 	return vdev_vu_send(wire, request, 0, &state, sizeof(state), NULL, 0);
 }
 
-static int send_queue(const struct vdev_vu_wire *wire, struct vdev_virtio_queue *q, unsigned index)
+/* The kick comes last: from it on requests are served, which there may be already. */
+static int send_queue(const struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire,
+		      unsigned index)
 {
+	const struct vdev_virtio_queue *q = &vu->dev->queue[index];
 	struct vdev_vu_addr addr = {
 		.index = index,
 		.desc = (uintptr_t)q->vq.desc_area,
@@ -165,8 +178,8 @@ static int send_queue(const struct vdev_vu_wire *wire, struct vdev_virtio_queue 
 	if (!err)
 		err = vdev_vu_send(wire, VU_SET_VRING_ADDR, 0, &addr, sizeof(addr), NULL, 0);
 	if (!err)
-		err = send_fd(wire, VU_SET_VRING_KICK, index, q->kick_fd);
-	return err ? err : send_fd(wire, VU_SET_VRING_CALL, index, atomic_load(&q->vq.call_fd));
+		err = send_call(vu, wire, index);
+	return err ? err : send_fd(wire, VU_SET_VRING_KICK, index, q->kick_fd);
 }
 
 static int send_enables(const struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
@@ -254,7 +267,7 @@ int vdev_vu_hand_over(struct vdev_vhost_user *vu)
 		vu->serving = true; /* from the first queue on */
 	for (unsigned i = 0; i < vu->queues && !err; i++)
 		if (vu->dev->queue[i].enabled)
-			err = send_queue(&wire, &vu->dev->queue[i], i);
+			err = send_queue(vu, &wire, i);
 	if (!err)
 		err = send_enables(vu, &wire);
 	if (!err)
@@ -327,6 +340,5 @@ int vdev_vu_tell_call(struct vdev_vhost_user *vu, unsigned queue)
 {
 	struct vdev_vu_wire wire = vdev_vu_wire_of(vu);
 
-	return send_fd(&wire, VU_SET_VRING_CALL, queue,
-		       atomic_load(&vu->dev->queue[queue].vq.call_fd));
+	return send_call(vu, &wire, queue);
 }

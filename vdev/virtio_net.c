@@ -44,6 +44,7 @@ struct vdev_net {
 	char *name;
 	uint8_t mac[6]; /* until the driver sets another */
 	uint16_t mtu;
+	bool standby;
 	unsigned pairs;
 	int tap[VDEV_NET_PAIRS_MAX], vhost[VDEV_NET_PAIRS_MAX];
 	bool kernel; /* vhost moves the frames */
@@ -431,6 +432,8 @@ static int init_virtio(struct vdev_net *net, struct hv_vm *vm, struct loop *loop
 
 	if (net->pairs > 1)
 		config.features |= VDEV_FEATURE(VIRTIO_NET_F_MQ);
+	if (net->standby) /* virtio 1.2 section 5.1.3; what follows is the guest's to do */
+		config.features |= VDEV_FEATURE(VIRTIO_NET_F_STANDBY);
 	int err = vdev_virtio_init(&net->virtio, &config);
 	if (!err && net->kernel)
 		net->virtio.offered &= ~vdev_vhost_unserved();
@@ -465,6 +468,7 @@ int vdev_net_create(struct hv_vm *vm, struct loop *loop, const struct vdev_net_c
 	pthread_mutex_init(&net->lock, NULL);
 	memcpy(net->mac, config->mac, sizeof(net->mac));
 	net->mtu = config->mtu;
+	net->standby = config->standby;
 	net->pairs = config->pairs;
 	net->kernel = config->vhost != NULL;
 	net->fresh = true;

@@ -34,6 +34,9 @@ static void test_good(void **state)
 	assert_memory_equal(spec.mac, mac, 6);
 	assert_int_equal(spec.queues, 16);
 	assert_int_equal(spec.backend, NET_BACKEND_USER);
+	assert_false(spec.standby);
+	assert_int_equal(net_spec_parse("tap,standby=on", &spec, why), 0);
+	assert_true(spec.standby);
 	assert_int_equal(net_spec_parse("tap,bridge=br0,mtu=9000,backend=vhost", &spec, why), 0);
 	assert_string_equal(spec.bridge, "br0");
 	assert_int_equal(spec.mtu, 9000);
@@ -65,6 +68,7 @@ static void test_bad(void **state)
 		{"tap,mac=02:00:00", "mac"},
 		{"tap,mac=01:00:5e:00:00:01", "multicast"},
 		{"tap,mac=00:00:00:00:00:00", "nor zero"},
+		{"tap,standby=maybe", "neither on nor off"},
 		{"tap,queues=0", "from 1 to 16"},
 		{"tap,queues=17", "from 1 to 16"},
 		{"tap,queues=-1", "from 1 to 16"},

@@ -311,7 +311,9 @@ static void take_kick(struct fake_vu *vu, const struct message *m)
 	unsigned index = m->u.number & 0xff;
 
 	swap_fd(&vu->kick[index], m);
-	run_queue(vu, index);
+	/* As libvhost-user: what is served must be told of, or the queue is dead. */
+	if (atomic_load(&vu->queue[index].call_fd) >= 0)
+		run_queue(vu, index);
 }
 
 static void take_call(struct fake_vu *vu, const struct message *m)

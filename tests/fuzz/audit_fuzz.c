@@ -133,13 +133,15 @@ static uint64_t checksum(const uint8_t *bytes, size_t len)
 
 static void try_snapshot(const uint8_t *data, size_t size)
 {
-	static const uint32_t version = 1;
+	static const struct {
+		char magic[8];
+		uint32_t version;
+	} head = {"SLUICEIO", 1};
 	struct audit audit;
 	uint8_t *bytes = malloc(size + 20);
 	int fd = memfd_create("snapshot", 0);
 
-	memcpy(bytes, "SLUICEIO", 8);
-	memcpy(bytes + 8, &version, 4);
+	memcpy(bytes, &head, 12);
 	memcpy(bytes + 12, data, size);
 	uint64_t sum = checksum(bytes, size + 12);
 	memcpy(bytes + 12 + size, &sum, 8);

@@ -9,10 +9,14 @@ say() {
 }
 while read -r word; do
 	case $word in
-	fill) # more than it had at first, in memory that can be moved
+	fill) # memory that can be moved is taken from what came last
 		mkdir -p /fill
-		mount -t tmpfs -o size=400m fill /fill
-		yes 0123456789abcdef | head -c 300000000 >/fill/data
+		mount -t tmpfs fill /fill
+		head -c 1000000 /dev/urandom >/fill/data
+		for _ in 1 2 3 4 5 6; do
+			cat /fill/data /fill/data >/fill/more
+			mv /fill/more /fill/data
+		done
 		say "filled $(md5sum </fill/data)"
 		;;
 	sum) say "sum $(md5sum </fill/data)" ;;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# lab: --timeout 420
+# lab: --timeout 600
 #
 # kill -9 of the monitor, of its supervisor and of both while the guest uses the VF; Ctrl-C once and
 # twice; the host asking for its device back. No device may end up without the driver it had.

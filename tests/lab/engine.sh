@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# lab: --topology none --timeout 300
+# lab: --topology none --timeout 420
 #
 # A guest whose disk is a qcow2 image, read by qemu-storage-daemon, and whose NIC is a port of a small
 # switch (tests/tools/vu_net.c), both over vhost-user. Both are killed and come back, the VM is saved
@@ -73,13 +73,13 @@ sluice vm run web --kernel "$LAB_KERNEL" --initrd "$LAB_INITRD" --append "consol
 	--memory 192M --cpus 2 --disk "$image,format=qcow2" --disk "$work/tools.img,ro" \
 	--net vhost-user=/run/port.sock <&7 >"$work/out" 2>&1 &
 job=$!
-check "a guest with a qcow2 disk and a port is ready" wait_for 120 heard ready
+check "a guest with a qcow2 disk and a port is ready" wait_for 240 heard ready
 grep SLUICE-GUEST "$work/out" | sed 's/^/#   /'
 check_text "the disk: a queue per CPU, writable, with a cache" "vda queues 2 ro 0 size 131072 cache write back" "$work/out"
 check_text "fio verifies without errors" "fio status 0 error 0 read [1-9]" "$work/out"
 check_text "the NIC has its address" "mac 02:" "$work/out"
 tell "ping 192.168.78.1"
-check "frames go both ways" wait_for 30 pings 1
+check "frames go both ways" wait_for 90 pings 1
 check "vm stat tells who serves what" sh -c "sluice vm stat web --json | jq -e '.disks[0].backend == \"vhost-user\" and
 	.disks[0].state == \"running\" and .disks[0].size == 67108864 and .nets[0].backend == \"vhost-user\" and .nets[0].up'"
 refused 1 "web.qcow2 is in use by vm web" "a second VM for the image" guest two "" --memory 192M \
@@ -90,18 +90,18 @@ refused 1 "web.qcow2 is in use by vm web" "its bytes, read as raw" guest two "" 
 
 # ---- they die, and come back ----
 tell "round 1"
-check "a pattern comes back" wait_for 30 heard "round 1 ok"
+check "a pattern comes back" wait_for 90 heard "round 1 ok"
 first=$(engine)
 kill -9 "$first"
-check "the engine is started again" wait_for 30 sh -c "pgrep -f '^qemu-storage-daemon' | grep -qv '^$first\$'"
+check "the engine is started again" wait_for 60 sh -c "pgrep -f '^qemu-storage-daemon' | grep -qv '^$first\$'"
 tell "round 2"
-check "the guest goes on without having noticed" wait_for 30 heard "round 2 ok"
+check "the guest goes on without having noticed" wait_for 90 heard "round 2 ok"
 check_text "the log tells of it" "disk web.qcow2: its engine .* was killed by signal 9; started again" "$log"
 check_text "and of the way back" "disk web.qcow2: its back-end at .* is back" "$log"
 kill -9 $switch
 start_switch
 tell "ping 192.168.78.1"
-check "so does the NIC" wait_for 30 pings 2
+check "so does the NIC" wait_for 90 pings 2
 
 # ---- saved and restored ----
 check "vm save" sluice vm save web "$work/web.vm"
@@ -110,11 +110,11 @@ wait $job
 : >"$work/out"
 sluice vm restore "$work/web.vm" <&7 >"$work/out" 2>&1 &
 job=$!
-check "vm restore" wait_for 60 sh -c "sluice vm show web --json | jq -e '.state == \"running\"'"
+check "vm restore" wait_for 150 sh -c "sluice vm show web --json | jq -e '.state == \"running\"'"
 tell "round 3"
-check "the disk works after it" wait_for 30 heard "round 3 ok"
+check "the disk works after it" wait_for 90 heard "round 3 ok"
 tell "ping 192.168.78.1"
-check "and the NIC" wait_for 30 pings 1
+check "and the NIC" wait_for 90 pings 1
 
 # ---- plugged in, from a host that has little space: the engine tells the guest ----
 mkdir "$work/small"
@@ -124,17 +124,17 @@ check "is plugged in" sluice vm attach web --disk "$work/small/more.qcow2,format
 check "and has an engine" test "$(engine | wc -l)" = 2
 check "vm show has it" sh -c "sluice vm show web --json | jq -e '.disks | length == 3'"
 tell "fill 6"
-check "the guest sees errors" wait_for 60 heard "fill status 1"
+check "the guest sees errors" wait_for 120 heard "fill status 1"
 mount -o remount,size=32m "$work/small"
 tell "fill 6"
-check "and none when there is space" wait_for 60 heard "fill status 0"
+check "and none when there is space" wait_for 120 heard "fill status 0"
 check "it goes again" sluice vm detach web "$work/small/more.qcow2"
 check "with its engine" wait_for 20 sh -c "test \$(pgrep -f '^qemu-storage-daemon' | wc -l) = 1"
 umount "$work/small"
 
 # ---- killed ----
 pkill -9 -x sluice-vmm
-check "the engine goes with a VMM that is killed" wait_for 30 sh -c "! pgrep -f '^qemu-storage-daemon'"
+check "the engine goes with a VMM that is killed" wait_for 60 sh -c "! pgrep -f '^qemu-storage-daemon'"
 wait $job
 check "vm stop cleans up" sluice vm stop web
 check "the image is whole" qemu-img check -q "$image"

@@ -355,6 +355,56 @@ static void test_queues(void **state)
 	front_close(&front);
 }
 
+/* Which of the guest's queues a UDP frame from `port` comes out of. */
+static unsigned queue_of(struct front *front, uint8_t port)
+{
+	uint8_t frame[RIG_FRAME], got[RIG_FRAME];
+	size_t len = rig_frame("a r type=0800", frame);
+
+	memset(frame + 14, 0, 28);
+	frame[14] = 0x45;
+	frame[23] = 17;
+	frame[35] = port;
+	assert_int_equal(nq_ring_send(rig.sw, "ring", frame, len), 0);
+	rig_poll(&rig);
+	for (unsigned queue = 0; queue < 4; queue++)
+		if (front_receive(front, queue, got, sizeof(got)) == len) {
+			assert_memory_equal(frame, got, len);
+			front_post(front, queue);
+			return queue;
+		}
+	fail_msg("port %u: came out nowhere", port);
+	return 4;
+}
+
+static bool has_four_queues(const char *port)
+{
+	return info_of(port).queues == 4;
+}
+
+/* One worker, four queues of the guest: flows are spread, and each stays where it is. */
+static void test_flows(void **state)
+{
+	struct front front;
+	unsigned used[4] = {0};
+
+	(void)state;
+	rig_port(&rig, "ring", NULL);
+	guest(&front, "q", (struct front_options){.queues = 4});
+	wait_until(has_four_queues, "q");
+	send_text(&front, 3, "all a");
+	rig_expect(&rig, "ring", "all a");
+	for (unsigned port = 0; port < 200; port++) {
+		unsigned queue = queue_of(&front, (uint8_t)port);
+
+		assert_int_equal(queue_of(&front, (uint8_t)port), queue);
+		used[queue]++;
+	}
+	for (unsigned queue = 0; queue < 4; queue++)
+		assert_in_range(used[queue], 20, 100);
+	front_close(&front);
+}
+
 /* ---- bad guests ---- */
 
 /* One that takes nothing loses its own frames. */
@@ -530,21 +580,14 @@ static int stop_group(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_split),
-		CASE(test_packed),
-		CASE(test_both_formats),
-		CASE(test_small_buffers),
-		CASE(test_flood),
-		CASE(test_comes_back),
-		CASE(test_driver_restarts),
-		CASE(test_client),
-		CASE(test_switch_restarts),
-		CASE(test_queues),
-		CASE(test_never_drains),
-		CASE(test_frame_too_large),
-		CASE(test_guest_sends_too_much),
-		CASE(test_removed),
-		CASE(test_refused),
+		CASE(test_split),	    CASE(test_packed),
+		CASE(test_both_formats),    CASE(test_small_buffers),
+		CASE(test_flood),	    CASE(test_comes_back),
+		CASE(test_driver_restarts), CASE(test_client),
+		CASE(test_switch_restarts), CASE(test_queues),
+		CASE(test_flows),	    CASE(test_never_drains),
+		CASE(test_frame_too_large), CASE(test_guest_sends_too_much),
+		CASE(test_removed),	    CASE(test_refused),
 		CASE_THREADS(test_threads),
 	};
 	return cmocka_run_group_tests(tests, start_group, stop_group);

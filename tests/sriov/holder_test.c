@@ -23,7 +23,6 @@ static void test_scan(void **state)
 	fake_put(&proc.fs, "sluice-vmm\n", "812/comm");
 	fake_link(&proc.fs, "/dev/vfio/vfio", "812/fd/3"); /* a container is no group */
 	fake_link(&proc.fs, "/dev/vfio/12", "812/fd/4");
-	fake_link(&proc.fs, "/dev/vfio/devices/vfio0", "812/fd/5");
 	fake_link(&proc.fs, "socket:[12]", "812/fd/6");
 	fake_link(&proc.fs, "/dev/vfio/1", "900/fd/0"); /* no comm: it just ended */
 	fake_link(&proc.fs, "/dev/vfio/7", "self/fd/0");
@@ -49,6 +48,11 @@ static void test_blind(void **state)
 	(void)state;
 	fake_sysfs_make(&proc);
 	fake_put(&proc.fs, "", "812/fd"); /* not to be looked into */
+	assert_int_equal(holders_scan(proc.dir, &holders), 0);
+	assert_false(holders.complete);
+	holders_free(&holders);
+	fake_remove(&proc.fs, "812");
+	fake_link(&proc.fs, "/dev/vfio/devices/vfio4000000", "900/fd/5"); /* whose group? */
 	assert_int_equal(holders_scan(proc.dir, &holders), 0);
 	assert_false(holders.complete);
 	holders_free(&holders);

@@ -62,20 +62,30 @@ static void test_serials(void **state)
 				      0,    'P', 'N', 2,   'X', 'Y', 'S',  'N',
 				      6,    'A', ' ', '1', '/', '2', '3',  0x78};
 	struct host *host = *state;
+	const struct sysfs *fs = &host->sysfs.fs;
 	char text[SRIOV_IDENTITY];
 
 	struct sriov_pf pf = find(host, FAKE_IF);
 	assert_string_equal(pf.identity.ids, "8086:10c9:0000:0000");
 	assert_string_equal(pf.identity.serial, "mac:52:54:00:12:34:56");
-	fake_put(&host->sysfs.fs, "0xa03c\n", "bus/pci/devices/" FAKE_PF "/subsystem_device");
-	put_bytes(host, FAKE_PF, "vpd", vpd, sizeof(vpd));
+	/* In a bond it has the bond's address; its own stays what it is known by. */
+	fake_put(fs, "02:00:00:00:00:99\n", "bus/pci/devices/" FAKE_PF "/net/" FAKE_IF "/address");
 	pf = find(host, FAKE_IF);
-	assert_string_equal(pf.identity.serial, "vpd:A123");
-	for (size_t cut = 0; cut < sizeof(vpd) - 1; cut++) { /* a device may say anything */
-		put_bytes(host, FAKE_PF, "vpd", vpd, cut);
-		pf = find(host, FAKE_IF);
-		assert_string_equal(pf.identity.serial, "mac:52:54:00:12:34:56");
+	assert_int_equal(pf.mac[5], 0x99);
+	assert_string_equal(pf.identity.serial, "mac:52:54:00:12:34:56");
+	/* No interface: Vital Product Data. A device may say anything. */
+	fake_device(fs, "0000:05:00.0", 11, "");
+	fake_put(fs, "4\n", "bus/pci/devices/0000:05:00.0/sriov_totalvfs");
+	assert_string_equal(find(host, "05:00.0").identity.serial, "");
+	put_bytes(host, "0000:05:00.0", "vpd", vpd, sizeof(vpd));
+	assert_string_equal(find(host, "05:00.0").identity.serial, "vpd:A123");
+	for (size_t cut = 0; cut < sizeof(vpd) - 1; cut++) {
+		put_bytes(host, "0000:05:00.0", "vpd", vpd, cut);
+		assert_string_equal(find(host, "05:00.0").identity.serial, "");
 	}
+	fake_put(fs, "S 1/2 \n", "bus/pci/devices/0000:05:00.0/nvme/nvme0/serial");
+	assert_string_equal(find(host, "05:00.0").identity.serial, "nvme:S12");
+	fake_put(fs, "0xa03c\n", "bus/pci/devices/" FAKE_PF "/subsystem_device");
 	put_serial(host, FAKE_PF, 0x5c);
 	pf = find(host, FAKE_IF);
 	assert_string_equal(pf.identity.serial, "dsn:a00000000000005c");
@@ -144,6 +154,9 @@ static void test_match(void **state)
 		{{"a/00.0", "k", "s:1"}, {"a/00.0", "k", "s:2"}, IDENTITY_REPLACED},
 		{{"a/00.0", "k", "s:1"}, {"a/00.0", "l", "s:1"}, IDENTITY_REPLACED},
 		{{"a/00.0", "k", "s:1"}, {"b/00.0", "k", "s:2"}, IDENTITY_OTHER},
+		/* root and a user see different kinds; so do two drivers */
+		{{"a/00.0", "k", "dsn:1"}, {"a/00.0", "k", "mac:2"}, IDENTITY_SAME},
+		{{"a/00.0", "k", "dsn:1"}, {"b/00.0", "k", "mac:2"}, IDENTITY_OTHER},
 		{{"a/00.0", "k", ""}, {"b/00.0", "k", ""}, IDENTITY_OTHER},
 	};
 

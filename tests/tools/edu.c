@@ -139,7 +139,7 @@ static void edu_dma(struct rig *rig, uint64_t iova, unsigned direction)
 /* Its MSI capability is the first of its kind in the list (PCI 6.8.1), with 64-bit addresses. */
 static void edu_msi(struct rig *rig, struct vtd_msi msi)
 {
-	uint8_t at = 0, header[4];
+	uint8_t at = 0, header[4] = {0};
 	const uint32_t high = 0;
 	uint16_t control;
 

@@ -78,7 +78,7 @@ struct rig {
 
 static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
 
-static int set_up(void **state)
+static int set_up_as(void **state, bool standby)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 
@@ -97,12 +97,23 @@ static int set_up(void **state)
 					       .mac = {2, 0, 0, 0, 0, 1},
 					       .mtu = 1500,
 					       .pairs = PAIRS,
+					       .standby = standby,
 					       .tap = rig->device};
 	if (vdev_net_create(rig->g.vm, rig->g.loop, &config, &rig->net) < 0)
 		return -1;
 	guest_virtio_attach(&rig->g, vdev_net_function(rig->net));
 	*state = rig;
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_as(state, false);
+}
+
+static int set_up_standby(void **state)
+{
+	return set_up_as(state, true);
 }
 
 static int tear_down(void **state)
@@ -176,11 +187,19 @@ static void test_identity(void **state)
 	assert_int_equal(offered & (F(CSUM) | F(GUEST_TSO4) | F(HOST_UFO)),
 			 F(CSUM) | F(GUEST_TSO4) | F(HOST_UFO));
 	assert_int_equal(offered & F(HOST_USO), 0); /* the kernel has none */
+	assert_int_equal(offered & F(STANDBY), 0);
 	for (unsigned i = 0; i < 6; i++)
 		assert_int_equal(fake_hv_read(rig->g.vm, HV_MMIO, rig->g.device + i, 1), mac[i]);
 	assert_int_equal(fake_hv_read(rig->g.vm, HV_MMIO, rig->g.device + 6, 2), 1);
 	assert_int_equal(fake_hv_read(rig->g.vm, HV_MMIO, rig->g.device + 8, 2), PAIRS);
 	assert_int_equal(fake_hv_read(rig->g.vm, HV_MMIO, rig->g.device + 10, 2), 1500);
+}
+
+static void test_standby(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(guest_offered(&rig->g) & F(STANDBY), F(STANDBY));
 }
 
 static void test_receive(void **state)
@@ -410,8 +429,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_identity), TEST(test_receive), TEST(test_starved), TEST(test_too_long),
-		TEST(test_send),     TEST(test_control), TEST(test_pause),   TEST(test_vandal),
+		TEST(test_identity),
+		cmocka_unit_test_setup_teardown(test_standby, set_up_standby, tear_down),
+		TEST(test_receive),
+		TEST(test_starved),
+		TEST(test_too_long),
+		TEST(test_send),
+		TEST(test_control),
+		TEST(test_pause),
+		TEST(test_vandal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
