@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # lab: --topology nvme --timeout 420
 #
-# NVMe VFs: the controller keeps and lets go its spare queues, a VF gets queues and interrupts and goes online.
+# NVMe VFs: the controller lets its spare queues go, a VF gets queues and interrupts and goes online,
+# and a guest that it is handed to writes and reads back 100 MiB.
 . tests/lab/lib.sh
 
 modprobe nvme
@@ -48,7 +49,18 @@ check "queues and interrupts" sluice vf set "$pf/0" --nvme-queues 2 --nvme-inter
 check "they are told" test "$(vf_show nvme_queues)/$(vf_show nvme_interrupts)" = 2/2
 sluice vf show "$pf/0" | sed 's/^/# /'
 
-# ---- and gives it back ----
+# ---- a guest works with it ----
+check "a guest is made" env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" lab/guest-initrd \
+	--bare --module button --module evdev --module nvme --init tests/guest/nvme.sh "$work/guest.cpio"
+made=$(host_state)
+LAB_INITRD=$work/guest.cpio
+guest store "" --memory 192M --vf "$pf/0" >"$work/out" 2>&1
+check "the guest ends, status 0" test $? = 0
+check_text "the guest wrote and read back 100 MiB" "SLUICE-GUEST: read back 100 MiB" "$work/out"
+check_text "by the VF" "SLUICE-GUEST: disk model QEMU NVMe" "$work/out"
+unchanged "everything is as before the VM" "$made"
+check "what the guest wrote is on the disk" sh -c \
+	"dd if=/dev/$disk bs=1M skip=90 count=1 iflag=direct 2>/dev/null | grep -q 'part 9 of what the guest wrote'"
 check "its queues are taken back" sluice vf set "$pf/0" --nvme-queues 0 --nvme-interrupts 0
 check "all are free" test "$(pf_show nvme_queues_free)" = 8
 check "VFs are destroyed" sluice vf destroy "$pf"

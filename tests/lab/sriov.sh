@@ -17,6 +17,20 @@ check_text "settings that may depend on VFs are not known" "not known now +spoof
 check_text "reset methods are told" "reset methods +.*flr" "$work/show"
 check "found by its identity" test "$(sluice pf show "$(sluice pf show left --json | jq -r .identity)" --json |
 	jq -r .name)" = eth0
+# ---- the doctor, and another manager ----
+sluice host doctor >"$work/doctor"
+check "the doctor finds nothing bad here" test $? = 0
+sed 's/^/# /' "$work/doctor"
+check_text "it has looked at the groups" "ok +eth0: group: IOMMU group [0-9]+ has nothing else in it" "$work/doctor"
+check_text "and at bus numbers" "ok +eth1: bus-numbers: bus numbers for all 7 VFs" "$work/doctor"
+mkdir -p /etc/systemd/network
+printf '[Match]\nOriginalName=eth0\n[Link]\nSR-IOVVirtualFunctions=2\n' >/etc/systemd/network/10-eth0.link
+refused 1 "/etc/systemd/network/10-eth0.link says \[Link\] SR-IOVVirtualFunctions=2" \
+	"a PF whose VFs systemd makes" sluice vf create left --count 7
+check "the doctor says so beforehand" sh -c \
+	"! sluice host doctor --json >$work/doctor && jq -e '.[] | select(.check == \"profiles\" and .state == \"bad\")' $work/doctor"
+rm /etc/systemd/network/10-eth0.link
+
 before=$(host_state)
 check "7 VFs here" sluice vf create left --count 7
 check "and 7 there" sluice vf create right --count 7
