@@ -163,9 +163,9 @@ static void is_saved_and_loaded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(the_button_raises_the_sci), T(events_raise_the_sci), T(turns_off),  T(the_timer_runs_and_is_not_written),
-		T(old_ways_to_reset),	      T(any_access), T(the_alarm_raises_the_sci),
-		T(is_saved_and_loaded),
+		T(the_button_raises_the_sci),	      T(events_raise_the_sci), T(turns_off),
+		T(the_timer_runs_and_is_not_written), T(old_ways_to_reset),    T(any_access),
+		T(the_alarm_raises_the_sci),	      T(is_saved_and_loaded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
