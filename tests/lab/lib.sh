@@ -7,8 +7,6 @@
 set -uo pipefail
 PATH=$SLUICE_BUILD/root/usr/bin:$PATH
 work=$(mktemp -d)
-# The ledger of the machine below shows through the overlay; this host has none of what it names.
-rm -f /var/lib/sluice/state.db*
 tests_failed=0
 known_state= # host_state after the last refusal; empty when something was changed since
 
@@ -116,10 +114,9 @@ guest() { # NAME APPEND OPTION...: a VM with the lab's kernel and initramfs, in 
 		--append "console=ttyS0 quiet panic=-1 $append" "$@" </dev/null
 }
 
-# said NAME: what a detached VM's guest has said. The console ends with its input, so the input stays
-# open until what is kept has come.
+# said NAME: what a detached VM's guest has said. What is kept comes at once; the console itself goes on.
 said() {
-	sleep 1 | timeout 10 sluice vm console "$1"
+	timeout 4 sluice vm console "$1" </dev/null
 }
 
 waiting() { # NAME: the guest has done what it was told, and waits
