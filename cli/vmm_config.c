@@ -498,8 +498,8 @@ static int decode_net(const json_t *json, struct vmm_net *net)
 	json_int_t mtu;
 
 	net->standby = json_is_true(json_object_get(json, "standby"));
-	if (json_object_size(json) != 4u + (vhost != NULL) + net->standby || pairs < 0 ||
-	    !mac || parse_mac(mac, net->mac) ||
+	if (json_object_size(json) != 4u + (vhost != NULL) + net->standby || pairs < 0 || !mac ||
+	    parse_mac(mac, net->mac) ||
 	    decode_integer(json_object_get(json, "mtu"), 68, UINT16_MAX, &mtu) ||
 	    (vhost && decode_fds(vhost, (size_t)pairs, net->vhost) < 0))
 		return -EINVAL;

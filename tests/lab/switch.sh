@@ -49,8 +49,9 @@ refused 1 "port .* is in it" "a bridge with ports" sluice switch bridge br0 --re
 # ---- the guests ----
 check "one: started" guest one "talk.me=1 guest.wait" --memory 128M --detach \
 	--net "vhost-user=$work/one,mac=02:00:00:00:88:01"
+# Rings are split where a switch may be killed: how far a packed one got is then known to nobody (vdev/vhost_user.h).
 check "two: started" guest two "talk.me=2 guest.wait" --memory 128M --detach \
-	--net "vhost-user=$work/two,mac=02:00:00:00:88:02,server,packed"
+	--net "vhost-user=$work/two,mac=02:00:00:00:88:02,server"
 check "one: its guest is done" wait_for 120 waiting one
 check "two: its guest is done" wait_for 60 waiting two
 said one >"$work/out1"
@@ -63,8 +64,7 @@ check "2 MB arrive as they were" test "$(grep -o 'got [0-9a-f]*' "$work/out1" | 
 # ---- what the switch knows ----
 sluice switch show --json >"$work/show"
 check "both are up" jq -e '[.ports[] | select(.kind == "vhost") | .up] == [true, true]' "$work/show"
-check "each with the rings it asked for" jq -e \
-	'.ports | (.[0].text | test("split")) and (.[1].text | test("packed"))' "$work/show"
+check "each with the rings it asked for" jq -e '.ports[0:2] | all(.text | test("split"))' "$work/show"
 sluice switch fdb br0 --json >"$work/fdb"
 check "one's address is behind its port, in VLAN 10" jq -e \
 	'any(.[]; .mac == "02:00:00:00:88:01" and .port == "one" and .vlan == 10)' "$work/fdb"
@@ -74,7 +74,7 @@ check "nobody lied about addresses" jq -e '.[0].drops.security == null' "$work/s
 ip addr add 192.168.88.9/24 dev sw-host
 ip link set sw-host up
 check "the host reaches both by its tap" sh -c \
-	'ping -q -c 3 -W 20 192.168.88.1 && ping -q -c 3 -W 20 192.168.88.2'
+	'busybox ping -q -c 3 -W 20 192.168.88.1 && busybox ping -q -c 3 -W 20 192.168.88.2'
 check "frames are captured" sluice switch capture two --output "$work/two.pcapng" --packets 4 --seconds 20
 check "in a file that says so" test "$(head -c 4 "$work/two.pcapng" | od -An -tx1 | tr -d ' ')" = 0a0d0d0a
 check "one may not be somebody else" sluice switch set one --ips 192.168.88.77
