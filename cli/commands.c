@@ -322,7 +322,8 @@ static const struct cli_option vm_run_options[] = {
 		 "a switch's port at a vhost-user socket; settings bridge, mac (else made of the VM's name, "
 		 "always the same), queues (1), mtu, backend=vhost|user, standby=on (the guest uses it "
 		 "while the VF of the same address, by default its first --vf, is away); of a port also "
-		 "server (listen there, and the switch calls) and packed (rings)"},
+		 "server (listen there, and the switch calls) and packed (rings; after a kill of the "
+		 "switch with buffers under way the NIC then asks for a reset)"},
 	{.name = "--hotplug-ports",
 	 .value = "N",
 	 .kind = CLI_NUMBER,

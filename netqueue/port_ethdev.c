@@ -224,8 +224,8 @@ static void ethdev_info(const struct port *port, struct nq_port_info *out)
 	struct rte_eth_dev_info info;
 	struct rte_eth_link link = {0};
 
-	out->up = rte_eth_link_get_nowait(dev->id, &link) == 0 &&
-		  link.link_status == RTE_ETH_LINK_UP;
+	out->up =
+		rte_eth_link_get_nowait(dev->id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 	out->queues = dev->queues;
 	if (rte_eth_dev_info_get(dev->id, &info) == 0)
 		snprintf(out->text, sizeof(out->text), "%s, %u Mb/s", info.driver_name,

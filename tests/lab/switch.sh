@@ -49,7 +49,7 @@ refused 1 "port .* is in it" "a bridge with ports" sluice switch bridge br0 --re
 # ---- the guests ----
 check "one: started" guest one "talk.me=1 guest.wait" --memory 128M --detach \
 	--net "vhost-user=$work/one,mac=02:00:00:00:88:01"
-# Rings are split where a switch may be killed: how far a packed one got is then known to nobody (vdev/vhost_user.h).
+# Rings are split where a switch may be killed: how far a packed one got is then known to nobody (vhost_user_queues.c).
 check "two: started" guest two "talk.me=2 guest.wait" --memory 128M --detach \
 	--net "vhost-user=$work/two,mac=02:00:00:00:88:02,server"
 check "one: its guest is done" wait_for 120 waiting one
