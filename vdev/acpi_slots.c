@@ -39,10 +39,10 @@ static void port_read(void *opaque, uint64_t offset, void *data, unsigned len)
 	const struct vdev_acpi_slots *s = opaque;
 	uint8_t *out = data;
 
-	for (unsigned i = 0; i < len; i++, offset++)
-		out[i] = offset / BYTES < EJECT
-				 ? (uint8_t)(s->set[offset / BYTES] >> (offset % BYTES * 8))
-				 : 0;
+	for (unsigned i = 0; i < len; i++, offset++) {
+		uint32_t set = offset / BYTES < EJECT ? s->set[offset / BYTES] : 0;
+		out[i] = (uint8_t)(set >> (offset % BYTES * 8));
+	}
 }
 
 static void eject(struct vdev_acpi_slots *s, uint32_t slots)
