@@ -489,7 +489,7 @@ static void test_stat(void **state)
 	assert_int_equal(stat.errors, 1);
 	assert_int_equal(stat.in_flight, 0);
 	assert_string_equal(stat.serial, "S-42");
-	assert_true(stat.kicks >= 4);
+	assert_in_range(stat.kicks, 1, 4); /* one look may find what two kicks told of */
 	tear_down(rig);
 }
 
