@@ -9,7 +9,13 @@ tool=$SLUICE_BUILD/tests/tools/edu
 device=$(basename "$(dirname "$(grep -l 0x11e8 /sys/bus/pci/devices/*/device)")")
 read -r base _ < <("$tool" state "$device")
 echo "# unit $base, device $device"
-echo 16 >/proc/sys/vm/nr_hugepages
+# The kernel stops at a signal or where memory is in pieces, and gives what it has by then.
+sixteen_hugepages() {
+	echo 1 >/proc/sys/vm/compact_memory
+	echo 16 >/proc/sys/vm/nr_hugepages
+	test "$(cat /proc/sys/vm/nr_hugepages)" = 16
+}
+check "16 hugepages" wait_for 30 sixteen_hugepages
 mkdir -p /dev/hugepages
 mount -t hugetlbfs -o pagesize=2M none /dev/hugepages
 
