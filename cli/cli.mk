@@ -8,6 +8,7 @@ cli_SRCS += cli/cmd_vm.c cli/cmd_vm_ctl.c cli/cmd_vm_stat.c
 cli_SRCS += cli/vm_dir.c cli/vm_request.c cli/vm_spawn.c cli/vm_supervise.c cli/vmm_config.c
 cli_SRCS += cli/disk_engine.c cli/disk_spec.c cli/vm_disk.c
 cli_SRCS += cli/cmd_vm_memory.c
+cli_SRCS += cli/program.c
 cli_SRCS += cli/cmd_host_doctor.c
 cli_SRCS += cli/cmd_vm_plug.c cli/vm_claim.c cli/vm_plug.c
 cli_SRCS += cli/cmd_vm_life.c cli/cmd_vm_events.c cli/cmd_vm_restore.c cli/vm_record.c cli/vm_file.c

@@ -17,6 +17,7 @@
 #include "base/rpc.h"
 #include "base/util.h"
 #include "cli/cli.h"
+#include "cli/program.h"
 #include "cli/switch_dir.h"
 
 #define SUBJECT	   "switch"
@@ -25,27 +26,6 @@
 #define CONFIG_MAX (4u << 20)
 
 /* ---- start ---- */
-
-/* $SLUICE_SWITCH; else the program beside this one, or where it is installed; else from PATH. */
-static void find_program(char path[PATH_MAX])
-{
-	static const char *const places[] = {"sluice-switch", "../libexec/sluice/sluice-switch"};
-	const char *wanted = getenv("SLUICE_SWITCH");
-	char self[PATH_MAX - 64];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
-
-	if (wanted && *wanted) {
-		snprintf(path, PATH_MAX, "%s", wanted);
-		return;
-	}
-	for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
-		snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - self), self, places[i]);
-		if (access(path, X_OK) == 0)
-			return;
-	}
-	strcpy(path, "sluice-switch");
-}
 
 /* The file that is named, else what the switch has kept, else nothing. */
 static json_t *read_config(const struct cli *cli, const struct cli_args *args)
@@ -138,7 +118,7 @@ static void become_switch(const char *folder, int log_fd)
 	dup2(null, STDIN_FILENO);
 	dup2(log_fd, STDOUT_FILENO);
 	dup2(log_fd, STDERR_FILENO);
-	find_program(path);
+	cli_program("SLUICE_SWITCH", "sluice-switch", path);
 	execlp(path, "sluice-switch", folder, (char *)NULL);
 	log_error(path, "not started: %m; set SLUICE_SWITCH to where sluice-switch is");
 }

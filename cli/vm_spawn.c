@@ -20,6 +20,7 @@
 #include "base/util.h"
 #include "cli/console.h"
 #include "cli/disk_engine.h"
+#include "cli/program.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_disk.h"
@@ -293,27 +294,6 @@ static int write_config(struct cli *cli, const struct vm_request *r,
 	return err;
 }
 
-/* $SLUICE_VMM; else the program beside this one, or where it is installed; else from PATH. */
-static void find_vmm(char path[PATH_MAX])
-{
-	static const char *const places[] = {"sluice-vmm", "../libexec/sluice/sluice-vmm"};
-	const char *wanted = getenv("SLUICE_VMM");
-	char self[PATH_MAX - 64];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
-
-	if (wanted && *wanted) {
-		snprintf(path, PATH_MAX, "%s", wanted);
-		return;
-	}
-	for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
-		snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - self), self, places[i]);
-		if (access(path, X_OK) == 0)
-			return;
-	}
-	strcpy(path, "sluice-vmm");
-}
-
 /* In the child. Only returns when the program could not be started. */
 static void become_vmm(struct vmm_config *config, int config_fd, int log_fd)
 {
@@ -332,7 +312,7 @@ static void become_vmm(struct vmm_config *config, int config_fd, int log_fd)
 	for (size_t i = 0; (fd = each_fd(config, i)); i++)
 		if (*fd >= 0)
 			io_set_cloexec(*fd, 0);
-	find_vmm(path);
+	cli_program("SLUICE_VMM", "sluice-vmm", path);
 	snprintf(number, sizeof(number), "%d", config_fd);
 	execlp(path, "sluice-vmm", number, (char *)NULL);
 	log_error(path, "not started: %m; set SLUICE_VMM to where sluice-vmm is");
