@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "base/xxh64.h"
 #include "vdev/bootorder.h"
 #include "vdev/debugcon.h"
 #include "vdev/flash.h"
@@ -372,14 +373,10 @@ void vdev_firmware_raise(struct vdev_firmware *fw, uint32_t events)
 
 /* ---- standing still ---- */
 
-/* FNV-1a: tells images apart, no more. */
+/* Tells images apart, no more. */
 static uint64_t image_sum(const struct vdev_fw_image *image)
 {
-	uint64_t sum = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < image->size; i++)
-		sum = (sum ^ image->data[i]) * UINT64_C(0x100000001b3);
-	return sum;
+	return xxh64(image->data, image->size, 0);
 }
 
 void vdev_firmware_save(struct vdev_firmware *fw, struct state *s)
