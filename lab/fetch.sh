@@ -15,8 +15,8 @@
 #   kernel-6.1/  the same of an older Debian, for guests alone: few modules, no vmlinux
 #   qemu/    root of the unpacked packages
 #   bochs/   the same, for rig 2
-#   iommufd/  modules of iommufd and VFIO (iommufd.sh)
 #   netdevsim/  netdevsim.ko: the kernel's simulated SR-IOV NIC with a switch; portsim.ko
+#   iommufd/  modules of iommufd and VFIO (iommufd.sh)
 
 # Raise a piece's number when what fetch makes of it changes: old caches are then rebuilt.
 LAB_FORMAT_KERNEL=1
@@ -270,17 +270,17 @@ END
 	done
 }
 
-# unpack_kernel_source DIR VERSION PATTERN…: of the packages in DIR, the files of the kernel's source that match,
-# and what builds modules for it.
+# unpack_kernel_source DIR VERSION: of the packages in DIR, the parts of the kernel's source that modules are built
+# of here, and what builds modules for it.
 unpack_kernel_source() {
 	local dir=$1 headers=$1/usr/src/linux-headers-$2 common=${2%-amd64} deb
-	shift 2
 	dpkg-deb --fsys-tarfile "$dir/linux-source-"*.deb |
 		tar x --to-stdout --wildcards "*/linux-source-$LAB_KERNEL_SERIES.tar.xz" |
-		tar xJ -C "$dir" --wildcards "$@" || return
+		tar xJ -C "$dir" --wildcards '*/drivers/net/netdevsim/*' '*/drivers/iommu/*' \
+			'*/drivers/vfio/*' '*/lib/interval_tree.c' || return
 	rm "$dir/linux-source-"*.deb
 	for deb in "$dir"/*.deb; do
-		dpkg-deb -x "$deb" "$dir"
+		dpkg-deb -x "$deb" "$dir" || return
 	done
 	wrap_kbuild "$dir/usr/lib/linux-kbuild-$common"
 	sed -i "s|/usr/src/|$dir/usr/src/|" "$headers/Makefile"
@@ -296,13 +296,12 @@ build_modules() { # DIR VERSION MODULE-DIR [VARIABLE…]
 
 # Debian's kernel comes without netdevsim, so it is built from that kernel's own source; beside it
 # portsim, which has what netdevsim lacks.
-build_netdevsim() { # DIR VERSION: with the packages in DIR
+build_netdevsim() { # DIR VERSION OUT: of the source in DIR
 	local dir=$1 module
-	unpack_kernel_source "$1" "$2" '*/drivers/net/netdevsim/*' || return
 	mkdir "$dir/portsim"
 	cp "$LAB_DIR"/portsim/* "$dir/portsim/"
 	for module in "$dir/portsim" "$dir/linux-source-$LAB_KERNEL_SERIES/drivers/net/netdevsim"; do
-		build_modules "$1" "$2" "$module" CONFIG_NETDEVSIM=m && mv "$module"/*.ko "$dir/" || return
+		build_modules "$1" "$2" "$module" CONFIG_NETDEVSIM=m && mv "$module"/*.ko "$3/" || return
 	done
 }
 
@@ -314,33 +313,40 @@ netdevsim_ready() {
 	piece_ready netdevsim "$(netdevsim_format)"
 }
 
-# fetch_modules PIECE FORMAT BUILD: modules that BUILD makes of the kernel's source. The labs that do without
-# them must not fail for them: where they cannot be built, that is said, and the scenario that needs them is skipped.
-fetch_modules() {
-	local piece=$1 format=$2 build=$3 new=$LAB_CACHE/$1.new version
-
-	version=$(cat "$LAB_CACHE/kernel/version")
-	apt_prepare
-	say "fetch: $piece, from the kernel's source (170 MB)"
+# make_modules PIECE FORMAT SOURCE VERSION: modules that build_PIECE makes of the kernel's source. The labs that do
+# without them must not fail for them: where they cannot be built, that is said, and the scenario that needs them is
+# skipped.
+make_modules() {
+	local piece=$1 format=$2 new=$LAB_CACHE/$1.new
 	rm -rf "$new"
-	mkdir -p "$new/done"
-	(cd "$new" && apt_quiet apt-get download "linux-source-$LAB_KERNEL_SERIES" \
-		"linux-headers-$version" "linux-headers-${version%-amd64}-common" \
-		"linux-kbuild-${version%-amd64}") || exit
-	if "$build" "$new" "$version" >"$new/log" 2>&1; then
-		mv "$new"/*.ko "$new/done/"
+	mkdir -p "$new"
+	if [ -e "$3/unpacked" ] && "build_$piece" "$3" "$4" "$new" >>"$3/log" 2>&1; then
+		say "fetch: $piece ready"
 	else
-		cp "$new/log" "$new/done/log"
+		rm -f "$new"/*
+		cp "$3/log" "$new/log"
 		say "fetch: $piece was not built; $LAB_CACHE/$piece/log tells why"
 	fi
-	mv "$new/done" "$new.done"
-	rm -rf "$new"
-	publish "$piece" "$format" "$new.done"
+	publish "$piece" "$format" "$new"
 }
 
-fetch_netdevsim() {
-	netdevsim_ready && return
-	fetch_modules netdevsim "$(netdevsim_format)" build_netdevsim
+# What is built of the kernel's own source: one download for all of it.
+fetch_modules() {
+	local source=$LAB_CACHE/source.new version
+
+	netdevsim_ready && iommufd_ready && return
+	version=$(kernel_version)
+	apt_prepare_release
+	say "fetch: netdevsim and iommufd, from the kernel's source (170 MB)"
+	rm -rf "$source"
+	mkdir -p "$source"
+	(cd "$source" && apt_quiet apt-get download "linux-source-$LAB_KERNEL_SERIES" \
+		"linux-headers-$version" "linux-headers-${version%-amd64}-common" \
+		"linux-kbuild-${version%-amd64}") || exit
+	! unpack_kernel_source "$source" "$version" >"$source/log" 2>&1 || touch "$source/unpacked"
+	netdevsim_ready || make_modules netdevsim "$(netdevsim_format)" "$source" "$version"
+	iommufd_ready || make_modules iommufd "$(iommufd_format)" "$source" "$version"
+	rm -rf "$source"
 }
 
 # rig_ready RIG: nothing is left to fetch for it. Takes no lock, so that labs start freely.
@@ -374,7 +380,7 @@ fetch_rig() {
 		fetch_kernel
 		extract_vmlinux
 		case $rig in
-		1) fetch_qemu && fetch_old_kernel && fetch_netdevsim && fetch_iommufd ;;
+		1) fetch_qemu && fetch_old_kernel && fetch_modules ;;
 		2) fetch_bochs ;;
 		esac
 	done

@@ -34,12 +34,11 @@ END
 		"$1/lib/interval_tree.c" >"$1/drivers/iommu/iommufd/span_iter.c"
 }
 
-build_iommufd() { # DIR VERSION: with the packages in DIR
+build_iommufd() { # DIR VERSION OUT: of the source in DIR
 	local source=$1/linux-source-$LAB_KERNEL_SERIES
-	unpack_kernel_source "$1" "$2" '*/drivers/iommu/*' '*/drivers/vfio/*' '*/lib/interval_tree.c' &&
-		iommufd_makefiles "$source" &&
+	iommufd_makefiles "$source" &&
 		build_modules "$1" "$2" "$source" &&
-		find "$source" -name '*.ko' -exec mv -t "$1" {} +
+		find "$source/drivers/iommu" "$source/drivers/vfio" -name '*.ko' -exec mv -t "$3" {} +
 }
 
 iommufd_format() {
@@ -48,9 +47,4 @@ iommufd_format() {
 
 iommufd_ready() {
 	piece_ready iommufd "$(iommufd_format)"
-}
-
-fetch_iommufd() {
-	iommufd_ready && return
-	fetch_modules iommufd "$(iommufd_format)" build_iommufd
 }
