@@ -244,7 +244,9 @@ static const struct cli_option vf_set_options[] = {
 	{0},
 };
 
+/* The first is of this run alone; the others are the VM (VM_OPTIONS). */
 static const struct cli_option vm_run_options[] = {
+	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--kernel",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
@@ -338,7 +340,6 @@ static const struct cli_option vm_run_options[] = {
 		 "per second); format=qcow2 (or vmdk, vdi, vhdx, ...): qemu-storage-daemon reads the "
 		 "image; vhost-user=SOCKET[,queues=N]: another process serves the disk"},
 	{.name = "--rng", .help = "give the guest entropy of the host's (virtio-rng)"},
-	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
 	 .value = "restart|exit",
 	 .kind = CLI_WORD,
@@ -381,6 +382,13 @@ static const struct cli_option vm_run_options[] = {
 	 .help = "who has the I/O APIC, PIC and PIT: the VM's process, or KVM, which spends no "
 		 "exits on INTx and a PC's timer (split)"},
 	{.name = "--no-kaslr", .help = "load the kernel where it was linked"},
+	{0},
+};
+
+#define VM_OPTIONS (vm_run_options + 1)
+
+static const struct cli_option vm_start_options[] = {
+	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{0},
 };
 
@@ -1054,6 +1062,42 @@ const struct cli_command cli_commands[] = {
 		 "--disk web.qcow2,format=qcow2 --net vhost-user=/run/switch/web.sock,queues=2",
 		 "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
 		 "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
+	{.noun = "vm",
+	 .verb = "define",
+	 .run = cmd_vm_define,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_TEXT,
+	 .options = VM_OPTIONS,
+	 .summary = "keep how a VM is to be run, without running it",
+	 .about =
+		 "Takes the options of vm run, and checks their text; whether files, VFs and memory are there is "
+		 "looked at when the VM is started (vm start --dry-run asks beforehand). Paths mean what they "
+		 "mean in the folder where the VM is defined. A definition of that name is replaced; a VM that "
+		 "runs goes on as it is, and is as defined when it is started again.",
+	 .examples =
+		 EXAMPLES("sluice vm define web --kernel vmlinuz --memory 1G --vf fast "
+			  "--net tap,bridge=br0",
+			  "sluice vm define debian --firmware uefi --disk debian.img --memory 1G")},
+	{.noun = "vm",
+	 .verb = "undefine",
+	 .run = cmd_vm_undefine,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "forget how a VM is to be run",
+	 .about = "Its disks stay. When it runs, it goes on, and is gone when it ends.",
+	 .examples = EXAMPLES("sluice vm undefine web")},
+	{.noun = "vm",
+	 .verb = "start",
+	 .run = cmd_vm_start,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .options = vm_start_options,
+	 .summary = "start a VM that is defined",
+	 .about = "As vm run does, with the options that it was defined with.",
+	 .examples = EXAMPLES("sluice vm start web --detach", "sluice vm start web --dry-run")},
 	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,
