@@ -392,6 +392,13 @@ static const struct cli_option vm_start_options[] = {
 	{0},
 };
 
+#define WHEN_OPTIONS                                                                                    \
+	{.name = "--live", .help = "the VM that runs; what it does when no other is said"},             \
+	{                                                                                               \
+		.name = "--config",                                                                     \
+		.help = "its definition, from the next start on; what it does when the VM does not run" \
+	}
+
 static const struct cli_option vm_attach_options[] = {
 	{.name = "--vf",
 	 .value = "PF[/N][:KEY=VALUE,...]",
@@ -409,6 +416,22 @@ static const struct cli_option vm_attach_options[] = {
 	 .repeat = true,
 	 .help = "a raw image, block device, image of another format, or vhost-user=SOCKET, with settings "
 		 "as for vm run"},
+	WHEN_OPTIONS,
+	{0},
+};
+
+static const struct cli_option vf_attach_options[] = {
+	WHEN_OPTIONS,
+	{0},
+};
+
+static const struct cli_option guest_time_options[] = {
+	{.name = "--timeout",
+	 .value = "S",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 86400,
+	 .help = "seconds that the guest has (30)"},
 	{0},
 };
 
@@ -419,6 +442,7 @@ static const struct cli_option detach_options[] = {
 	 .min = 1,
 	 .max = 86400,
 	 .help = "seconds that the guest has (30)"},
+	WHEN_OPTIONS,
 	{0},
 };
 
@@ -426,7 +450,8 @@ static const struct cli_option detach_options[] = {
 	"Asks the guest through ACPI, or, where its own driver has the slot, by the slot's attention " \
 	"button, after which it waits five seconds. The guest stops its driver and lets go; then the " \
 	"device is taken out, and goes back to its former driver and settings. A guest that does not " \
-	"do so in time keeps the device, and may be asked again."
+	"do so in time keeps the device, and may be asked again.\n\nOf a VM that does not run, the "   \
+	"definition is changed (--config)."
 
 static const struct cli_option vm_stat_options[] = {
 	{.name = "--exits",
@@ -902,11 +927,13 @@ const struct cli_command cli_commands[] = {
 	 .operand_kind = CLI_VM,
 	 .more = "PF[/N][:KEY=VALUE,...]",
 	 .more_kind = CLI_VF,
-	 .summary = "give a VF to a VM that runs",
+	 .options = vf_attach_options,
+	 .summary = "give a VF to a VM, running or defined",
 	 .about =
 		 "Prepares the VF as vm run does, with the same settings, and plugs it into a free slot "
 		 "of the VM. Its first device costs more time than later ones, since all of its memory "
-		 "must be there for the device.",
+		 "must be there for the device. Of a VM that does not run, the definition is changed "
+		 "(--config).",
 	 .examples = EXAMPLES("sluice vf attach web ens1f0",
 			      "sluice vf attach web ens1f0/2:mac=02:00:00:00:00:02,vlan=100")},
 	{.noun = "vf",
@@ -918,7 +945,7 @@ const struct cli_command cli_commands[] = {
 	 .more = "PF/N",
 	 .more_kind = CLI_VF,
 	 .options = detach_options,
-	 .summary = "take a VF from a VM that runs",
+	 .summary = "take a VF from a VM, running or defined",
 	 .about = DETACH_ABOUT,
 	 .examples = EXAMPLES("sluice vf detach web ens1f0/2",
 			      "sluice vf detach web 0000:01:10.0 --timeout 60")},
@@ -1208,12 +1235,17 @@ const struct cli_command cli_commands[] = {
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
 	 .options = vm_attach_options,
-	 .summary = "give devices to a VM that runs",
-	 .about = "Plugs each device into a free slot of the VM (vm run --hotplug-ports), in the "
-		  "order given, and stops at the first that cannot be attached.",
+	 .summary = "give devices to a VM, running or defined",
+	 .about =
+		 "Plugs each device into a free slot of the VM (vm run --hotplug-ports), in the "
+		 "order given, and stops at the first that cannot be attached. Of a VM that does not run, "
+		 "the definition is changed (--config): from its next start on it has them. A pool's "
+		 "name is kept as such, and the VF is chosen at each start; which one it would be now "
+		 "is told, and why.",
 	 .examples = EXAMPLES("sluice vm attach web --vf ens1f0/2:mac=02:00:00:00:00:02",
 			      "sluice vm attach web --disk /srv/data.img,serial=DATA",
-			      "sluice vm attach web --device 0000:02:00.0")},
+			      "sluice vm attach web --device 0000:02:00.0",
+			      "sluice vm attach web --vf fast --live --config")},
 	{.noun = "vm",
 	 .verb = "detach",
 	 .run = cmd_vm_detach,
@@ -1223,7 +1255,7 @@ const struct cli_command cli_commands[] = {
 	 .more = "DEVICE",
 	 .more_kind = CLI_VF,
 	 .options = detach_options,
-	 .summary = "take a device from a VM that runs",
+	 .summary = "take a device from a VM, running or defined",
 	 .about =
 		 "DEVICE is a VF, the address of a whole device, or the path or serial number of a "
 		 "disk.\n\n" DETACH_ABOUT,
@@ -1237,7 +1269,7 @@ const struct cli_command cli_commands[] = {
 	 .operand_kind = CLI_VM,
 	 .more = "N",
 	 .more_kind = CLI_NUMBER,
-	 .options = detach_options,
+	 .options = guest_time_options,
 	 .summary = "how many CPUs a running VM has",
 	 .about = "Up to what the VM was started for (vm run --cpus N,max=M). CPUs that come are "
 		  "announced; whether they are used is up to the guest (udev, or "
@@ -1252,7 +1284,7 @@ const struct cli_command cli_commands[] = {
 	 .operand_kind = CLI_VM,
 	 .more = "SIZE",
 	 .more_kind = CLI_TEXT,
-	 .options = detach_options,
+	 .options = guest_time_options,
 	 .summary = "how much memory a running VM has",
 	 .about =
 		 "From what it was started with up to its maximum (vm run --memory SIZE,max=SIZE). "

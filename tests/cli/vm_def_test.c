@@ -20,6 +20,7 @@
 
 #include "base/util.h"
 #include "cli/vm_def.h"
+#include "cli/vm_def_plug.h"
 #include "cli/vm_request.h"
 
 #define DIED 9
@@ -278,6 +279,38 @@ static void paths_of_disks_are_absolute(void **state)
 	json_decref(json);
 }
 
+/* What is given to a definition is taken from it by any of its names. */
+static void devices_come_and_go(void **state)
+{
+	static const struct vm_def_device given[] = {
+		{"--vf", "fast:vlan=3"},     {"--vf", "fast:vlan=4"},
+		{"--vf", "ens1f0/2"},	     {"--device", "0000:02:00.0"},
+		{"--disk", "/srv/a.img,ro"}, {"--disk", "/srv/b.img,serial=B"},
+	};
+	static const char *const names[] = {"fast",    "fast",	     "ens1f0/2",
+					    "02:00.0", "/srv/a.img", "B"};
+	static const struct vm_def_device bad[] = {{"--vf", "fast:vlan=5000"}};
+
+	(void)state;
+	assert_int_equal(store("web", "a"), 0);
+	assert_int_equal(vm_def_attach(&cli, "web", given, ARRAY_SIZE(given)), 0);
+	assert_int_equal(vm_def_attach(&cli, "web", bad, 1), -EINVAL);
+	assert_int_equal(vm_def_check_attach(&cli, "web", bad, 1), -EINVAL);
+	assert_int_equal(vm_def_attach(&cli, "no", given, 1), -ENOENT);
+	assert_int_equal(vm_def_detach(&cli, "web", "other"), -ENOENT);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		json_t *json = vm_def_load(&cli, "web");
+		size_t left = json_array_size(json_object_get(json, "args"));
+
+		json_decref(json);
+		assert_int_equal(left, 2 + ARRAY_SIZE(given) - i);
+		if (vm_def_detach(&cli, "web", names[i]))
+			fail_msg("not found: %s", names[i]);
+		assert_int_equal(vm_def_detach(&cli, "web", "other"), -ENOENT);
+	}
+	assert_kernel("web", "a");
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -303,6 +336,7 @@ int main(void)
 		cmocka_unit_test(only_what_vm_run_takes),
 		cmocka_unit_test(a_full_disk_leaves_the_old_one),
 		cmocka_unit_test(death_leaves_the_old_or_the_new),
+		cmocka_unit_test(devices_come_and_go),
 		cmocka_unit_test(paths_of_disks_are_absolute),
 	};
 
