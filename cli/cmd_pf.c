@@ -8,7 +8,6 @@
 #include "base/parse.h"
 #include "cli/cli.h"
 #include "iommu/iommu.h"
-#include "sriov/attr.h"
 
 static const char *pf_name(const struct sriov_pf *pf, char bdf[BDF_TEXT])
 {
@@ -126,7 +125,7 @@ static void put_settings(json_t *object, const char *key, unsigned bits)
 	json_t *names = json_array();
 	size_t count;
 
-	for (const struct attr_info *row = attr_table(&count); count--; row++)
+	for (const struct sriov_attr_info *row = sriov_attr_table(&count); count--; row++)
 		if (bits & row->bit)
 			json_array_append_new(names, json_string(row->name));
 	json_object_set_new(object, key, names);

@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 #include "cli/show_plan.h"
-#include "sriov/attr.h"
 
 /* ---- out ---- */
 
@@ -42,10 +41,10 @@ static int add_wishes(struct sriov *sriov, const struct sriov_pf *pf, json_t *ro
 
 static int add_found(struct sriov *sriov, const struct sriov_pf *pf, json_t *row, json_t *vfs)
 {
-	char text[ATTR_TEXT], number[16];
+	char text[SRIOV_ATTR_TEXT], number[16];
 	struct sriov_vf *list = NULL;
 	size_t count = 0, rows;
-	const struct attr_info *table = attr_table(&rows);
+	const struct sriov_attr_info *table = sriov_attr_table(&rows);
 	int err = sriov_vf_list(sriov, pf, &list, &count);
 
 	snprintf(number, sizeof(number), "%u", pf->num_vfs);
@@ -57,8 +56,8 @@ static int add_found(struct sriov *sriov, const struct sriov_pf *pf, json_t *row
 		for (size_t a = 0; a < rows; a++)
 			if (list[i].attrs.set & table[a].bit)
 				json_object_set_new(at, table[a].name,
-						    json_string(attr_format(table[a].bit,
-									    &list[i].attrs, text)));
+						    json_string(sriov_attr_format(
+							    table[a].bit, &list[i].attrs, text)));
 	}
 	free(list);
 	return err;
@@ -146,7 +145,7 @@ static int add(struct wishes *w, const char *path, int vf, const char *name, con
 	if (!known && vf < 0)
 		return log_fail(-EINVAL, path, "a PF has no '%s'; there are count, probe and vfs",
 				name);
-	if (!known && *value && attr_parse(path, name, value, &attrs))
+	if (!known && *value && sriov_attr_parse(path, name, value, &attrs))
 		return -EINVAL;
 	struct sriov_wish *wish = &grown[w->count++];
 	*wish = (struct sriov_wish){.vf = vf};

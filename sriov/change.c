@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "sriov/attr.h"
 #include "sriov/attrs.h"
 #include "sriov/identity.h"
 #include "sriov/lock.h"
@@ -65,10 +64,11 @@ static void overlay_one(const struct sriov_wish *wish, const char *subject,
 	if (!strcmp(wish->name, "driver"))
 		snprintf(driver, SRIOV_DRIVER, "%s",
 			 strcmp(wish->value, "none") ? wish->value : "");
-	else if (!attr_parse(subject, wish->name, wish->value, &one) && (one.set & attrs->set)) {
+	else if (!sriov_attr_parse(subject, wish->name, wish->value, &one) &&
+		 (one.set & attrs->set)) {
 		if (one.set & SRIOV_VLAN) /* its parts add up, here they must not */
 			attrs->qos = 0, attrs->vlan_proto = 0;
-		attr_parse(subject, wish->name, wish->value, attrs);
+		sriov_attr_parse(subject, wish->name, wish->value, attrs);
 	}
 }
 
@@ -242,9 +242,9 @@ static struct journal_step *job_add(struct journal_job *job, enum sriov_op op, i
 /* What goes away with the VFs, so that undoing brings it back. */
 static void job_keep(const struct sriov *ctx, struct journal_job *job, const struct plan_have *have)
 {
-	char text[ATTR_TEXT];
+	char text[SRIOV_ATTR_TEXT];
 	size_t rows;
-	const struct attr_info *table = attr_table(&rows);
+	const struct sriov_attr_info *table = sriov_attr_table(&rows);
 
 	for (size_t i = 0; i < have->vf_count; i++) {
 		const struct sriov_vf *vf = &have->vfs[i];
@@ -255,7 +255,7 @@ static void job_keep(const struct sriov *ctx, struct journal_job *job, const str
 			    !(table[a].bit == SRIOV_MAC &&
 			      vf_mac_is_random(ctx, vf->bdf, vf->attrs.mac)))
 				job_add(job, SRIOV_OP_KEEP, (int)vf->index, table[a].name,
-					attr_format(table[a].bit, &vf->attrs, text), "");
+					sriov_attr_format(table[a].bit, &vf->attrs, text), "");
 	}
 }
 
@@ -271,7 +271,7 @@ static int job_make(const struct sriov *ctx, const struct situation *s,
 {
 	size_t rows;
 
-	attr_table(&rows);
+	sriov_attr_table(&rows);
 	*job = (struct journal_job){.pf = s->have.pf.bdf};
 	snprintf(job->key, sizeof(job->key), "%s", s->place.key);
 	snprintf(job->what, sizeof(job->what), "%s", what);
@@ -537,10 +537,10 @@ int sriov_attr_changes(struct sriov *ctx, const struct sriov_vf *vf,
 		       const struct sriov_attrs *attrs, const char *driver, struct sriov_wish **out,
 		       size_t *count)
 {
-	char text[ATTR_TEXT];
+	char text[SRIOV_ATTR_TEXT];
 	struct sriov_pf pf;
 	size_t rows;
-	const struct attr_info *table = attr_table(&rows);
+	const struct sriov_attr_info *table = sriov_attr_table(&rows);
 	struct sriov_wish *list = calloc(rows + 3, sizeof(*list));
 	int err = list ? pf_read(ctx, vf->pf_bdf, &pf) : -ENOMEM;
 
@@ -548,7 +548,7 @@ int sriov_attr_changes(struct sriov *ctx, const struct sriov_vf *vf,
 	for (size_t i = 0; !err && i < rows; i++)
 		if (attrs->set & table[i].bit)
 			set_wish(&list[(*count)++], (int)vf->index, table[i].name,
-				 attr_format(table[i].bit, attrs, text));
+				 sriov_attr_format(table[i].bit, attrs, text));
 	if (!err && driver)
 		set_wish(&list[(*count)++], (int)vf->index, "driver", driver);
 	if (!err)
@@ -565,7 +565,7 @@ int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct srio
 	struct sriov_wish *changes;
 	struct sriov_pf pf;
 	size_t count;
-	int err = attr_check(vf_subject(vf, subject), attrs);
+	int err = sriov_attr_check(vf_subject(vf, subject), attrs);
 
 	if (err)
 		return err;

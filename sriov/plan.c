@@ -69,7 +69,8 @@ int plan_want_parse(const char *subject, const struct sriov_wish *wishes, size_t
 		if (!strcmp(wishes[i].name, "driver"))
 			snprintf(vf->driver, sizeof(vf->driver), "%s", wishes[i].value);
 		else
-			err = attr_parse(subject, wishes[i].name, wishes[i].value, &vf->attrs);
+			err = sriov_attr_parse(subject, wishes[i].name, wishes[i].value,
+					       &vf->attrs);
 	}
 	qsort(out->vfs, out->vf_count, sizeof(*out->vfs), by_index);
 	return err;
@@ -193,7 +194,7 @@ static void add_count(struct maker *m, unsigned before, unsigned after)
 static bool want_by_hand(const struct maker *m)
 {
 	size_t n;
-	const struct attr_info *table = attr_table(&n);
+	const struct sriov_attr_info *table = sriov_attr_table(&n);
 
 	if (!m->want->probe)
 		return true;
@@ -209,7 +210,7 @@ static bool want_by_hand(const struct maker *m)
 }
 
 static bool differs(const struct maker *m, const struct plan_vf *want, const struct sriov_vf *have,
-		    unsigned claimed, const struct attr_info *info)
+		    unsigned claimed, const struct sriov_attr_info *info)
 {
 	if (!(want->attrs.set & info->bit) || !in_scope(m, want->index, info->name))
 		return false;
@@ -228,16 +229,16 @@ static bool differs(const struct maker *m, const struct plan_vf *want, const str
 }
 
 static void add_attr(struct maker *m, const struct plan_vf *want, const struct sriov_vf *have,
-		     const struct attr_info *info)
+		     const struct sriov_attr_info *info)
 {
-	char text[ATTR_TEXT];
+	char text[SRIOV_ATTR_TEXT];
 	struct sriov_step *s = add(m, SRIOV_OP_ATTR, (int)want->index, info->name);
 
 	if (!s)
 		return;
 	if (have && (have->attrs.set & info->bit))
-		set_text(s->before, attr_format(info->bit, &have->attrs, text));
-	set_text(s->after, attr_format(info->bit, &want->attrs, text));
+		set_text(s->before, sriov_attr_format(info->bit, &have->attrs, text));
+	set_text(s->after, sriov_attr_format(info->bit, &want->attrs, text));
 	s->waits = info->needs_link && !m->have->pf.link_up;
 	if (have && have->state != SRIOV_VF_FREE)
 		s->effect = info->effect;
@@ -269,7 +270,7 @@ static bool add_attrs(struct maker *m, const struct plan_vf *want, const struct 
 		      unsigned claimed, bool unbound)
 {
 	size_t n;
-	const struct attr_info *table = attr_table(&n);
+	const struct sriov_attr_info *table = sriov_attr_table(&n);
 	bool any = false;
 
 	for (size_t a = 0; a < n; a++) {
@@ -286,7 +287,7 @@ static bool needs_unbinding(const struct maker *m, const struct plan_vf *want,
 			    const struct sriov_vf *have, unsigned claimed)
 {
 	size_t n;
-	const struct attr_info *table = attr_table(&n);
+	const struct sriov_attr_info *table = sriov_attr_table(&n);
 	bool needs = false;
 
 	for (size_t a = 0; have && have->driver[0] && a < n; a++)

@@ -4,8 +4,8 @@
  * written here, so a table can test it.
  *
  * Order of one PF: the VFs go (if their number is another), autoprobe off, the VFs come, then VF by
- * VF what must be set before a driver binds, the other settings in the order of attr.h, the driver;
- * autoprobe back at the end.
+ * VF what must be set before a driver binds, the other settings in the order of their table, the
+ * driver; autoprobe back at the end.
  */
 #ifndef SRIOV_PLAN_H
 #define SRIOV_PLAN_H

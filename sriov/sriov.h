@@ -79,7 +79,7 @@ enum sriov_vf_state {
 };
 
 /* Settings of a VF; `set` says which fields are meant (or, when read, known). Names, values and
- * order of writing: sriov/attr.h. */
+ * order of writing: sriov_attr_table(). */
 enum sriov_attr {
 	SRIOV_MAC = 1u << 0,
 	SRIOV_VLAN = 1u << 1, /* vlan with qos and protocol; vlan 0: none */
@@ -140,6 +140,43 @@ enum sriov_effect {
 	SRIOV_DISRUPTIVE,  /* interrupts */
 	SRIOV_DESTROYS_VF, /* takes it away */
 };
+
+/* ---- settings as texts ---- */
+
+/*
+ * Every setting that a VF can have, as one table: its name, what changing it does, when it can be
+ * changed, and its value as text. Commands, plans and files all speak of settings by these names
+ * and in these texts.
+ */
+struct sriov_attr_info {
+	enum sriov_attr bit;
+	const char *name; /* as on the command line and in files: "mac", "link-state", "msix" */
+	enum sriov_effect effect; /* of changing it on a VF that somebody holds */
+	bool needs_link;	  /* only with the PF's link up: second phase at boot */
+	bool needs_unbound;	  /* before a driver binds the VF */
+	const char *value;	  /* its form, for help: "ADDRESS", "on|off" */
+	const char *help;
+};
+
+/* One row a setting, in the order in which they are written. */
+const struct sriov_attr_info *sriov_attr_table(size_t *count);
+
+/*
+ * Sets what `name` and `value` say in *out, with its bit; the rest of *out stays, so that
+ * "vlan=100" and "qos=3" add up. Beside the table's names there are those of parts: "qos" and
+ * "vlan-proto" of vlan, "min-rate" and "max-rate" of rate. -EINVAL, logged under `subject`; *out is
+ * untouched then.
+ */
+int sriov_attr_parse(const char *subject, const char *name, const char *value,
+		     struct sriov_attrs *out);
+
+/* "100,qos=3,proto=802.1ad": what sriov_attr_parse takes. Returns `text`. */
+#define SRIOV_ATTR_TEXT 48
+const char *sriov_attr_format(enum sriov_attr bit, const struct sriov_attrs *attrs,
+			      char text[SRIOV_ATTR_TEXT]);
+
+/* -EINVAL for what is set and no device can have. Logs. */
+int sriov_attr_check(const char *subject, const struct sriov_attrs *attrs);
 
 struct sriov_vf {
 	struct bdf pf_bdf;
@@ -211,7 +248,7 @@ enum sriov_op {
 	SRIOV_OP_KEEP,	    /* in the journal only: what goes away with a VF, for the way back */
 	SRIOV_OP_AUTOPROBE, /* "0", "1": whether the kernel looks for drivers of new VFs */
 	SRIOV_OP_COUNT,	    /* "4" */
-	SRIOV_OP_ATTR,	    /* a setting, in the words of attr.h */
+	SRIOV_OP_ATTR,	    /* a setting, in the words of the table */
 	SRIOV_OP_DRIVER,    /* "igbvf", "none", "default": whichever the kernel finds */
 };
 

@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "base/parse.h"
-#include "sriov/attr.h"
 #include "sriov/attrs.h"
 #include "sriov/bind.h"
 #include "sriov/numvfs.h"
@@ -67,10 +66,10 @@ static int parse_value(const char *subject, const struct sriov_step *s, const ch
 		       struct sriov_attrs *out)
 {
 	size_t rows;
-	const struct attr_info *table = attr_table(&rows);
+	const struct sriov_attr_info *table = sriov_attr_table(&rows);
 
 	if (strcmp(to, "00:00:00:00:00:00"))
-		return attr_parse(subject, s->name, to, out);
+		return sriov_attr_parse(subject, s->name, to, out);
 	for (size_t i = 0; i < rows; i++)
 		if (!strcmp(table[i].name, s->name))
 			out->set |= table[i].bit;
