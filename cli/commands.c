@@ -136,16 +136,15 @@ static const struct cli_option pool_set_options[] = {
 
 static const struct cli_option pf_set_options[] = {
 	{.name = "--eswitch",
-	 .value = "legacy|switchdev",
+	 .value = "legacy|switchdev|any",
 	 .kind = CLI_WORD,
-	 .words = "legacy|switchdev",
-	 .help = "how the card's own switch is run"},
+	 .words = "legacy|switchdev|any",
+	 .help = "how the card's own switch is run; any: as it happens to be"},
 	{.name = "--nvme-keep",
-	 .value = "N",
-	 .kind = CLI_NUMBER,
-	 .max = UINT16_MAX,
+	 .value = "N|any",
+	 .kind = CLI_TEXT,
 	 .help = "of the queues and of the interrupts that VFs could have, N stay with the NVMe "
-		 "controller, which is reset"},
+		 "controller, which is reset; any: as it happens to be"},
 	{0},
 };
 
@@ -824,7 +823,8 @@ const struct cli_command cli_commands[] = {
 		 "each VF has a representor, an interface of the host's (vf show), and settings "
 		 "such as tx-max go to the card's ports. Some NVMe controllers keep the queues and "
 		 "interrupts that VFs could have until they are told; that resets them, so their "
-		 "disks must not be in use and they may have no VFs yet.",
+		 "disks must not be in use and they may have no VFs yet. Both are wishes: they hold after a "
+		 "reboot too.",
 	 .examples = EXAMPLES("sluice pf set ens1f0 --eswitch switchdev",
 			      "sluice pf set 0000:02:00.0 --nvme-keep 0")},
 	{.noun = "pf",

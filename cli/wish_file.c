@@ -42,6 +42,7 @@ static int add_wishes(struct sriov *sriov, const struct sriov_pf *pf, json_t *ro
 static int add_found(struct sriov *sriov, const struct sriov_pf *pf, json_t *row, json_t *vfs)
 {
 	char text[SRIOV_ATTR_TEXT], number[16];
+	struct sriov_pf_facts facts;
 	struct sriov_vf *list = NULL;
 	size_t count = 0, rows;
 	const struct sriov_attr_info *table = sriov_attr_table(&rows);
@@ -49,6 +50,8 @@ static int add_found(struct sriov *sriov, const struct sriov_pf *pf, json_t *row
 
 	snprintf(number, sizeof(number), "%u", pf->num_vfs);
 	json_object_set_new(row, "count", json_string(number));
+	if (!sriov_pf_facts(sriov, pf, &facts) && facts.eswitch == SRIOV_ESWITCH_SWITCHDEV)
+		json_object_set_new(row, "eswitch", json_string("switchdev"));
 	for (size_t i = 0; i < count; i++) {
 		json_t *at = find_vf(vfs, (int)list[i].index);
 		json_object_set_new(at, "driver",
@@ -134,25 +137,17 @@ struct wishes {
 
 static int add(struct wishes *w, const char *path, int vf, const char *name, const char *value)
 {
-	struct sriov_attrs attrs = {0};
 	struct sriov_wish *grown = realloc(w->list, (w->count + 1) * sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
 	w->list = grown;
-	bool known =
-		vf < 0 ? !strcmp(name, "count") || !strcmp(name, "probe") : !strcmp(name, "driver");
-	if (!known && vf < 0)
-		return log_fail(-EINVAL, path, "a PF has no '%s'; there are count, probe and vfs",
-				name);
-	if (!known && *value && sriov_attr_parse(path, name, value, &attrs))
-		return -EINVAL;
 	struct sriov_wish *wish = &grown[w->count++];
 	*wish = (struct sriov_wish){.vf = vf};
 	if (snprintf(wish->name, sizeof(wish->name), "%s", name) >= (int)sizeof(wish->name) ||
 	    snprintf(wish->value, sizeof(wish->value), "%s", value) >= (int)sizeof(wish->value))
 		return log_fail(-EINVAL, path, "'%.20s…': too long", value);
-	return 0;
+	return sriov_wish_check(path, wish);
 }
 
 /* Every text of an object is a wish; other keys are named in `skip`. */

@@ -15,9 +15,11 @@
 
 #include "base/log.h"
 #include "sriov/attrs.h"
+#include "sriov/eswitch.h"
 #include "sriov/identity.h"
 #include "sriov/lock.h"
 #include "sriov/numvfs.h"
+#include "sriov/nvme_pf.h"
 #include "sriov/pf.h"
 #include "sriov/plan.h"
 #include "sriov/vf.h"
@@ -188,6 +190,12 @@ static int read_machine(struct sriov *ctx, const struct sriov_pf *pf, struct sit
 				       "bus/pci/devices/%s/sriov_drivers_autoprobe",
 				       bdf_format(pf->bdf, dev)) ||
 			    strcmp(text, "0");
+	/* What takes a talk with the card, only where somebody cares. */
+	if (s->want.eswitch)
+		s->have.eswitch = eswitch_now(&s->have.pf);
+	s->have.keep = s->want.keep < 0 ? -1 : nvme_kept(ctx, &s->have.pf);
+	if (s->want.keep >= 0)
+		nvme_busy(ctx, &s->have.pf, s->have.keep_blocker);
 	err = sriov_vf_list(ctx, pf, &s->have.vfs, &s->have.vf_count);
 	return err ? err : read_claimed(s);
 }
@@ -326,11 +334,15 @@ static int tell_blocked(const struct sriov_plan *plan)
 
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct sriov_step *p = &plan->steps[i];
+		char vf[16] = "";
+
+		if (p->vf >= 0)
+			snprintf(vf, sizeof(vf), "VF %d: ", p->vf);
 		if (p->waits)
-			log_warn(plan->name, "VF %d: %s waits for the link of %s", p->vf, p->name,
+			log_warn(plan->name, "%s%s waits for the link of %s", vf, p->name,
 				 plan->name);
 		if (p->blocker[0])
-			err = log_fail(-EBUSY, plan->name, "VF %d: %s stays %s: %s", p->vf, p->name,
+			err = log_fail(-EBUSY, plan->name, "%s%s stays %s: %s", vf, p->name,
 				       p->before[0] ? p->before : "as it is", p->blocker);
 	}
 	return err;

@@ -250,6 +250,7 @@ enum sriov_op {
 	SRIOV_OP_COUNT,	    /* "4" */
 	SRIOV_OP_ATTR,	    /* a setting, in the words of the table */
 	SRIOV_OP_DRIVER,    /* "igbvf", "none", "default": whichever the kernel finds */
+	SRIOV_OP_PF,	    /* a setting of the PF itself: "eswitch", "nvme-keep" */
 };
 
 #define SRIOV_STEP_NAME	 24
@@ -279,11 +280,23 @@ enum sriov_effect sriov_plan_effect(const struct sriov_plan *plan);
 /* The first step that somebody is in the way of, NULL for none. */
 const struct sriov_step *sriov_plan_blocked(const struct sriov_plan *plan);
 
-/* One wish: NAME of VF `vf` (-1: of the PF) shall be VALUE; "": nobody cares any more. */
+/*
+ * One wish: NAME of VF `vf` (-1: of the PF) shall be VALUE; "": nobody cares any more.
+ *
+ * Of a VF there are "driver" and the settings of sriov_attr_table(). Of a PF:
+ * "count"      how many VFs; "probe": on, off: whether the host's drivers take them;
+ * "eswitch"    legacy, switchdev: how the card's own switch is run. Every VF loses its connection
+ * for a moment, so it stays as it is while one is not free; "nvme-keep"  of the queues and
+ * interrupts that VFs could have, how many of each the NVMe controller keeps for itself: some keep
+ * all until they are told. It is reset for that, so it stays as it is while it has VFs or one of
+ * its disks is used.
+ */
 struct sriov_wish {
 	int vf;
 	char name[SRIOV_STEP_NAME], value[SRIOV_STEP_VALUE];
 };
+/* -EINVAL, logged under `subject`, when nothing of that kind can be wished. */
+int sriov_wish_check(const char *subject, const struct sriov_wish *wish);
 
 /* Boot comes in two phases: settings that need the PF's link are LATE. */
 enum sriov_phase { SRIOV_PHASE_ALL, SRIOV_PHASE_EARLY, SRIOV_PHASE_LATE };
@@ -359,15 +372,6 @@ int sriov_vfs_destroy(struct sriov *ctx, const struct sriov_pf *pf);
  * driver and attribute; the kernel's own extended-ack words are shown. A held VF may be changed: it
  * is its owner's administrator who asks. */
 int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct sriov_attrs *attrs);
-
-/* How the card's own switch is run. Every VF loses its connection for a moment, so it is refused
- * (-EBUSY, naming the holder) while one is held. -EOPNOTSUPP: the card has no such switch. */
-int sriov_pf_set_eswitch(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_eswitch mode);
-
-/* Of the queues and interrupts that VFs could have, how many of each the NVMe controller keeps for
- * itself: some keep all until they are told. It is reset for that; -EBUSY while it has VFs or one
- * of its disks is used. */
-int sriov_nvme_keep(struct sriov *ctx, const struct sriov_pf *pf, unsigned count);
 
 /* ---- drivers ---- */
 
