@@ -17,6 +17,7 @@ vmm_SRCS += cli/vmm_hotplug.c
 vmm_SRCS += cli/vmm_touch.c
 vmm_SRCS += cli/vmm_events.c cli/vmm_life.c cli/vm_file.c
 cli_SRCS += cli/vm_firmware.c
+cli_SRCS += cli/cmd_vm_def.c cli/vm_def.c cli/vm_def_plug.c
 cli_SRCS += cli/cmd_plan.c cli/cmd_pool.c cli/show_plan.c cli/wish_file.c
 cli_SRCS += cli/host_file.c cli/yaml_file.c
 cli_SRCS += cli/iommu_facts.c cli/cmd_iommu_audit.c cli/cmd_irqs.c

@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 #include "cli/show_plan.h"
-#include "sriov/attr.h"
 
 /* ---- out ---- */
 
@@ -42,14 +41,17 @@ static int add_wishes(struct sriov *sriov, const struct sriov_pf *pf, json_t *ro
 
 static int add_found(struct sriov *sriov, const struct sriov_pf *pf, json_t *row, json_t *vfs)
 {
-	char text[ATTR_TEXT], number[16];
+	char text[SRIOV_ATTR_TEXT], number[16];
+	struct sriov_pf_facts facts;
 	struct sriov_vf *list = NULL;
 	size_t count = 0, rows;
-	const struct attr_info *table = attr_table(&rows);
+	const struct sriov_attr_info *table = sriov_attr_table(&rows);
 	int err = sriov_vf_list(sriov, pf, &list, &count);
 
 	snprintf(number, sizeof(number), "%u", pf->num_vfs);
 	json_object_set_new(row, "count", json_string(number));
+	if (!sriov_pf_facts(sriov, pf, &facts) && facts.eswitch == SRIOV_ESWITCH_SWITCHDEV)
+		json_object_set_new(row, "eswitch", json_string("switchdev"));
 	for (size_t i = 0; i < count; i++) {
 		json_t *at = find_vf(vfs, (int)list[i].index);
 		json_object_set_new(at, "driver",
@@ -57,8 +59,8 @@ static int add_found(struct sriov *sriov, const struct sriov_pf *pf, json_t *row
 		for (size_t a = 0; a < rows; a++)
 			if (list[i].attrs.set & table[a].bit)
 				json_object_set_new(at, table[a].name,
-						    json_string(attr_format(table[a].bit,
-									    &list[i].attrs, text)));
+						    json_string(sriov_attr_format(
+							    table[a].bit, &list[i].attrs, text)));
 	}
 	free(list);
 	return err;
@@ -135,25 +137,17 @@ struct wishes {
 
 static int add(struct wishes *w, const char *path, int vf, const char *name, const char *value)
 {
-	struct sriov_attrs attrs = {0};
 	struct sriov_wish *grown = realloc(w->list, (w->count + 1) * sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
 	w->list = grown;
-	bool known =
-		vf < 0 ? !strcmp(name, "count") || !strcmp(name, "probe") : !strcmp(name, "driver");
-	if (!known && vf < 0)
-		return log_fail(-EINVAL, path, "a PF has no '%s'; there are count, probe and vfs",
-				name);
-	if (!known && *value && attr_parse(path, name, value, &attrs))
-		return -EINVAL;
 	struct sriov_wish *wish = &grown[w->count++];
 	*wish = (struct sriov_wish){.vf = vf};
 	if (snprintf(wish->name, sizeof(wish->name), "%s", name) >= (int)sizeof(wish->name) ||
 	    snprintf(wish->value, sizeof(wish->value), "%s", value) >= (int)sizeof(wish->value))
 		return log_fail(-EINVAL, path, "'%.20s…': too long", value);
-	return 0;
+	return sriov_wish_check(path, wish);
 }
 
 /* Every text of an object is a wish; other keys are named in `skip`. */

@@ -3,9 +3,9 @@
  * plan: from what is wanted and what was found to the steps between them. Pure: nothing is read or
  * written here, so a table can test it.
  *
- * Order of one PF: the VFs go (if their number is another), autoprobe off, the VFs come, then VF by
- * VF what must be set before a driver binds, the other settings in the order of attr.h, the driver;
- * autoprobe back at the end.
+ * Order of one PF: the VFs go (if their number is another), its own settings, autoprobe off, the
+ * VFs come, then VF by VF what must be set before a driver binds, the other settings in the order
+ * of their table, the driver; autoprobe back at the end.
  */
 #ifndef SRIOV_PLAN_H
 #define SRIOV_PLAN_H
@@ -21,7 +21,9 @@ struct plan_vf {
 struct plan_want {
 	int count; /* -1: nobody cares */
 	bool probe;
-	struct plan_vf *vfs; /* by index, each once */
+	enum sriov_eswitch eswitch; /* NONE: nobody cares */
+	int keep;		    /* of an NVMe controller; -1: nobody cares */
+	struct plan_vf *vfs;	    /* by index, each once */
 	size_t vf_count;
 	unsigned most; /* the highest index */
 };
@@ -29,8 +31,11 @@ struct plan_want {
 struct plan_have {
 	struct sriov_pf pf;
 	bool autoprobe;
-	struct sriov_vf *vfs; /* of every index below pf.num_vfs that is there */
-	unsigned *claimed;    /* per VF: settings that its holder brought, and that go with him */
+	enum sriov_eswitch eswitch;	  /* NONE: not known */
+	int keep;			  /* -1: not known */
+	char keep_blocker[SRIOV_BLOCKER]; /* what keeps the controller from a reset; "": nothing */
+	struct sriov_vf *vfs;		  /* of every index below pf.num_vfs that is there */
+	unsigned *claimed; /* per VF: settings that its holder brought, and that go with him */
 	size_t vf_count;
 };
 

@@ -12,7 +12,6 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "sriov/attr.h"
 #include "sriov/change.h"
 #include "sriov/lock.h"
 #include "sriov/owner.h"
