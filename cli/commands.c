@@ -871,7 +871,9 @@ const struct cli_command cli_commands[] = {
 	 .operand_kind = CLI_PF,
 	 .options = vf_create_options,
 	 .summary = "make a PF have N VFs",
-	 .about = "The number of VFs can only be changed while nobody uses one of them.",
+	 .about =
+		 "The number of VFs can only be changed while nobody uses one of them. Without --probe no "
+		 "driver of the host takes them, also none that is loaded later.",
 	 .examples = EXAMPLES("sluice vf create ens1f0 --count 4",
 			      "sluice vf create 0000:01:00.0 --count 4 --dry-run")},
 	{.noun = "vf",

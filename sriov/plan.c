@@ -41,6 +41,7 @@ static int parse_pf(const struct sriov_wish *wish, struct plan_want *out)
 
 	if (!strcmp(name, "probe") && (!strcmp(value, "on") || !strcmp(value, "off"))) {
 		out->probe = !strcmp(value, "on");
+		out->probe_known = true;
 		return 0;
 	}
 	if (!strcmp(name, "eswitch"))
@@ -146,6 +147,7 @@ struct maker {
 	int err;
 	bool fresh;		       /* VFs are made anew */
 	bool by_hand;		       /* new VFs get their drivers from us, not from the kernel */
+	bool autoprobe;		       /* behind the last step */
 	unsigned count;		       /* VFs there will be */
 	const struct sriov_vf **found; /* by index; NULL: not there */
 	const unsigned **claimed;
@@ -193,14 +195,17 @@ static bool in_scope(const struct maker *m, int vf, const char *name)
 	return !m->scope->only || m->fresh || is_named(m, vf, name);
 }
 
-static void add_autoprobe(struct maker *m, const char *before, const char *after)
+/* Switches the kernel's own probing of new VFs, when it is not so already. */
+static void add_autoprobe(struct maker *m, bool to)
 {
+	if (m->autoprobe == to)
+		return;
 	struct sriov_step *s = add(m, SRIOV_OP_AUTOPROBE, -1, "autoprobe");
-
 	if (!s)
 		return;
-	set_text(s->before, before);
-	set_text(s->after, after);
+	set_text(s->before, m->autoprobe ? "1" : "0");
+	set_text(s->after, to ? "1" : "0");
+	m->autoprobe = to;
 }
 
 static void add_count(struct maker *m, unsigned before, unsigned after)
@@ -341,21 +346,32 @@ static void plan_existing(struct maker *m, const struct plan_vf *want, const str
 		add_driver(m, want->index, have, unbind ? "none" : is, end);
 }
 
+static const char *new_driver(const struct maker *m, const struct plan_vf *want)
+{
+	return want && want->driver[0] ? want->driver : m->want->probe ? "default" : "none";
+}
+
 static void plan_new(struct maker *m, unsigned index, const struct plan_vf *want)
 {
-	const char *driver = want && want->driver[0] ? want->driver
-			     : m->want->probe	     ? "default"
-						     : "none";
+	const char *driver = new_driver(m, want);
 
 	if (want)
 		add_attrs(m, want, NULL, 0, true);
 	if (want)
 		add_attrs(m, want, NULL, 0, false);
-	if (m->by_hand && strcmp(driver, "none"))
+	if (m->by_hand && strcmp(driver, "none") && strcmp(driver, "default"))
 		add_driver(m, index, NULL, "none", driver);
 }
 
-static void plan_vfs(struct maker *m)
+/* Whichever driver the kernel finds: it looks for one only with autoprobe on. */
+static void plan_new_default(struct maker *m, unsigned index, const struct plan_vf *want)
+{
+	if (m->by_hand && !strcmp(new_driver(m, want), "default"))
+		add_driver(m, index, NULL, "none", "default");
+}
+
+static void plan_vfs(struct maker *m,
+		     void (*each_new)(struct maker *m, unsigned index, const struct plan_vf *want))
 {
 	size_t next = 0;
 
@@ -366,8 +382,8 @@ static void plan_vfs(struct maker *m)
 			next < m->want->vf_count && m->want->vfs[next].index == i
 				? &m->want->vfs[next]
 				: NULL;
-		if (m->fresh)
-			plan_new(m, i, want);
+		if (each_new)
+			each_new(m, i, want);
 		else if (want && m->found[i])
 			plan_existing(m, want, m->found[i], m->claimed[i] ? *m->claimed[i] : 0);
 	}
@@ -434,22 +450,34 @@ static void plan_keep(struct maker *m)
 		memcpy(s->blocker, have->keep_blocker, sizeof(s->blocker));
 }
 
-static void plan_count(struct maker *m)
+/* All of them anew. What the kernel may do by itself ends as it is wished, and with the last VF as
+ * it began. */
+static void plan_anew(struct maker *m)
 {
-	unsigned now = m->have->pf.num_vfs;
-	bool off = m->fresh && m->count && m->by_hand && m->have->autoprobe;
+	bool after = m->want->probe_known ? m->want->probe : m->have->autoprobe;
 
-	if (m->fresh && now)
-		add_count(m, now, 0);
+	if (m->have->pf.num_vfs)
+		add_count(m, m->have->pf.num_vfs, 0);
 	plan_eswitch(m);
 	plan_keep(m);
-	if (off)
-		add_autoprobe(m, "1", "0");
-	if (m->fresh && m->count)
-		add_count(m, 0, m->count);
-	plan_vfs(m);
-	if (off)
-		add_autoprobe(m, "0", "1");
+	if (!m->count) {
+		add_autoprobe(m, true);
+		return;
+	}
+	add_autoprobe(m, !m->by_hand);
+	add_count(m, 0, m->count);
+	plan_vfs(m, plan_new);
+	add_autoprobe(m, after);
+	plan_vfs(m, plan_new_default);
+}
+
+static void plan_change(struct maker *m)
+{
+	plan_eswitch(m);
+	plan_keep(m);
+	if (m->count && m->want->probe_known && in_scope(m, -1, "probe"))
+		add_autoprobe(m, m->want->probe);
+	plan_vfs(m, NULL);
 }
 
 /* Whether the number of VFs is to be looked at. */
@@ -469,10 +497,13 @@ int plan_make(const struct plan_want *want, const struct plan_have *have,
 
 	m.count = want->count < 0 || !meant(scope) ? have->pf.num_vfs : (unsigned)want->count;
 	m.fresh = m.count != have->pf.num_vfs;
-	m.by_hand = !have->autoprobe || want_by_hand(&m);
+	m.autoprobe = have->autoprobe;
+	m.by_hand = want_by_hand(&m);
 	m.err = index_found(&m);
-	if (!m.err)
-		plan_count(&m);
+	if (!m.err && m.fresh)
+		plan_anew(&m);
+	else if (!m.err)
+		plan_change(&m);
 	free(m.found);
 	free(m.claimed);
 	return m.err;

@@ -5,7 +5,11 @@
  *
  * Order of one PF: the VFs go (if their number is another), its own settings, autoprobe off, the
  * VFs come, then VF by VF what must be set before a driver binds, the other settings in the order
- * of their table, the driver; autoprobe back at the end.
+ * of their table, a driver that was named; autoprobe as it is wished; then VFs that shall have
+ * whichever driver the kernel finds, which it looks for only with autoprobe on.
+ *
+ * Autoprobe stays off where VFs shall have no driver: a driver that is loaded later would take
+ * them.
  */
 #ifndef SRIOV_PLAN_H
 #define SRIOV_PLAN_H
@@ -19,8 +23,8 @@ struct plan_vf {
 };
 
 struct plan_want {
-	int count; /* -1: nobody cares */
-	bool probe;
+	int count;		    /* -1: nobody cares */
+	bool probe, probe_known;    /* may the host's drivers take VFs; whether anybody cares */
 	enum sriov_eswitch eswitch; /* NONE: nobody cares */
 	int keep;		    /* of an NVMe controller; -1: nobody cares */
 	struct plan_vf *vfs;	    /* by index, each once */

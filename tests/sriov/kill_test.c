@@ -187,7 +187,8 @@ static void assert_clean(struct host *host, const char *deed, int at)
 		print_error("%s, killed at %d: %s\n", deed, at, host->told);
 	assert_int_equal(wrong, 0);
 	assert_int_equal(host_claims(host), 0);
-	assert_int_equal(host_autoprobe(host), 1);
+	/* Off only where VFs without drivers are wished, which host_assert() has looked at. */
+	assert_true(host_autoprobe(host) || host_num_vfs(host) == 2);
 	for (unsigned i = 0; i < host_num_vfs(host); i++) {
 		bool vfio = !strcmp(host_driver(host, i), "vfio-pci");
 		assert_true(vfio || host_no_override(host, i));
