@@ -92,7 +92,14 @@ static const struct cli_option vf_create_options[] = {
 		.help = "at boot: early leaves out the settings that need the PF's link (all)" \
 	}
 
-static const struct cli_option plan_options[] = {PF_OPTION, PHASE_OPTION, {0}};
+#define FROM_OPTION                                                                               \
+	{                                                                                         \
+		.name = "--from", .value = "FILE", .kind = CLI_FILE,                              \
+		.help = "a host file (YAML or JSON; see export) instead of /etc/sluice/host.yaml" \
+	}
+
+static const struct cli_option plan_options[] = {PF_OPTION, PHASE_OPTION, FROM_OPTION, {0}};
+static const struct cli_option assert_options[] = {FROM_OPTION, {0}};
 
 static const struct cli_option apply_options[] = {
 	PF_OPTION,
@@ -103,15 +110,14 @@ static const struct cli_option apply_options[] = {
 	 .max = 3600,
 	 .help = "where something waits for a PF's link, wait for it so long"},
 	{.name = "--yes", .help = "also what somebody feels: VFs made anew, drivers changed"},
-	{.name = "--from",
-	 .value = "FILE",
-	 .kind = CLI_FILE,
-	 .help = "first wish for what this file says (see export)"},
+	FROM_OPTION,
 	{0},
 };
 
 static const struct cli_option export_options[] = {
 	{.name = "--found", .help = "the machine as it is, instead of as it is wished"},
+	{.name = "--schema",
+	 .help = "instead, every key that a host file can have, as tables in Markdown"},
 	{0},
 };
 
@@ -1460,7 +1466,8 @@ const struct cli_command cli_commands[] = {
 	 .options = plan_options,
 	 .summary = "the steps from the machine as it is to the machine as it is wished",
 	 .about =
-		 "Everything that vf create, vf set, vf adopt and apply --from have wished is kept, and "
+		 "What /etc/sluice/host.yaml says, if there is one, of functions, pools, the switch and VMs; and "
+		 "everything that vf create, vf set, vf adopt and apply have wished, which is kept and "
 		 "held here against what is found. Each step says what it does to who uses the VF "
 		 "(safe, disruptive, destroys VFs) and who is in the way. Nothing is changed.",
 	 .examples = EXAMPLES("sluice plan", "sluice plan --pf ens1f0 --json")},
@@ -1474,12 +1481,17 @@ const struct cli_command cli_commands[] = {
 		 "What a killed command left half done is finished or undone, what dead VMs had is taken "
 		 "back, and the steps of `sluice plan` are done, each read back. When one fails, those of "
 		 "its PF are undone, newest first; other PFs go on. A plan that takes VFs away or that "
-		 "somebody feels needs --yes. Nothing is ever taken from under a VM.",
+		 "somebody feels needs --yes. Nothing is ever taken from under a VM.\n\n"
+		 "A host file is read first: /etc/sluice/host.yaml, or that of --from. A mistake in it is told "
+		 "with its line before anything is done. Then functions, pools, the switch and VMs become as it "
+		 "says; what it does not name stays. What fails is told, and does not keep the rest. Applied "
+		 "again, it changes nothing.",
 	 .examples = EXAMPLES("sluice apply", "sluice apply --yes --pf ens1f0",
-			      "sluice apply --from host.json --dry-run")},
+			      "sluice apply --from host.yaml --dry-run")},
 	{.noun = "assert",
 	 .verb = "",
 	 .run = cmd_assert,
+	 .options = assert_options,
 	 .summary = "exit status 0 if the machine is as it is wished, else what is not",
 	 .about = "Looks at wishes, leftovers of killed commands and of dead VMs. Changes nothing.",
 	 .examples = EXAMPLES("sluice assert", "sluice assert --json")},
@@ -1487,10 +1499,10 @@ const struct cli_command cli_commands[] = {
 	 .verb = "",
 	 .run = cmd_export,
 	 .options = export_options,
-	 .summary = "print what is wished as JSON, for apply --from",
+	 .summary = "print the host as a file, for apply",
 	 .about =
-		 "On another machine of the same kind, or on this one after a mistake, apply --from "
-		 "brings it back.",
+		 "Functions, pools, the switch and the VMs that are defined, as YAML (or JSON). On another machine of "
+		 "the same kind, or on this one after a mistake, apply --from brings it back.",
 	 .examples = EXAMPLES("sluice export", "sluice export --found")},
 	{.noun = "switch",
 	 .verb = "start",

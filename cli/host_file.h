@@ -32,7 +32,7 @@
 #define CLI_HOST_FILE_H
 
 #include <jansson.h>
-#include <stdio.h>
+#include <stdbool.h>
 
 #include "cli/yaml_file.h"
 
@@ -61,10 +61,8 @@ struct host_vm {
 	unsigned order;	       /* smaller ones start first and end last */
 	unsigned stop_timeout; /* seconds that it has for an orderly end */
 };
+bool host_file_has_vms(const struct host_file *file); /* section "vms" is there */
 /* In the order in which they start. */
 const struct host_vm *host_file_vms(const struct host_file *file, size_t *count);
-
-/* Every key there is, as a table in Markdown (docs/host-file.md). */
-void host_file_describe(FILE *out);
 
 #endif

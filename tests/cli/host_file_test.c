@@ -20,6 +20,7 @@
 
 #include "base/io.h"
 #include "cli/host_file.h"
+#include "cli/host_shape.h"
 
 #define FILES "tests/cli/host-files"
 
@@ -193,12 +194,32 @@ static void test_write(void **state)
 	free(text);
 }
 
+/* The documentation has every key there is, as the program knows it. */
+static void test_documented(void **state)
+{
+	int fd = open("docs/host-file.md", O_RDONLY | O_CLOEXEC);
+	char *doc, *schema = NULL;
+	size_t len;
+	FILE *out = open_memstream(&schema, &len);
+	(void)state;
+
+	host_shape_describe(out);
+	fclose(out);
+	assert_int_equal(io_read_file(fd, 1 << 20, &doc, &len), 0);
+	close(fd);
+	if (!strstr(doc, schema))
+		fail_msg(
+			"docs/host-file.md is old: put the output of sluice export --schema there");
+	free(doc);
+	free(schema);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mistakes), cmocka_unit_test(test_good),
 		cmocka_unit_test(test_vms),	 cmocka_unit_test(test_all_complaints),
-		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write),	 cmocka_unit_test(test_documented),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
