@@ -108,10 +108,11 @@ netlink_test_EXTRA := -lnl-3 -lnvme
 CLI_TESTS := args output proc vf_spec vmm_config vmm_console
 CLI_TESTS += net_spec numa_spec vm_place
 CLI_TESTS += vm_request
+CLI_TESTS += vm_def
 CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_engine disk_spec
 CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
-CLI_TESTS += doctor
+CLI_TESTS += doctor host_file host_steps
 CLI_TESTS += switch_rules
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
@@ -122,6 +123,7 @@ $(foreach t,vmm_console vmm_events,$(eval $(t)_test_OBJS += $(O)/tests/fakes/ser
 vm_place_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
+vm_def_test_LDFLAGS := -Wl,--wrap=io_write_full,--wrap=fsync,--wrap=renameat
 doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 
 # What scenarios on the emulated host run beside the product.
