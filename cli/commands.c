@@ -484,6 +484,11 @@ static const struct cli_option vm_trace_options[] = {
 	{0},
 };
 
+static const struct cli_option console_options[] = {
+	{.name = "--follow", .help = "go on after the input's end, until the VM ends"},
+	{0},
+};
+
 static const struct cli_option vm_stop_options[] = {
 	{.name = "--force", .help = "stop it where it stands, without asking the guest"},
 	{.name = "--timeout",
@@ -1342,11 +1347,14 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_vm_console,
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
+	 .options = console_options,
 	 .summary = "the serial line of a running VM",
 	 .about =
 		 "Shows the last 64 KiB of the guest's output and what follows, and types into it. "
-		 "Ctrl-] leaves; the VM runs on.",
-	 .examples = EXAMPLES("sluice vm console web")},
+		 "Ctrl-] leaves; the VM runs on. Where the input is no terminal and ends, it leaves "
+		 "when the guest has taken all of it and has then said nothing for a second or two.",
+	 .examples = EXAMPLES("sluice vm console web", "echo uptime | sluice vm console web",
+			      "sluice vm console web --follow </dev/null >web.log")},
 	{.noun = "pool",
 	 .verb = "list",
 	 .run = cmd_pool_list,
