@@ -903,7 +903,8 @@ const struct cli_command cli_commands[] = {
 	 .about =
 		 "Prepares the VF as vm run does, with the same settings, and plugs it into a free slot "
 		 "of the VM. Its first device costs more time than later ones, since all of its memory "
-		 "must be there for the device.",
+		 "must be there for the device; vm run --prefault has that done beforehand, in the "
+		 "background.",
 	 .examples = EXAMPLES("sluice vf attach web ens1f0",
 			      "sluice vf attach web ens1f0/2:mac=02:00:00:00:00:02,vlan=100")},
 	{.noun = "vf",
@@ -1087,9 +1088,11 @@ const struct cli_command cli_commands[] = {
 		 "Counts since the VM's start (or its last reset): exits by reason and by device, the "
 		 "engine's own numbers, interrupts per vector of each device it was given, and the memory that "
 		 "the VM's process uses beside the guest's RAM.\n\n"
-		 "The path of an interrupt is posted, where processor and IOMMU can both put it into the guest's "
-		 "APIC (told from their capabilities; vm irqs reads the entry itself); remapped, when it comes to the host through the IOMMU and to the guest by an eventfd; host, the "
-		 "same without remapping; or emulated, when it is a level that passes through us.",
+		 "The path of an interrupt is remapped, when it comes to the host through the IOMMU and to the "
+		 "guest by an eventfd; host, the same without remapping; emulated, when it is a level that passes "
+		 "through us; or postable, where the host's handler has taken none and processor and IOMMU can "
+		 "put it into the guest's APIC without the host. Whether they do, a guest that runs cannot tell "
+		 "and no counter says; vm irqs reads the IOMMU's own entry.",
 	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json",
 			      "sluice vm stat web --timing on", "sluice vm stat web --exits 5")},
 	{.noun = "vm",
