@@ -522,6 +522,11 @@ static const struct cli_option vm_trace_options[] = {
 	{0},
 };
 
+static const struct cli_option console_options[] = {
+	{.name = "--follow", .help = "go on after the input's end, until the VM ends"},
+	{0},
+};
+
 static const struct cli_option vm_stop_options[] = {
 	{.name = "--force", .help = "stop it where it stands, without asking the guest"},
 	{.name = "--timeout",
@@ -940,8 +945,8 @@ const struct cli_command cli_commands[] = {
 	 .about =
 		 "Prepares the VF as vm run does, with the same settings, and plugs it into a free slot "
 		 "of the VM. Its first device costs more time than later ones, since all of its memory "
-		 "must be there for the device. Of a VM that does not run, the definition is changed "
-		 "(--config).",
+		 "must be there for the device; vm run --prefault has that done beforehand, in the "
+		 "background. Of a VM that does not run, the definition is changed (--config).",
 	 .examples = EXAMPLES("sluice vf attach web ens1f0",
 			      "sluice vf attach web ens1f0/2:mac=02:00:00:00:00:02,vlan=100")},
 	{.noun = "vf",
@@ -1161,9 +1166,11 @@ const struct cli_command cli_commands[] = {
 		 "Counts since the VM's start (or its last reset): exits by reason and by device, the "
 		 "engine's own numbers, interrupts per vector of each device it was given, and the memory that "
 		 "the VM's process uses beside the guest's RAM.\n\n"
-		 "The path of an interrupt is posted, where processor and IOMMU can both put it into the guest's "
-		 "APIC (told from their capabilities; vm irqs reads the entry itself); remapped, when it comes to the host through the IOMMU and to the guest by an eventfd; host, the "
-		 "same without remapping; or emulated, when it is a level that passes through us.",
+		 "The path of an interrupt is remapped, when it comes to the host through the IOMMU and to the "
+		 "guest by an eventfd; host, the same without remapping; emulated, when it is a level that passes "
+		 "through us; or postable, where the host's handler has taken none and processor and IOMMU can "
+		 "put it into the guest's APIC without the host. Whether they do, a guest that runs cannot tell "
+		 "and no counter says; vm irqs reads the IOMMU's own entry.",
 	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json",
 			      "sluice vm stat web --timing on", "sluice vm stat web --exits 5")},
 	{.noun = "vm",
@@ -1426,11 +1433,14 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_vm_console,
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
+	 .options = console_options,
 	 .summary = "the serial line of a running VM",
 	 .about =
 		 "Shows the last 64 KiB of the guest's output and what follows, and types into it. "
-		 "Ctrl-] leaves; the VM runs on.",
-	 .examples = EXAMPLES("sluice vm console web")},
+		 "Ctrl-] leaves; the VM runs on. Where the input is no terminal and ends, it leaves "
+		 "when the guest has taken all of it and has then said nothing for a second or two.",
+	 .examples = EXAMPLES("sluice vm console web", "echo uptime | sluice vm console web",
+			      "sluice vm console web --follow </dev/null >web.log")},
 	{.noun = "pool",
 	 .verb = "list",
 	 .run = cmd_pool_list,

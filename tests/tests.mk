@@ -112,10 +112,10 @@ CLI_TESTS += vm_def
 CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_engine disk_spec
 CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
-CLI_TESTS += doctor host_file host_steps
+CLI_TESTS += console doctor help host_file host_steps
 CLI_TESTS += switch_rules
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
-CLI_ALONE := vm_file vmm_config vmm_console vmm_events
+CLI_ALONE := console vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue base))
 $(foreach t,$(filter-out $(CLI_ALONE),$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
