@@ -164,8 +164,8 @@ static int read_kind(const char *text, json_t *params)
 	if (!k->name || !strcmp(kind, "ring"))
 		return log_fail(-EINVAL, text,
 				"no kind of port; vhost:SOCKET, tap:INTERFACE, "
-				"af_packet:INTERFACE, pci:ADDRESS, pcap:IN,OUT or "
-				"null");
+				"af_packet:INTERFACE, af_xdp:INTERFACE, "
+				"memif:SOCKET[,ID], pci:ADDRESS, pcap:IN,OUT or null");
 	if (!k->where != !where)
 		return log_fail(-EINVAL, text,
 				k->where ? "a port of kind %s needs its %s"

@@ -633,10 +633,10 @@ static const struct cli_option switch_port_options[] = {
 	 .value = "KIND[:WHERE]",
 	 .kind = CLI_TEXT,
 	 .help = "what is at the other end: vhost:SOCKET (a guest), tap:INTERFACE (made), "
-		 "af_packet:INTERFACE (there), pci:ADDRESS (a NIC or VF on vfio-pci), pcap:IN,OUT "
-		 "(files), null"},
+		 "af_packet:INTERFACE or af_xdp:INTERFACE (there), memif:SOCKET[,ID] (another "
+		 "process), pci:ADDRESS (a NIC or VF on vfio-pci), pcap:IN,OUT (files), null"},
 	{.name = "--server",
-	 .help = "vhost: make the socket and listen, instead of connecting to it"},
+	 .help = "vhost, memif: make the socket and listen, instead of connecting to it"},
 	{.name = "--queues",
 	 .value = "N",
 	 .kind = CLI_NUMBER,

@@ -113,7 +113,7 @@ int switch_port_decode(const json_t *json, struct nq_port_config *port, char err
 	if (!err)
 		err = get_name(json, "bridge", port->bridge, error);
 	if (!err && !port->kind)
-		err = bad(error, "kind: vhost, tap, af_packet, pci, pcap or null is wanted");
+		err = bad(error, "kind: vhost, tap, af_packet, af_xdp, memif, pci, pcap or null is wanted");
 	if (!err)
 		err = get_number(json, "queues", NQ_QUEUES, &port->queues, error);
 	if (!err)

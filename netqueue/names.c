@@ -8,6 +8,8 @@ const struct nq_port_kind nq_port_kinds[] = {
 	{"vhost", "SOCKET", "a guest's virtio NIC, by vhost-user"},
 	{"tap", "INTERFACE", "a network interface of this host, made for it"},
 	{"af_packet", "INTERFACE", "a network interface that is there"},
+	{"af_xdp", "INTERFACE", "the same, by XDP, past the kernel's own stack"},
+	{"memif", "SOCKET[,ID]", "another process, by memory that both share"},
 	{"pci", "ADDRESS", "a NIC, or a virtual function, bound to vfio-pci"},
 	{"pcap", "IN,OUT", "frames from one file, and into another (for tests)"},
 	{"null", NULL, "gives empty frames and takes any (for tests)"},

@@ -13,6 +13,7 @@ netqueue_SRCS += netqueue/security.c
 netqueue_SRCS += netqueue/switch.c
 netqueue_SRCS += netqueue/view.c
 netqueue_SRCS += netqueue/worker.c
+netqueue_SRCS += netqueue/xdp_sockets.c
 
 # DPDK is seen by this folder and its tests alone; its headers are not held to our warnings.
 DPDK_CFLAGS := $(shell $(PKG_CONFIG) --cflags libdpdk 2>/dev/null | sed 's/-I/-isystem /g')

@@ -11,8 +11,10 @@
 #include "base/util.h"
 #include "netqueue/switch.h"
 
-static const struct port_ops *const kinds[] = {&port_vhost, &port_tap,	&port_af_packet, &port_pci,
-					       &port_pcap,  &port_null, &port_ring};
+static const struct port_ops *const kinds[] = {
+	&port_vhost, &port_tap,	 &port_af_packet, &port_af_xdp, &port_memif,
+	&port_pci,   &port_pcap, &port_null,	  &port_ring,
+};
 
 static const struct port_ops *find_kind(const char *name)
 {

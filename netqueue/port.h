@@ -59,7 +59,7 @@ struct port {
 };
 
 extern const struct port_ops port_ring, port_vhost, port_null, port_pcap, port_tap, port_af_packet,
-	port_pci;
+	port_af_xdp, port_memif, port_pci;
 
 /* -EINVAL, logged: no such kind. */
 int port_create(struct nq_switch *sw, struct rte_mempool *pool, uint16_t id,
