@@ -4,12 +4,8 @@
  * test's own, which needs root (without it the tests that do are skipped, and say so). Each kind
  * carries frames both ways, and comes and goes while others talk.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
-#include <netpacket/packet.h>
-#include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/netqueue/rig.h"
-
-#define PATIENCE_MS 20000
-#define ETH_ALL	    3
+#include "tests/netqueue/host.h"
 
 #ifndef AF_XDP
 #define AF_XDP 44
@@ -56,85 +49,11 @@ static int add(const char *name, const char *bridge, const char *kind, const cha
 	return nq_port_add(rig.sw, &config);
 }
 
-static void need_namespace(void)
-{
-	if (alone)
-		return;
-	print_message("# skip: no network namespace of our own (not root?)\n");
-	skip();
-}
-
-static void ip(const char *words)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command), "ip %s", words);
-	if (system(command))
-		fail_msg("%s", command);
-}
-
-/* ---- the other end of an interface ---- */
-
-static int open_packets(const char *interface)
-{
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_ALL));
-	struct sockaddr_ll address = {.sll_family = AF_PACKET,
-				      .sll_protocol = htons(ETH_ALL),
-				      .sll_ifindex = (int)if_nametoindex(interface)};
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-/* The next frame of ours; the kernel's own are passed over. */
-static void expect_packet(int fd, const char *text)
-{
-	uint8_t wanted[RIG_FRAME], got[RIG_FRAME];
-	size_t len = rig_frame(text, wanted);
-
-	for (int ms = 0; ms < PATIENCE_MS; ms++) {
-		struct pollfd ready = {.fd = fd, .events = POLLIN};
-
-		rig_poll(&rig);
-		if (poll(&ready, 1, 1) <= 0)
-			continue;
-		ssize_t n = recv(fd, got, sizeof(got), 0);
-		if (n == (ssize_t)len && !memcmp(got, wanted, len))
-			return;
-	}
-	fail_msg("'%s' did not come out", text);
-}
-
-static void send_packet(int fd, const char *text)
-{
-	uint8_t frame[RIG_FRAME];
-	size_t len = rig_frame(text, frame);
-
-	assert_int_equal(send(fd, frame, len, 0), len);
-}
-
-/* Frames take their time through the kernel, or through another process's thread. */
-static void expect_later(const char *port, const char *text)
-{
-	uint8_t wanted[RIG_FRAME], got[RIG_FRAME];
-	size_t len = rig_frame(text, wanted);
-
-	for (int ms = 0; ms < PATIENCE_MS; ms++) {
-		rig_poll(&rig);
-		if (nq_ring_receive(rig.sw, port, got, sizeof(got)) == (int)len &&
-		    !memcmp(got, wanted, len))
-			return;
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	}
-	fail_msg("%s: '%s' did not come", port, text);
-}
-
 static void wait_up(const char *port)
 {
 	struct nq_port_info info = {0};
 
-	for (int ms = 0; ms < PATIENCE_MS && !info.up; ms++) {
+	for (int ms = 0; ms < HOST_PATIENCE_MS && !info.up; ms++) {
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 		rig_poll(&rig);
 		assert_int_equal(nq_port_info(rig.sw, port, &info), 0);
@@ -145,13 +64,13 @@ static void wait_up(const char *port)
 /* What comes in by the port leaves by the ring, and the other way round. */
 static void carries(const char *interface)
 {
-	int fd = open_packets(interface);
+	int fd = host_open(interface);
 
 	for (int i = 0; i < 50; i++) {
-		send_packet(fd, "all a len=700");
-		expect_later("ring", "all a len=700");
+		host_send(fd, "all a len=700");
+		host_expect_ring(&rig, "ring", "all a len=700");
 		rig_send(&rig, "ring", "a r len=1514");
-		expect_packet(fd, "a r len=1514");
+		host_expect(&rig, fd, "a r len=1514");
 	}
 	close(fd);
 }
@@ -161,31 +80,24 @@ static void carries(const char *interface)
 static void test_tap(void **state)
 {
 	(void)state;
-	need_namespace();
+	host_need(alone);
 	assert_int_equal(add("t", "br", "tap", "sw-tap", false), 0);
-	ip("link set sw-tap up");
+	host_ip("link set sw-tap up");
 	/* What a socket sends by a tap comes in at the switch. */
 	carries("sw-tap");
 	assert_int_equal(nq_port_remove(rig.sw, "t"), 0);
 	assert_int_equal(if_nametoindex("sw-tap"), 0);
 }
 
-static void make_veth(void)
-{
-	ip("link add sw-veth type veth peer name sw-peer");
-	ip("link set sw-veth up");
-	ip("link set sw-peer up");
-}
-
 static void test_af_packet(void **state)
 {
 	(void)state;
-	need_namespace();
-	make_veth();
+	host_need(alone);
+	host_make_veth();
 	assert_int_equal(add("p", "br", "af_packet", "sw-veth", false), 0);
 	carries("sw-peer");
 	assert_int_equal(nq_port_remove(rig.sw, "p"), 0);
-	ip("link del sw-veth");
+	host_ip("link del sw-veth");
 }
 
 static bool has_xdp(void)
@@ -200,16 +112,16 @@ static bool has_xdp(void)
 static void test_af_xdp(void **state)
 {
 	(void)state;
-	need_namespace();
+	host_need(alone);
 	if (!has_xdp()) {
 		print_message("# skip: this kernel has no AF_XDP\n");
 		skip();
 	}
-	make_veth();
+	host_make_veth();
 	assert_int_equal(add("x", "br", "af_xdp", "sw-veth", false), 0);
 	carries("sw-peer");
 	assert_int_equal(nq_port_remove(rig.sw, "x"), 0);
-	ip("link del sw-veth");
+	host_ip("link del sw-veth");
 }
 
 /* Both ends in one switch, in two bridges. */
@@ -231,9 +143,9 @@ static void test_memif(void **state)
 		wait_up("c");
 		for (int i = 0; i < 50; i++) {
 			rig_send(&rig, "ring", "b a len=1514");
-			expect_later("far-ring", "b a len=1514");
+			host_expect_ring(&rig, "far-ring", "b a len=1514");
 			rig_send(&rig, "far-ring", "a b");
-			expect_later("ring", "a b");
+			host_expect_ring(&rig, "ring", "a b");
 		}
 		assert_int_equal(nq_port_remove(rig.sw, "c"), 0);
 		assert_int_equal(nq_port_remove(rig.sw, "s"), 0);
@@ -303,7 +215,7 @@ static void test_missing(void **state)
 static void test_busy(void **state)
 {
 	(void)state;
-	need_namespace();
+	host_need(alone);
 	assert_int_equal(add("t", "br", "tap", "sw-tap", false), 0);
 	refuse(-EEXIST, "tap", "sw-tap");
 	assert_int_equal(nq_port_remove(rig.sw, "t"), 0);
@@ -371,12 +283,12 @@ static void test_under_traffic(void **state)
 	come_and_go(&t, "null", NULL, false);
 	come_and_go(&t, "ring", NULL, false);
 	if (alone) {
-		make_veth();
+		host_make_veth();
 		come_and_go(&t, "tap", "sw-tap", false);
 		come_and_go(&t, "af_packet", "sw-veth", false);
 		if (has_xdp())
 			come_and_go(&t, "af_xdp", "sw-veth", false);
-		ip("link del sw-veth");
+		host_ip("link del sw-veth");
 	}
 	/* Not one was lost. */
 	while (t.received < t.sent)
@@ -385,21 +297,9 @@ static void test_under_traffic(void **state)
 	unlink(file + 1);
 }
 
-static void stay_quiet(void)
-{
-	FILE *f = fopen("/proc/sys/net/ipv6/conf/default/disable_ipv6", "w");
-
-	if (f) {
-		fputs("1\n", f);
-		fclose(f);
-	}
-}
-
 static int start_group(void **state)
 {
-	alone = unshare(CLONE_NEWNET) == 0;
-	if (alone)
-		stay_quiet();
+	alone = host_alone();
 	return mkdtemp(folder) ? rig_eal_start(state) : -1;
 }
 
