@@ -101,6 +101,7 @@ int cmd_vf_detach(struct cli *cli, const struct cli_args *args);
 int cmd_switch_start(struct cli *cli, const struct cli_args *args);
 int cmd_switch_stop(struct cli *cli, const struct cli_args *args);
 int cmd_switch_show(struct cli *cli, const struct cli_args *args);
+int cmd_switch_bond(struct cli *cli, const struct cli_args *args);
 int cmd_switch_bridge(struct cli *cli, const struct cli_args *args);
 int cmd_switch_port(struct cli *cli, const struct cli_args *args);
 int cmd_switch_set(struct cli *cli, const struct cli_args *args);

@@ -671,15 +671,19 @@ static const struct cli_option switch_bridge_options[] = {
 static const struct cli_option switch_port_options[] = {
 	{.name = "--add", .help = "make it"},
 	{.name = "--remove", .help = "take it away, also under traffic"},
-	{.name = "--bridge", .value = "BRIDGE", .kind = CLI_TEXT, .help = "where it belongs"},
+	{.name = "--bridge",
+	 .value = "BRIDGE",
+	 .kind = CLI_TEXT,
+	 .help = "where it belongs; left out: nowhere, until a bond takes it"},
 	{.name = "--to",
 	 .value = "KIND[:WHERE]",
 	 .kind = CLI_TEXT,
 	 .help = "what is at the other end: vhost:SOCKET (a guest), tap:INTERFACE (made), "
-		 "af_packet:INTERFACE (there), pci:ADDRESS (a NIC or VF on vfio-pci), pcap:IN,OUT "
-		 "(files), null"},
+		 "af_packet:INTERFACE or af_xdp:INTERFACE (there), memif:SOCKET[,ID] (another "
+		 "process), pci:ADDRESS (a NIC or VF on vfio-pci), vtep:IP/BITS[,gateway=IP] (where tunnels end), "
+		 "vxlan:IP,vni=N,local=IP (a tunnel), pcap:IN,OUT (files), null"},
 	{.name = "--server",
-	 .help = "vhost: make the socket and listen, instead of connecting to it"},
+	 .help = "vhost, memif: make the socket and listen, instead of connecting to it"},
 	{.name = "--queues",
 	 .value = "N",
 	 .kind = CLI_NUMBER,
@@ -698,6 +702,30 @@ static const struct cli_option switch_port_options[] = {
 	 .min = 60,
 	 .max = 1518,
 	 .help = "null: length of the frames it gives (64)"},
+	SWITCH_RULES,
+	{0},
+};
+
+static const struct cli_option switch_bond_options[] = {
+	{.name = "--add", .help = "make it"},
+	{.name = "--remove", .help = "take it away; its members are ports by themselves again"},
+	{.name = "--bridge", .value = "BRIDGE", .kind = CLI_TEXT, .help = "where it belongs"},
+	{.name = "--members",
+	 .value = "PORT,...",
+	 .kind = CLI_TEXT,
+	 .help = "one to eight ports, best made without --bridge"},
+	{.name = "--mode",
+	 .value = "lacp|backup|hash",
+	 .kind = CLI_WORD,
+	 .words = "lacp|backup|hash",
+	 .help = "lacp: those that the other end agrees on, by IEEE 802.1AX; hash: all that have a "
+		 "link; in both a conversation stays with one member; backup: one at a time (lacp)"},
+	{.name = "--mtu",
+	 .value = "BYTES",
+	 .kind = CLI_NUMBER,
+	 .min = 68,
+	 .max = 9600,
+	 .help = "the largest payload of a frame, in and out (1500)"},
 	SWITCH_RULES,
 	{0},
 };
@@ -1573,6 +1601,22 @@ const struct cli_command cli_commands[] = {
 			  "sluice switch port up0 --add --bridge br0 --to pci:0000:01:00.0 --vlan "
 			  "trunk:all",
 			  "sluice switch port web", "sluice switch port web --remove")},
+	{.noun = "switch",
+	 .verb = "bond",
+	 .run = cmd_switch_bond,
+	 .changes = true,
+	 .operand = "BOND",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_bond_options,
+	 .summary = "make, show or take away a bond of uplinks",
+	 .about =
+		 "Several ports that are one. Links are looked at ten times a second. In mode backup "
+		 "the addresses of the bridge are announced when another member takes over. "
+		 "Without --add or --remove its members are shown, and how far they are.",
+	 .examples = EXAMPLES("sluice switch port up0 --add --to pci:0000:01:00.0",
+			      "sluice switch bond uplink --add --bridge br0 --members up0,up1 "
+			      "--mode lacp --vlan trunk:all",
+			      "sluice switch bond uplink", "sluice switch bond uplink --remove")},
 	{.noun = "switch",
 	 .verb = "set",
 	 .run = cmd_switch_set,
