@@ -15,6 +15,9 @@ rpc_test_EXTRA := -ljansson -lpthread
 rpc_test_OBJS := $(O)/tests/fakes/served.o
 loop_test_EXTRA := -lpthread
 state_test_EXTRA := -ljansson
+$(eval $(call unit_tests,base,http_text,base))
+http_text_test_EXTRA := -ljansson -lpthread
+http_text_test_OBJS := $(O)/tests/fakes/served.o
 
 # hv-core: on an engine without hardware where one is needed at all.
 HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
