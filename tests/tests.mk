@@ -116,6 +116,7 @@ CLI_TESTS += disk_engine disk_spec
 CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
 CLI_TESTS += doctor
 CLI_TESTS += switch_rules
+CLI_TESTS += vm_dial vm_threads
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue base))
@@ -126,6 +127,7 @@ vm_place_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
+vm_threads_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 
 # What scenarios on the emulated host run beside the product.
 TEST_TOOLS := edu extra_map vfio_edu vu_net
@@ -140,6 +142,9 @@ $(O)/tests/tools/edu $(O)/tests/tools/vfio_edu: %: %.o $(O)/iommu.a $(O)/base.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 # All of sluice-vmm but its main, on an engine without hardware.
+$(eval $(call unit_tests,cli,sandbox,base))
+sandbox_test_OBJS := $(O)/cli/sandbox.o $(O)/cli/sandbox_calls.o $(O)/cli/sandbox_paths.o
+sandbox_test_EXTRA := -ljansson -lseccomp -lpthread
 $(eval $(call unit_tests,cli,api,vdev iommu hv-core base))
 api_test_OBJS = $(filter-out $(O)/cli/vmm_main.o,$(call objs,$(vmm_SRCS))) $(O)/tests/fakes/fake_engine.o
 api_test_EXTRA = $(VMM_LIBS)
