@@ -33,3 +33,6 @@ cli_SRCS += cli/switch_rules.c
 switch_SRCS := cli/switch_main.c cli/switch_config.c cli/switch_ctl.c cli/switch_metrics.c
 switch_SRCS += cli/switch_rules.c
 $(O)/cli/vm_net.o: ALL_CFLAGS += $(shell $(PKG_CONFIG) --cflags libnl-route-3.0 | sed s/-I/-isystem/)
+vmm_SRCS += cli/sandbox.c cli/sandbox_calls.c cli/sandbox_paths.c
+vmm_SRCS += cli/vm_dial_wire.c
+cli_SRCS += cli/vm_threads.c cli/vm_dial.c cli/vm_dial_wire.c cli/vm_user.c

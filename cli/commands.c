@@ -387,6 +387,8 @@ static const struct cli_option vm_run_options[] = {
 	 .help = "who has the I/O APIC, PIC and PIT: the VM's process, or KVM, which spends no "
 		 "exits on INTx and a PC's timer (split)"},
 	{.name = "--no-kaslr", .help = "load the kernel where it was linked"},
+	{.name = "--no-sandbox",
+	 .help = "for debugging: the VMM keeps the rights of whoever starts it (see docs/threats.md)"},
 	{0},
 };
 
