@@ -327,7 +327,8 @@ static const struct cli_option vm_run_options[] = {
 	 .repeat = true,
 	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM, or on "
 		 "a switch's port at a vhost-user socket; settings bridge, mac (else made of the VM's name, "
-		 "always the same), queues (1), mtu, backend=vhost|user, standby=on (the guest uses it "
+		 "always the same), queues (1), mtu, backend=vhost|user, model=e1000e (an emulated Intel "
+		 "82574, for guests without virtio drivers; on a tap only), standby=on (the guest uses it "
 		 "while the VF of the same address, by default its first --vf, is away); of a port also "
 		 "server (listen there, and the switch calls) and packed (rings; after a kill of the "
 		 "switch with buffers under way the NIC then asks for a reset)"},
@@ -1217,6 +1218,18 @@ const struct cli_command cli_commands[] = {
 		 "to the host, as far as it can; its whole size gives all of it back to the guest. "
 		 "Needs a VM started with --balloon. What has come of it is in vm stat.",
 	 .examples = EXAMPLES("sluice vm balloon web 512M", "sluice vm balloon web 4G")},
+	{.noun = "vm",
+	 .verb = "link",
+	 .run = cmd_vm_link,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "TAP WAY...",
+	 .more_kind = CLI_TEXT,
+	 .summary = "pull the cable of a VM's emulated NIC, or plug it in",
+	 .about = "WAY is up or down: the NIC on that tap, which has model=e1000e, tells its guest that "
+		  "the link came back, or went. While it is down nothing is sent, and what arrives is dropped.",
+	 .examples = EXAMPLES("sluice vm link web web-n0 down", "sluice vm link web web-n0 up")},
 	{.noun = "vm",
 	 .verb = "top",
 	 .run = cmd_vm_top,

@@ -68,6 +68,10 @@ $(eval $(call unit_tests,vdev,vhost_user,vdev base))
 vhost_user_test_OBJS := $(virtio_console_test_OBJS) $(O)/tests/fakes/fake_vhost_user.o
 vhost_user_test_EXTRA := -ljansson -luring -lpthread
 virtio_net_test_LDFLAGS := -Wl,--wrap=ioctl
+$(eval $(call unit_tests,vdev,e1000e,vdev base))
+e1000e_test_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/vdev/guest_e1000e.o
+e1000e_test_LDFLAGS := -Wl,--wrap=ioctl
+e1000e_test_EXTRA := -ljansson -luring -lpthread
 $(foreach t,$(HOST_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
