@@ -1483,7 +1483,7 @@ const struct cli_command cli_commands[] = {
 		 "Ctrl-] leaves; the VM runs on. Where the input is no terminal and ends, it leaves "
 		 "when the guest has taken all of it and has then said nothing for a second or two.",
 	 .examples = EXAMPLES("sluice vm console web", "echo uptime | sluice vm console web",
-			      "sluice vm console web --follow </dev/null >web.log")},
+			      "sluice vm console web --follow")},
 	{.noun = "pool",
 	 .verb = "list",
 	 .run = cmd_pool_list,
