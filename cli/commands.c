@@ -1227,8 +1227,9 @@ const struct cli_command cli_commands[] = {
 	 .more = "TAP WAY...",
 	 .more_kind = CLI_TEXT,
 	 .summary = "pull the cable of a VM's emulated NIC, or plug it in",
-	 .about = "WAY is up or down: the NIC on that tap, which has model=e1000e, tells its guest that "
-		  "the link came back, or went. While it is down nothing is sent, and what arrives is dropped.",
+	 .about =
+		 "WAY is up or down: the NIC on that tap, which has model=e1000e, tells its guest that "
+		 "the link came back, or went. While it is down nothing is sent, and what arrives is dropped.",
 	 .examples = EXAMPLES("sluice vm link web web-n0 down", "sluice vm link web web-n0 up")},
 	{.noun = "vm",
 	 .verb = "top",
@@ -1628,8 +1629,7 @@ const struct cli_command cli_commands[] = {
 		 "Several ports that are one. Links are looked at ten times a second. In mode backup "
 		 "the addresses of the bridge are announced when another member takes over. "
 		 "Without --add or --remove its members are shown, and how far they are.",
-	 .examples = EXAMPLES("sluice switch port up0 --add --to pci:0000:01:00.0",
-			      "sluice switch bond uplink --add --bridge br0 --members up0,up1 "
+	 .examples = EXAMPLES("sluice switch bond uplink --add --bridge br0 --members up0,up1 "
 			      "--mode lacp --vlan trunk:all",
 			      "sluice switch bond uplink", "sluice switch bond uplink --remove")},
 	{.noun = "switch",
