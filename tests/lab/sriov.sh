@@ -120,15 +120,16 @@ check "4 VFs are held" test "$(sluice vf list --json | jq '[.[] | select(.state 
 
 # ---- a VF goes from one running VM to another, under traffic ----
 flow() { # ADDRESS: frames for it, five times a second
-	ping -i 0.2 "$1" >"$work/flow-$1" 2>&1 &
+	busybox ping -i 0.2 "$1" >"$work/flow-$1" 2>&1 &
+	flow=$!
 }
 answers() { # ADDRESS
-	grep -q 'bytes from' "$work/flow-$1"
+	grep -q "bytes from" "$work/flow-$1"
 }
 flow 10.1.0.10
 check "frames go to a and back" wait_for 30 answers 10.1.0.10
 check "detached from a" sluice vf detach a left/0
-kill %ping 2>/dev/null
+kill $flow
 flow 10.1.0.11
 check "it is free" test "$(sluice vf show left/0 --json | jq -r .state)" = free
 check "b gives its own back" sluice vf detach b left/1
@@ -137,7 +138,7 @@ check "b has tried" wait_for 60 told b "done 2"
 check "b is in the VLAN now" told b "peer 2 10.1.0.1 reached"
 check "b has the VF's MAC" told b "nic 2 mac 02:00:00:00:0a:00"
 check "frames go to b and back" wait_for 30 answers 10.1.0.11
-kill %ping 2>/dev/null
+kill $flow
 
 # ---- the count ----
 refused 1 "held by (vm )?b" "a held VF keeps the count" sluice vf create left --count 3
