@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# lab: --topology two-nics --timeout 600 --append iomem=relaxed
+# lab: --topology two-nics --timeout 900 --append iomem=relaxed
 #
 # Two PFs with 14 VFs between four VMs: settings seen from both ends, a VF that moves from one running VM to
 # another under traffic, a VM that is only defined, a network that outlives its VF, and a count that changes only
