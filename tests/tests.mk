@@ -117,9 +117,10 @@ CLI_TESTS += disk_engine disk_spec
 CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
 CLI_TESTS += doctor
 CLI_TESTS += switch_rules
+CLI_TESTS += bench_report
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
-$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue base))
+$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue bench base))
 $(foreach t,$(filter-out $(CLI_ALONE),$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,vmm_console vmm_events,$(eval $(t)_test_OBJS += $(O)/tests/fakes/served.o))
@@ -144,6 +145,11 @@ $(O)/tests/tools/edu $(O)/tests/tools/vfio_edu: %: %.o $(O)/iommu.a $(O)/base.a
 $(eval $(call unit_tests,cli,api,vdev iommu hv-core base))
 api_test_OBJS = $(filter-out $(O)/cli/vmm_main.o,$(call objs,$(vmm_SRCS))) $(O)/tests/fakes/fake_engine.o
 api_test_EXTRA = $(VMM_LIBS)
+
+# bench: flows over the loopback interface, and what is made of their numbers.
+$(eval $(call unit_tests,bench,flow hdr sample,bench base))
+flow_test_EXTRA := -ljansson -lpthread
+sample_test_EXTRA := -lm
 
 # netqueue: DPDK without huge pages or root, in the test's own process.
 NETQUEUE_TESTS := security switch vhost
