@@ -1152,8 +1152,9 @@ const struct cli_command cli_commands[] = {
 	 .more = "TAP WAY...",
 	 .more_kind = CLI_TEXT,
 	 .summary = "pull the cable of a VM's emulated NIC, or plug it in",
-	 .about = "WAY is up or down: the NIC on that tap, which has model=e1000e, tells its guest that "
-		  "the link came back, or went. While it is down nothing is sent, and what arrives is dropped.",
+	 .about =
+		 "WAY is up or down: the NIC on that tap, which has model=e1000e, tells its guest that "
+		 "the link came back, or went. While it is down nothing is sent, and what arrives is dropped.",
 	 .examples = EXAMPLES("sluice vm link web web-n0 down", "sluice vm link web web-n0 up")},
 	{.noun = "vm",
 	 .verb = "top",
@@ -1617,9 +1618,10 @@ const struct cli_command cli_commands[] = {
 	 .more = "B.json",
 	 .more_kind = CLI_FILE,
 	 .summary = "tell two reports apart, such as before and after an upgrade",
-	 .about = "Each work over each path that both have: medians, their ratio, and the probability that "
-		  "chance alone parts the trials so far (Mann and Whitney's test, by rank). What is more "
-		  "likely than 5 % is called no difference; fewer than four trials each cannot be less.",
+	 .about =
+		 "Each work over each path that both have: medians, their ratio, and the probability that "
+		 "chance alone parts the trials so far (Mann and Whitney's test, by rank). What is more "
+		 "likely than 5 % is called no difference; fewer than four trials each cannot be less.",
 	 .examples = EXAMPLES("sluice bench compare old/report.json new/report.json",
 			      "sluice bench compare a.json b.json --json")},
 	{.noun = "completion",
