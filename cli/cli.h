@@ -110,6 +110,8 @@ int cmd_switch_fdb(struct cli *cli, const struct cli_args *args);
 int cmd_switch_stats(struct cli *cli, const struct cli_args *args);
 int cmd_switch_mirror(struct cli *cli, const struct cli_args *args);
 int cmd_switch_capture(struct cli *cli, const struct cli_args *args);
+int cmd_bench_nic(struct cli *cli, const struct cli_args *args);
+int cmd_bench_compare(struct cli *cli, const struct cli_args *args);
 int cmd_completion_bash(struct cli *cli, const struct cli_args *args);
 
 #endif

@@ -18,6 +18,7 @@ const struct cli_noun cli_nouns[] = {
 	{"assert", "whether the machine is as it is wished"},
 	{"export", "what is wished, as a file"},
 	{"switch", "the switch that joins virtual machines (DPDK)"},
+	{"bench", "the same work over every path that a packet can take, measured"},
 	{"completion", "completion of commands in a shell"},
 	{0},
 };
@@ -767,6 +768,46 @@ static const struct cli_option switch_mirror_options[] = {
 	{.name = "--off", .help = "no copies any longer"},
 	{0},
 };
+
+static const struct cli_option bench_nic_options[] = {
+	{.name = "--paths",
+	 .value = "NAME,...",
+	 .kind = CLI_TEXT,
+	 .help = "only these: emulated, tap, vhost, switch, vf, native, qemu-emulated, qemu-tap"},
+	{.name = "--pf",
+	 .value = "PF",
+	 .kind = CLI_PF,
+	 .help = "the PF whose VFs are measured: VF 0 in a guest, VF 1 natively; both have to be there"},
+	{.name = "--rounds",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 60,
+	 .help = "trials of each work over each path, after one that warms up (5; with --brief 1)"},
+	{.name = "--ms",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 50,
+	 .max = 600000,
+	 .help = "length of a trial (1000)"},
+	{.name = "--brief", .help = "fewer works, and no searches for the rate without loss"},
+	{.name = "--output",
+	 .value = "DIRECTORY",
+	 .kind = CLI_FILE,
+	 .help = "where report.json and report.html go (bench-report)"},
+	{.name = "--kernel",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "the guests' kernel (the host's, in /boot)"},
+	{.name = "--modules",
+	 .value = "DIRECTORY",
+	 .kind = CLI_FILE,
+	 .help = "its modules (the host's, in /lib/modules)"},
+	{.name = "--qemu",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "the QEMU to compare with (qemu-system-x86_64, if it is installed)"},
+	{0}};
 
 static const struct cli_option switch_capture_options[] = {
 	{.name = "--output",
@@ -1698,6 +1739,36 @@ const struct cli_command cli_commands[] = {
 	 .examples =
 		 EXAMPLES("sluice switch capture web --output web.pcapng --packets 100",
 			  "sluice switch capture web --output web.pcapng --seconds 10 --snap 96")},
+	{.noun = "bench",
+	 .verb = "nic",
+	 .run = cmd_bench_nic,
+	 .options = bench_nic_options,
+	 .summary = "measure every path that a packet can take between a guest and this host",
+	 .about =
+		 "Small guests, all with the same program and nothing else, work over an emulated NIC, "
+		 "virtio on a tap, on vhost-net and on the switch, and a VF; the host does the same over a "
+		 "VF of its own, and QEMU over its devices, where it is installed. Trials of all paths are "
+		 "interleaved; medians and spreads are of trials that succeeded. A path that this host does "
+		 "not have is skipped, and the reason is said.\n\n"
+		 "The report says what each path reaches, how long requests wait, and what a packet costs: "
+		 "exits, interrupts and the host's time, by thread. Ctrl-C writes what there is. See "
+		 "docs/benchmarking.md.",
+	 .examples = EXAMPLES("sluice bench nic", "sluice bench nic --pf ens1f0 --rounds 9",
+			      "sluice bench nic --paths emulated,tap --brief --output /tmp/quick")},
+	{.noun = "bench",
+	 .verb = "compare",
+	 .run = cmd_bench_compare,
+	 .operand = "A.json",
+	 .operand_kind = CLI_FILE,
+	 .more = "B.json",
+	 .more_kind = CLI_FILE,
+	 .summary = "tell two reports apart, such as before and after an upgrade",
+	 .about =
+		 "Each work over each path that both have: medians, their ratio, and the probability that "
+		 "chance alone parts the trials so far (Mann and Whitney's test, by rank). What is more "
+		 "likely than 5 % is called no difference; fewer than four trials each cannot be less.",
+	 .examples = EXAMPLES("sluice bench compare old/report.json new/report.json",
+			      "sluice bench compare a.json b.json --json")},
 	{.noun = "completion",
 	 .verb = "bash",
 	 .run = cmd_completion_bash,
