@@ -254,6 +254,7 @@ mandir := $(DESTDIR)$(prefix)/share/man
 compdir := $(DESTDIR)$(prefix)/share/bash-completion/completions
 udevdir := $(DESTDIR)$(prefix)/lib/udev/rules.d
 unitdir := $(DESTDIR)$(prefix)/lib/systemd/system
+gendir  := $(DESTDIR)$(prefix)/lib/systemd/system-generators
 
 .PHONY: install uninstall staged
 install: all
@@ -266,8 +267,10 @@ install: all
 	@install -m 644 $(DATA)/sluice-vmm.8 $(mandir)/man8/sluice-vmm.8
 	@install -m 644 $(DATA)/sluice-switch.8 $(mandir)/man8/sluice-switch.8
 	@$(O)/bin/sluice completion bash >$(compdir)/sluice
-	@install -d $(udevdir) $(unitdir)
-	@for unit in packaging/systemd/*.service; do sed 's,/usr/bin/,$(prefix)/bin/,' $$unit \
+	@install -d $(udevdir) $(unitdir) $(gendir)
+	@sed 's,/usr/bin/,$(prefix)/bin/,' packaging/systemd/sluice-generator >$(gendir)/sluice-generator
+	@chmod 755 $(gendir)/sluice-generator
+	@for unit in packaging/systemd/*.*; do sed 's,/usr/bin/,$(prefix)/bin/,' $$unit \
 		>$(unitdir)/$${unit##*/}; done
 	@install -m 644 packaging/udev/*.rules $(udevdir)
 	@echo "installed below $(DESTDIR)$(prefix)"
@@ -276,7 +279,8 @@ uninstall:
 	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 \
 		$(mandir)/man8/sluice-switch.8 $(compdir)/sluice
 	rm -f $(patsubst packaging/udev/%,$(udevdir)/%,$(wildcard packaging/udev/*.rules))
-	rm -f $(patsubst packaging/systemd/%,$(unitdir)/%,$(wildcard packaging/systemd/*))
+	rm -f $(patsubst packaging/systemd/%,$(unitdir)/%,$(wildcard packaging/systemd/*.*))
+	rm -f $(gendir)/sluice-generator
 	rm -rf $(libexecdir)
 
 TINY_GUESTS := tiny counter

@@ -46,6 +46,7 @@ int cmd_host_metrics(struct cli *cli, const struct cli_args *args);
 int cmd_host_top(struct cli *cli, const struct cli_args *args);
 int cmd_host_report(struct cli *cli, const struct cli_args *args);
 int cmd_host_tune(struct cli *cli, const struct cli_args *args);
+int cmd_host_units(struct cli *cli, const struct cli_args *args);
 int cmd_pf_list(struct cli *cli, const struct cli_args *args);
 int cmd_pf_show(struct cli *cli, const struct cli_args *args);
 int cmd_pf_set(struct cli *cli, const struct cli_args *args);

@@ -195,13 +195,21 @@ static int write_config(const struct cli *cli, const json_t *config)
 		       : 0;
 }
 
-int switch_start(const struct cli *cli, const json_t *config)
+int switch_keep(const struct cli *cli, const json_t *config)
 {
 	char folder[CLI_PATH];
 	int err = make_folder(cli, folder);
 
+	return err ? err : write_config(cli, config);
+}
+
+int switch_start(const struct cli *cli, const json_t *config)
+{
+	char folder[CLI_PATH];
+	int err = switch_keep(cli, config);
+
 	if (!err)
-		err = write_config(cli, config);
+		err = cli_run_path(cli, folder, "switch");
 	return err ? err : spawn(cli, folder);
 }
 

@@ -928,6 +928,17 @@ const struct cli_command cli_commands[] = {
 			      "sluice host tune --isolate 2-7 --hugepages 2048 --apply",
 			      "sluice host tune --undo")},
 	{.noun = "host",
+	 .verb = "units",
+	 .run = cmd_host_units,
+	 .operand = "DIR",
+	 .operand_kind = CLI_FILE,
+	 .summary = "write what systemd is to know of the VMs into a folder",
+	 .about =
+		 "systemd's generator runs this at boot and at every daemon-reload: of each VM that a host "
+		 "file defined, its order, restart policy and deadline, and whether it starts with the "
+		 "host.",
+	 .examples = EXAMPLES("sluice host units /tmp/units")},
+	{.noun = "host",
 	 .verb = "metrics",
 	 .run = cmd_host_metrics,
 	 .options = host_metrics_options,

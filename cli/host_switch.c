@@ -12,6 +12,7 @@
 #include "cli/host_steps.h"
 #include "cli/switch_dir.h"
 #include "cli/switch_rules.h"
+#include "cli/unit.h"
 
 /* Of a port, what stands beside its rules in the switch's configuration. */
 static const char *const port_keys[] = {"name", "bridge", "server", "queues", "mtu"};
@@ -260,14 +261,17 @@ static int add_mirrors(struct host_steps *steps, const json_t *wanted, const jso
 
 static int run_start(struct cli *cli, const struct host_step *step)
 {
-	return switch_start(cli, step->params);
+	int err = unit_known(cli, UNIT_SWITCH) ? switch_keep(cli, step->params)
+					       : switch_start(cli, step->params);
+
+	return err || !unit_known(cli, UNIT_SWITCH) ? err : unit_do("start", UNIT_SWITCH);
 }
 
 static int run_restart(struct cli *cli, const struct host_step *step)
 {
-	int err = switch_stop(cli);
+	int err = unit_known(cli, UNIT_SWITCH) ? unit_do("stop", UNIT_SWITCH) : switch_stop(cli);
 
-	return err ? err : switch_start(cli, step->params);
+	return err ? err : run_start(cli, step);
 }
 
 /* The file's start options over those that were kept. */

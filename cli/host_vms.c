@@ -7,10 +7,9 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cli/host_steps.h"
+#include "cli/unit.h"
 #include "cli/vm_def.h"
-
-/* Members of a definition that are ours. */
-#define RUN "run" /* {"autostart", "restart", "order", "stop_timeout"}: when it runs */
+#include "cli/vmm_config.h"
 
 static const char *const restarts[] = {
 	[HOST_RESTART_NO] = "no",
@@ -22,14 +21,14 @@ static json_t *definition(const struct host_vm *vm)
 {
 	return json_pack("{s:O,s:O,s:{s:b,s:s,s:i,s:i}}", "args",
 			 json_object_get(vm->record, "args"), "cwd",
-			 json_object_get(vm->record, "cwd"), RUN, "autostart", vm->autostart,
+			 json_object_get(vm->record, "cwd"), UNIT_RUN, "autostart", vm->autostart,
 			 "restart", restarts[vm->restart], "order", (int)vm->order, "stop_timeout",
 			 (int)vm->stop_timeout);
 }
 
 static bool same(const json_t *wanted, const json_t *found)
 {
-	static const char *const keys[] = {"args", "cwd", RUN};
+	static const char *const keys[] = {"args", "cwd", UNIT_RUN};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (!json_equal(json_object_get(wanted, keys[i]), json_object_get(found, keys[i])))
@@ -50,7 +49,7 @@ static int run_define(struct cli *cli, const struct host_step *step)
 	int err = lock < 0 ? lock : vm_def_store(cli, name_of(step), step->params);
 
 	io_close(&lock);
-	return err;
+	return err || !unit_known(cli, UNIT_VM) ? err : unit_do("daemon-reload", NULL);
 }
 
 static int run_forget(struct cli *cli, const struct host_step *step)
@@ -59,12 +58,17 @@ static int run_forget(struct cli *cli, const struct host_step *step)
 	int err = lock < 0 ? lock : vm_def_forget(cli, name_of(step));
 
 	io_close(&lock);
-	return err;
+	return err || !unit_known(cli, UNIT_VM) ? err : unit_do("daemon-reload", NULL);
 }
 
 static int run_start(struct cli *cli, const struct host_step *step)
 {
-	return vm_def_start(cli, name_of(step), true) ? -EIO : 0;
+	char unit[VMM_NAME_MAX + 32];
+
+	if (!unit_known(cli, UNIT_VM))
+		return vm_def_start(cli, name_of(step), true) ? -EIO : 0;
+	snprintf(unit, sizeof(unit), "sluice-vm@%s.service", name_of(step));
+	return unit_do("start", unit);
 }
 
 /* ---- what differs ---- */
@@ -124,7 +128,7 @@ static int forget_steps(struct cli *cli, const struct host_file *file, struct ho
 	json_array_foreach (names, i, name) {
 		const char *vm = json_string_value(name);
 		json_t *found = err || in_file(file, vm) ? NULL : vm_def_load(cli, vm);
-		if (json_object_get(found, RUN))
+		if (json_object_get(found, UNIT_RUN))
 			err = add(steps, (struct host_step){.run = run_forget}, vm, "definition",
 				  "there", "none");
 		json_decref(found);
@@ -183,7 +187,7 @@ static void add_option(json_t *vm, const char *option, const char *cwd)
 static json_t *vm_in_file(const char *name, const json_t *record)
 {
 	json_t *vm = json_pack("{s:s}", "name", name), *value;
-	const json_t *run = json_object_get(record, RUN), *option;
+	const json_t *run = json_object_get(record, UNIT_RUN), *option;
 	const char *key;
 	size_t i;
 

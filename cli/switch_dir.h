@@ -19,6 +19,9 @@ int switch_path(const struct cli *cli, const char *file, char path[CLI_PATH]);
 /* Whether a switch runs: its lock is held. */
 bool switch_runs(const struct cli *cli);
 
+/* Keeps a configuration (switch_config.h; borrowed) for the next start. Negative errnos, logged, as
+ * below. */
+int switch_keep(const struct cli *cli, const json_t *config);
 /* Starts it with a configuration (switch_config.h; borrowed), and waits until it answers; or stops
  * it, and waits until it is gone. Negative errnos, logged. (cmd_switch.c) */
 int switch_start(const struct cli *cli, const json_t *config);

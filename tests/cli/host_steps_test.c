@@ -20,6 +20,7 @@
 
 #include "base/io.h"
 #include "cli/host_steps.h"
+#include "cli/unit.h"
 #include "cli/vm_def.h"
 
 struct host {
@@ -250,6 +251,46 @@ static void test_export(void **state)
 	free(text);
 }
 
+static bool holds(const struct host *h, const char *name, const char *text)
+{
+	char path[256], *is = NULL;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/units/%s", h->dir, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	assert_int_equal(io_read_file(fd, 65536, &is, &len), 0);
+	close(fd);
+	bool found = strstr(is, text) != NULL;
+	free(is);
+	return found;
+}
+
+/* What systemd's generator makes of the definitions. */
+static void test_units(void **state)
+{
+	struct host *h = *state;
+	struct stat st;
+	char path[128];
+
+	define(h, "version: 1\nvms:\n" VM("web", "    autostart: yes\n    restart: always\n")
+			  VM("db", "    order: 1\n    stop-timeout: 90\n"));
+	snprintf(path, sizeof(path), "%s/units", h->dir);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(unit_generate(&h->cli, path), 0);
+	assert_true(
+		holds(h, "sluice-vm@web.service.d/50-host.conf", "After=sluice-vm@db.service \n"));
+	assert_true(holds(h, "sluice-vm@web.service.d/50-host.conf", "\nRestart=always\n"));
+	assert_true(holds(h, "sluice-vm@db.service.d/50-host.conf", "\nRestart=no\n"));
+	assert_true(holds(h, "sluice-vm@db.service.d/50-host.conf", "STOP_TIMEOUT=90\n"));
+	assert_false(holds(h, "sluice-vm@db.service.d/50-host.conf", "After="));
+	snprintf(path, sizeof(path), "%s/units/sluice.target.wants/sluice-vm@web.service", h->dir);
+	assert_int_equal(lstat(path, &st), 0);
+	snprintf(path, sizeof(path), "%s/units/sluice.target.wants/sluice-vm@db.service", h->dir);
+	assert_int_equal(lstat(path, &st), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_vms, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_vms_of_others, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_export, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_units, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
