@@ -16,7 +16,7 @@
 
 /* Of a port, what stands beside its rules in the switch's configuration. */
 static const char *const port_keys[] = {"name", "bridge", "server", "queues", "mtu"};
-static const char *const start_keys[] = {"cpus", "hugepages", "pci"};
+static const char *const start_keys[] = {"cpus", "hugepages", "pci", "buffers", "macs", "sleep_us"};
 
 static const char *text(const json_t *object, const char *key)
 {
