@@ -83,8 +83,8 @@ $(O)/%.o: %.S
 
 # What links what. sluice links libpci (GPL-2+), so that binary as a whole is under the GPL;
 # sluice-vmm links only permissive and LGPL libraries.
-SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson
-VMM_LIBS    := -ljansson -luring -lpthread
+SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -lyaml -lseccomp
+VMM_LIBS    := -ljansson -luring -lseccomp -lpthread
 SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
 
 $(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/base.a

@@ -459,6 +459,13 @@ static void session_closed(void *opaque)
 	loop_stop(session->loop, 1);
 }
 
+static void session_silent(void *opaque)
+{
+	struct session *session = opaque;
+
+	loop_stop(session->loop, 0);
+}
+
 static void session_signal(void *opaque, uint32_t events)
 {
 	struct session *session = opaque;
@@ -485,7 +492,9 @@ static int session_signals(struct session *session)
 	return loop_add(session->loop, session->signals, EPOLLIN, session_signal, session, &source);
 }
 
-static int join_console(struct session *session, const char *path)
+#define PATIENCE_MS 1000u /* the least silence after the input's end that counts */
+
+static int join_console(struct session *session, const char *path, bool follow)
 {
 	struct console_config config = {.loop = session->loop,
 					.sock = console_connect(path),
@@ -493,6 +502,8 @@ static int join_console(struct session *session, const char *path)
 					.out = STDOUT_FILENO,
 					.key = console_key_typed,
 					.closed = session_closed,
+					.silent = session_silent,
+					.patience_ms = follow ? 0 : PATIENCE_MS,
 					.opaque = session};
 	struct console *console = NULL;
 
@@ -524,7 +535,7 @@ int cmd_vm_console(struct cli *cli, const struct cli_args *args)
 	if (!err)
 		err = loop_create(&session.loop);
 	if (!err)
-		err = join_console(&session, path);
+		err = join_console(&session, path, cli_has(args, "--follow"));
 	loop_destroy(session.loop);
 	io_close(&session.signals);
 	if (err == -ENOENT || err == -ECONNREFUSED)

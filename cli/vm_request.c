@@ -367,6 +367,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	r->virtio_console = strcmp(cli_text(args, "--console", "serial"), "virtio") == 0;
 	r->balloon = cli_has(args, "--balloon");
 	r->prefault = cli_has(args, "--prefault");
+	r->sandbox = !cli_has(args, "--no-sandbox");
 	r->vsock = (uint32_t)cli_number(args, "--vsock", 0);
 	r->rng = cli_has(args, "--rng");
 	r->hotplug_ports = (unsigned)cli_number(args, "--hotplug-ports", HOTPLUG_PORTS);

@@ -58,6 +58,7 @@ struct vm_request {
 	struct disk_spec disks[VMM_DISKS_MAX];
 	size_t disk_count;
 	bool rng;
+	bool sandbox;
 };
 
 void vm_request_set_name(struct vm_request *request, const char *name);
