@@ -48,6 +48,7 @@ static const struct work works[] = {
 	{"udp-1024", "udp size=1024", "packets/s", "more", 0, false},
 	{"udp-1518", "udp size=1518", "packets/s", "more", 0, false},
 	{"udp-imix", "udp size=0", "packets/s", "more", 0, false},
+	{"udp-steady", "udp size=64 rate=2000", "packets/s", "more", -1, true},
 	{"udp-offered", "udp size=64", "packets/s", "more", -1, true},
 };
 
@@ -180,6 +181,17 @@ static void keep_latency(const struct bench_run *run, const struct bench_path *p
 		json_object_set_new(entry_of(run, path), "latency", latency);
 }
 
+/* Of datagrams, over all trials: how many went, and how many arrived. */
+static void add_count(json_t *entry, const json_t *result, const char *key)
+{
+	json_int_t more = json_integer_value(json_object_get(result, key));
+
+	if (json_object_get(result, key))
+		json_object_set_new(
+			entry, key,
+			json_integer(json_integer_value(json_object_get(entry, key)) + more));
+}
+
 static int one_work(struct bench_run *run, struct bench_path *path, const struct work *work,
 		    bool counts)
 {
@@ -202,6 +214,10 @@ static int one_work(struct bench_run *run, struct bench_path *path, const struct
 	}
 	if (!err && counts)
 		json_array_append_new(json_object_get(entry, "values"), json_real(value));
+	if (!err && counts) {
+		add_count(entry, result, "sent");
+		add_count(entry, result, "received");
+	}
 	if (!err && counts && !strcmp(work->name, "rr-1"))
 		keep_latency(run, path, result);
 	json_decref(result);
