@@ -363,7 +363,7 @@ static int set_up(struct vdev_e1000e *dev)
 	if (!err)
 		err = vdev_e1000e_irq_init(dev);
 	snprintf(name, sizeof(name), "%.32s/q0", dev->name);
-	return err ? err : vdev_iothread_create(name, &dev->thread);
+	return err ? err : vdev_iothread_create(dev->vm, name, &dev->thread);
 }
 
 int vdev_e1000e_create(struct hv_vm *vm, struct loop *loop, const struct vdev_net_config *config,

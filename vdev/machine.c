@@ -211,7 +211,7 @@ static int start_slow(struct vdev_machine *m)
 	char name[16];
 
 	snprintf(name, sizeof(name), "%.10s/slow", hv_vm_name(m->vm));
-	return m->slow ? 0 : vdev_iothread_create(name, &m->slow);
+	return m->slow ? 0 : vdev_iothread_create(m->vm, name, &m->slow);
 }
 
 int vdev_rng_add(struct vdev_machine *m)

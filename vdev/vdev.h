@@ -98,6 +98,14 @@ enum vdev_watchdog_action { VDEV_WATCHDOG_REPORT, VDEV_WATCHDOG_RESET, VDEV_WATC
 /* An i6300esb behind its own root port; it counts once the guest's driver starts it. */
 int vdev_watchdog_add(struct vdev_machine *machine, enum vdev_watchdog_action action);
 
+/* ---- processes that serve devices ---- */
+
+/* How the process at the other end of a socket is called; fn NULL: we connect ourselves. */
+struct vdev_dial {
+	int (*fn)(void *opaque, const char *path); /* a non-blocking descriptor, or negative */
+	void *opaque;
+};
+
 /* ---- network ---- */
 
 #define VDEV_NET_PAIRS_MAX 16u
@@ -115,6 +123,7 @@ struct vdev_net_config {
 	/* NULL, or the socket of a switch that moves the frames (vhost-user); then there is no tap.
 	 * It listens there, unless `listener` (else -1; stays the caller's) is where it calls. */
 	const char *socket;
+	struct vdev_dial dial;
 	int listener;
 	bool packed; /* offer packed rings too: a switch that dies leaves them in doubt */
 	bool e1000e; /* no virtio-net but an emulated Intel 82574: one pair, a tap, no vhost */
@@ -234,6 +243,7 @@ struct vdev_disk_config {
 	/* NULL, or the socket of a process that serves the disk (vhost-user-blk); then there is no
 	 * fd, and read_only and the limits are that process's. */
 	const char *socket;
+	struct vdev_dial dial;
 	bool read_only;
 	const char *serial; /* up to 20 bytes; NULL: none */
 	unsigned queues;
