@@ -163,11 +163,12 @@ static void test_cost(void **state)
 			   "\"cpus\":[{\"engine\":{\"exits\":1000,\"irq_injections\":10}}],"
 			   "\"threads\":{\"x/cpu0\":1000}}",
 			   0, NULL);
-	json_t *after =
-		json_loads("{\"total\":300,\"exits\":{\"mmio-write\":300,\"io-read\":5},"
-			   "\"cpus\":[{\"engine\":{\"exits\":1500,\"irq_injections\":110}}],"
-			   "\"threads\":{\"x/cpu0\":6000}}",
-			   0, NULL);
+	json_t *after = json_loads(
+		"{\"total\":352,\"exits\":{\"mmio-write\":300,\"io-read\":7,\"io-write\":50},"
+		"\"regions\":[{\"name\":\"serial\",\"reads\":2,\"writes\":50}],"
+		"\"cpus\":[{\"engine\":{\"exits\":1552,\"irq_injections\":110}}],"
+		"\"threads\":{\"x/cpu0\":6000}}",
+		0, NULL);
 	json_t *cost = bench_cost_of(before, after, 100);
 
 	(void)state;
