@@ -12,6 +12,8 @@
 #: make test         every ring of tests: unit, sanitizers, local KVM, the lab's two rigs
 #: make test-unit | test-asan | test-kvm | test-lab | test-lab-asan | test-rig2
 #: make test-fuzz    every fuzzer for SLUICE_FUZZ_SECONDS (15); make fuzz: for ten minutes each
+#: make test-report  the page of a bench, in headless Chromium if that is there
+#: make bench        every path that a packet can take, measured on the emulated host (bench-nic)
 #: make bench-iommu  cost of map and unmap by page size: our walker, and VFIO on the emulated host
 #: make coverage     lines of iommu/ that its unit tests run (gcov)
 #: make bench-switch cycles per frame from guest to guest, beside DPDK's own forwarding
@@ -175,6 +177,11 @@ test-fuzz:
 	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
 	@tests/run fuzz
 
+.PHONY: test-report
+test-report:
+	@$(MAKE) --no-print-directory $(O)/tests/cli/bench_report_test
+	@tests/report
+
 .PHONY: fuzz
 fuzz:
 	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
@@ -231,8 +238,9 @@ coverage:
 		$(patsubst %,build/coverage/tests/%,$(filter iommu/%,$(UNIT_TESTS)))
 	@tests/coverage build/coverage iommu
 
-.PHONY: bench-boot bench-blk bench-hotplug
-bench-boot bench-blk bench-hotplug:
+.PHONY: bench bench-boot bench-blk bench-hotplug bench-nic
+bench: bench-nic
+bench-boot bench-blk bench-hotplug bench-nic:
 	@packaging/deps.sh build lab
 	@$(MAKE) --no-print-directory staged
 	@lab/lab fetch --rig 1

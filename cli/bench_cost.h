@@ -12,9 +12,9 @@
 
 /* A VM's counters now, and the time that its threads have used; NULL: it does not tell. */
 json_t *bench_cost_look(struct cli *cli, const char *vm);
-/* The difference, for so many packets:
+/* The difference, for so many packets, without what the serial line cost (taken out of `after`):
  * {"packets", "exits", "exits_to_vmm", "by_reason": {…}, "interrupts", "cpu_us": {THREAD: …}} */
-json_t *bench_cost_of(const json_t *before, const json_t *after, double packets);
+json_t *bench_cost_of(const json_t *before, json_t *after, double packets);
 /* A sentence about the cost of a path; to be freed. */
 char *bench_cost_why(const json_t *cost);
 

@@ -142,10 +142,11 @@ static void one_cdf(FILE *out, const json_t *path, size_t index, double low, dou
 
 	fprintf(out, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" points=\"",
 		colours[index % 8]);
-	json_array_foreach (json_object_get(json_object_get(path, "latency"), "cdf"), i, point)
+	json_array_foreach (json_object_get(json_object_get(path, "latency"), "cdf"), i, point) {
 		fprintf(out, "%.1f,%.1f ",
 			across(json_number_value(json_array_get(point, 1)), low, high),
 			HEIGHT - 30 - json_number_value(json_array_get(point, 0)) * (HEIGHT - 50));
+	}
 	fprintf(out, "\"/>\n");
 }
 
@@ -174,7 +175,7 @@ static void cdf(FILE *out, const json_t *report)
 		"<figure><h2>Latency, one request under way</h2>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" "
 		"aria-label=\"share of requests answered within a time\">\n",
 		WIDTH, HEIGHT + 24 * 4);
-	for (double at = low; at <= high; at++) {
+	for (int at = (int)low; at <= (int)high; at++) {
 		double x = across(pow(10, at), low, high);
 
 		fprintf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"20\" y2=\"%d\" stroke=\"#ddd\"/>",

@@ -57,8 +57,8 @@ static void add(struct archive *a, const char *name, unsigned mode, const char *
 
 static int add_file(struct archive *a, const char *name, unsigned mode, const char *path)
 {
-	char *bytes;
-	size_t len;
+	char *bytes = NULL;
+	size_t len = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int err = fd < 0 ? -errno : io_read_file(fd, FILE_MAX, &bytes, &len);
 
@@ -154,8 +154,8 @@ static int pack_named(struct archive *a, const char *modules, const char *dep, c
 static int pack_modules(struct archive *a, const char *modules, const char *const *names,
 			size_t count)
 {
-	char path[512], *dep;
-	size_t len;
+	char path[512], *dep = NULL;
+	size_t len = 0;
 
 	snprintf(path, sizeof(path), "%s/modules.dep", modules);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -23,7 +23,9 @@
 #define READY_S	   180
 #define WIRE_TRIES 300 /* tenths of a second */
 #define ARGS	   48
-#define PORT	   "sluice-bench"
+#define BRIDGE	   "sluice-bench"
+#define HOST_PORT  "sluice-bench-host"
+#define GUEST_PORT "sluice-bench-guest"
 
 const struct bench_kind bench_kinds[] = {
 	{"emulated", "emulated 82574 (e1000e)", ",model=e1000e", BENCH_TAP, false, NULL},
@@ -191,12 +193,12 @@ static int start_switch(struct cli *cli, struct bench_path *path, char socket[CL
 				   "the switch does not start: see sluice switch start");
 		path->switch_started = true;
 	}
-	path->bridge_made = !RUN(sluice, "switch", "bridge", PORT, "--add");
+	path->bridge_made = !RUN(sluice, "switch", "bridge", BRIDGE, "--add");
 	path->port_made = path->bridge_made &&
-			  !RUN(sluice, "switch", "port", PORT "-host", "--add", "--bridge", PORT,
+			  !RUN(sluice, "switch", "port", HOST_PORT, "--add", "--bridge", BRIDGE,
 			       "--to", "tap:bench-sw") &&
-			  !RUN(sluice, "switch", "port", PORT "-guest", "--add", "--bridge", PORT,
-			       "--to", to);
+			  !RUN(sluice, "switch", "port", GUEST_PORT, "--add", "--bridge", BRIDGE,
+			       "--to", to, "--server");
 	return path->port_made ? 0 : why(path, -EIO, "the switch takes no ports for it");
 }
 
@@ -206,9 +208,9 @@ static void stop_switch(struct bench_path *path)
 	const char *sluice = self(program);
 
 	if (path->bridge_made) {
-		RUN(sluice, "switch", "port", PORT "-guest", "--remove");
-		RUN(sluice, "switch", "port", PORT "-host", "--remove");
-		RUN(sluice, "switch", "bridge", PORT, "--remove");
+		RUN(sluice, "switch", "port", GUEST_PORT, "--remove");
+		RUN(sluice, "switch", "port", HOST_PORT, "--remove");
+		RUN(sluice, "switch", "bridge", BRIDGE, "--remove");
 	}
 	if (path->switch_started)
 		RUN(sluice, "switch", "stop");

@@ -60,7 +60,9 @@ json_t *bench_environment(void)
 	json_object_set_new(env, "cpu", json_string(cpu.model));
 	json_object_set_new(env, "cpus", json_integer((json_int_t)cpu.count));
 	json_object_set_new(env, "kernel", json_string(host.release));
-	json_object_set_new(env, "emulated", json_boolean(cpu_flag("hypervisor")));
+	/* what QEMU's emulator calls its processor; hardware lends its own name to its guests */
+	json_object_set_new(env, "emulated", json_boolean(strstr(cpu.model, "TCG") != NULL));
+	json_object_set_new(env, "virtual", json_boolean(cpu_flag("hypervisor")));
 	json_object_set_new(env, "iommu",
 			    json_string(!access("/sys/class/iommu/dmar0", F_OK)	  ? "VT-d"
 					: !access("/sys/class/iommu/ivhd0", F_OK) ? "AMD-Vi"
@@ -252,13 +254,15 @@ void bench_report_print(FILE *out, const json_t *report)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach (json_object_get(report, "paths"), i, item)
+	json_array_foreach (json_object_get(report, "paths"), i, item) {
 		print_path(out, item);
+	}
 	fprintf(out, "\n");
-	json_array_foreach (json_object_get(report, "checks"), i, item)
+	json_array_foreach (json_object_get(report, "checks"), i, item) {
 		fprintf(out, "%s %s (%s)\n",
 			json_is_true(json_object_get(item, "ok")) ? "ok    " : "NOT OK",
 			text_of(item, "name"), text_of(item, "detail"));
+	}
 	if (json_is_true(json_object_get(json_object_get(report, "environment"), "emulated")))
 		fprintf(out, "\nThis machine is an emulated one: its times compare with nothing "
 			     "outside this run; exits and interrupts do.\n");

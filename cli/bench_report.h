@@ -4,10 +4,10 @@
  *
  *     schema, kind ("nic"), started (UTC), complete, rounds, environment {…}
  *     paths []   name, label, available, why_not (null when it is), why (a sentence)
- *                works [] name, unit, better ("more" or "less"), values [], invalid, median, spread
- *                latency {p50, p99, p999, max (ns), cdf [[share, ns]…]} of the work "rr-1"
- *                cost {…} of the work "cost" (bench_cost.h)
- *     checks []  name, ok, detail: what must hold of such numbers
+ *                works [] name, unit, better ("more" or "less"), values [], invalid, median,
+ * spread; of datagrams also sent and received, over all trials latency {p50, p99, p999, max (ns),
+ * cdf [[share, ns]…]} of the work "rr-1" cost {…} of the work "cost" (bench_cost.h) checks [] name,
+ * ok, detail: what must hold of such numbers
  */
 #ifndef CLI_BENCH_REPORT_H
 #define CLI_BENCH_REPORT_H

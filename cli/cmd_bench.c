@@ -160,6 +160,17 @@ static json_t *new_report(const struct bench_run *run)
 			 (int)run->ms, "environment", bench_environment());
 }
 
+static bool any_available(const json_t *report)
+{
+	const json_t *path;
+	size_t i;
+
+	json_array_foreach (json_object_get(report, "paths"), i, path)
+		if (json_is_true(json_object_get(path, "available")))
+			return true;
+	return false;
+}
+
 static int run_nic(struct bench_run *run, const char *dir)
 {
 	struct bench_settings *s = &run->settings;
@@ -179,6 +190,10 @@ static int run_nic(struct bench_run *run, const char *dir)
 	if (!run->cli->json && !err)
 		printf("\n%s/report.html, %s/report.json\n", dir, dir);
 	bool complete = json_is_true(json_object_get(run->report, "complete"));
+	if (complete && !any_available(run->report)) {
+		complete = false;
+		log_error("bench", "no path could be measured; the report says why");
+	}
 	json_decref(run->report);
 	unlink(s->initrd);
 	return err || !complete ? CLI_FAILED : CLI_OK;
@@ -319,7 +334,7 @@ int cmd_bench_compare(struct cli *cli, const struct cli_args *args)
 	} else {
 		printf("%-14s %-12s %14s %14s %7s %7s  %s\n", "PATH", "WORK", "BEFORE", "AFTER",
 		       "RATIO", "P", "VERDICT");
-		json_array_foreach (rows, i, row)
+		json_array_foreach (rows, i, row) {
 			printf("%-14s %-12s %14.1f %14.1f %7.3f %7.4f  %s\n",
 			       json_string_value(json_object_get(row, "path")),
 			       json_string_value(json_object_get(row, "work")),
@@ -328,6 +343,7 @@ int cmd_bench_compare(struct cli *cli, const struct cli_args *args)
 			       json_number_value(json_object_get(row, "ratio")),
 			       json_number_value(json_object_get(row, "p")),
 			       json_string_value(json_object_get(row, "verdict")));
+		}
 	}
 	json_decref(rows);
 	json_decref(a);

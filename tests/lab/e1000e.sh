@@ -53,17 +53,17 @@ carrier 1 && say "link came $(ping -q -c 5 -A -W 5 192.168.79.1 | grep received)
 # ---- all at once ----
 read -r now _ </proc/uptime
 end=$((${now%.*} + soak))
-rounds=0 bytes=0
-(while :; do ping -q -f -c 1000 -W 1 192.168.79.1 >/dev/null; done) &
+rounds=0 sent=0
+(while :; do ping -q -A -c 100 -W 1 192.168.79.1 >/dev/null; done) &
 while read -r now _ </proc/uptime && [ "${now%.*}" -lt $end ]; do
-	nc -w 20 192.168.79.1 7003 </tmp/up >/dev/null && bytes=$((bytes + 5))
+	nc -w 20 192.168.79.1 7003 </tmp/up >/dev/null && sent=$((sent + 5))
 	/nic ring eth0 $((80 + rounds % 5 * 200)) $((80 + rounds % 7 * 100))
 	ip link set eth0 down
 	up || say "no link after a flap"
 	rounds=$((rounds + 1))
 done
 kill %1
-say "soak: $rounds rounds"
+say "soak: $rounds rounds, $sent MB"
 say "soak: $(ping -q -c 20 -A -W 5 192.168.79.1 | grep received)"
 say "interrupts $(awk '/eth0/ { for (i = 2; $i ~ /^[0-9]+$/; i++) n += $i } END { print n }' /proc/interrupts)"
 say "hangs $(dmesg | grep -ciE 'hang|watchdog: eth|unable|reset adapter unexp')"
@@ -82,7 +82,9 @@ check "started" guest nic "guest.wait" --memory 256M --detach \
 ip addr add 192.168.79.1/24 dev nic-n0
 timeout 120 busybox nc -l -p 7001 <"$work/down" &
 sleep 100 | timeout 120 busybox nc -l -p 7002 >"$work/up" &
-(while sleep 0.1; do timeout 60 busybox nc -l -p 7003 >/dev/null </dev/null; done) &
+mkfifo "$work/never" # that its reader sees no end on
+exec 8<>"$work/never"
+(while sleep 0.1; do timeout 60 busybox nc -l -p 7003 >/dev/null <&8; done) &
 sink=$!
 said_flap() { [[ $(said nic) == *"flap me"* ]]; }
 check "its guest has come to the link flaps" wait_for 150 said_flap
