@@ -110,5 +110,7 @@ int cmd_switch_stats(struct cli *cli, const struct cli_args *args);
 int cmd_switch_mirror(struct cli *cli, const struct cli_args *args);
 int cmd_switch_capture(struct cli *cli, const struct cli_args *args);
 int cmd_completion_bash(struct cli *cli, const struct cli_args *args);
+int cmd_completion_zsh(struct cli *cli, const struct cli_args *args);
+int cmd_completion_fish(struct cli *cli, const struct cli_args *args);
 
 #endif

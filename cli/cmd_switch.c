@@ -19,6 +19,7 @@
 #include "cli/cli.h"
 #include "cli/program.h"
 #include "cli/switch_dir.h"
+#include "cli/switch_sandbox.h"
 
 #define SUBJECT	   "switch"
 #define STEP_MS	   20
@@ -215,6 +216,8 @@ int cmd_switch_start(struct cli *cli, const struct cli_args *args)
 	if (!err)
 		err = write_config(cli, config);
 	json_decref(config);
+	if (!err && cli_has(args, "--no-sandbox") && setenv(SWITCH_NO_SANDBOX, "1", 1) < 0)
+		err = -errno;
 	if (!err)
 		err = spawn(cli, folder);
 	return err ? CLI_FAILED : switch_report(cli, SUBJECT, "started");
