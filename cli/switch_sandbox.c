@@ -50,7 +50,7 @@ static const int never[] = {
 	SCMP_SYS(kexec_load),
 	SCMP_SYS(kexec_file_load),
 	SCMP_SYS(reboot),
-	SCMP_SYS(bpf),
+
 	SCMP_SYS(add_key),
 	SCMP_SYS(request_key),
 	SCMP_SYS(keyctl),

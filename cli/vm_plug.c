@@ -407,8 +407,10 @@ int vm_plug_attach(struct cli *cli, struct vm_request *r)
 
 	if (!err)
 		err = settle(&p, true);
-	if (!err)
+	if (!err) {
+		vm_place_recall(cli, r);
 		err = vm_request_find(cli, r);
+	}
 	if (!err)
 		vm_place_check_attach(cli, r);
 	for (size_t i = 0; i < r->pick_count && !err; i++) {

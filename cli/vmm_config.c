@@ -268,11 +268,12 @@ static json_t *encode_nets(const struct vmm_config *config)
 			json_array_append_new(array, encode_port(net));
 			continue;
 		}
-		json_t *json = json_pack("{s:s,s:s,s:i,s:o,s:o*,s:o*}", "tap", net->tap_name, "mac",
-					 format_mac(net->mac, mac), "mtu", (int)net->mtu, "fds",
-					 encode_fds(net->tap, net->pairs), "vhost_fds",
+		json_t *json = json_pack("{s:s,s:s,s:i,s:o,s:o*,s:o*,s:o*}", "tap", net->tap_name,
+					 "mac", format_mac(net->mac, mac), "mtu", (int)net->mtu,
+					 "fds", encode_fds(net->tap, net->pairs), "vhost_fds",
 					 encode_fds(net->vhost, net->pairs), "standby",
-					 net->standby ? json_true() : NULL);
+					 net->standby ? json_true() : NULL, "e1000e",
+					 net->e1000e ? json_true() : NULL);
 		json_array_append_new(array, json);
 	}
 	return array;
@@ -507,7 +508,9 @@ static int decode_net(const json_t *json, struct vmm_net *net)
 	json_int_t mtu;
 
 	net->standby = json_is_true(json_object_get(json, "standby"));
-	if (json_object_size(json) != 4u + (vhost != NULL) + net->standby || pairs < 0 || !mac ||
+	net->e1000e = json_is_true(json_object_get(json, "e1000e"));
+	if (json_object_size(json) != 4u + (vhost != NULL) + net->standby + net->e1000e ||
+	    pairs < 0 || !mac || (net->e1000e && (pairs != 1 || vhost || net->standby)) ||
 	    parse_mac(mac, net->mac) ||
 	    decode_integer(json_object_get(json, "mtu"), 68, UINT16_MAX, &mtu) ||
 	    (vhost && decode_fds(vhost, (size_t)pairs, net->vhost) < 0))

@@ -560,6 +560,14 @@ static int method_balloon(void *opaque, const json_t *params, json_t **result, c
 	return vmm_balloon(ctl->machine, params, result, error);
 }
 
+static int method_link(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)result;
+	return vmm_link(ctl->machine, params, error);
+}
+
 static int method_subscribe(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
@@ -586,6 +594,7 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"save-status", method_save_status, ""},
 	{"subscribe", method_subscribe, ""},
 	{"balloon", method_balloon, "size"},
+	{"link", method_link, "tap up"},
 	{"timing", vmm_method_timing, "on"},
 	{"trace", vmm_method_trace, "events"},
 	{"trace-read", vmm_method_trace_read, ""},

@@ -199,6 +199,7 @@ static int add_net(struct vmm_machine *m, const struct vmm_net *net)
 		.dial = dial_of(m->config),
 		.listener = net->listen_fd,
 		.packed = net->packed,
+		.e1000e = net->e1000e,
 	};
 
 	snprintf(name, sizeof(name), "net %s", net->tap_name);

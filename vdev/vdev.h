@@ -126,9 +126,10 @@ struct vdev_net_config {
 	struct vdev_dial dial;
 	int listener;
 	bool packed; /* offer packed rings too: a switch that dies leaves them in doubt */
+	bool e1000e; /* no virtio-net but an emulated Intel 82574: one pair, a tap, no vhost */
 };
 
-/* A virtio-net device behind its own root port. */
+/* A NIC behind its own root port. */
 int vdev_net_add(struct vdev_machine *machine, const struct vdev_net_config *config);
 
 struct vdev_net_traffic {
@@ -136,7 +137,7 @@ struct vdev_net_traffic {
 };
 
 struct vdev_net_stat {
-	const char *name, *backend; /* "user", "vhost", "vhost-user" */
+	const char *name, *backend; /* "user", "vhost", "vhost-user", "emulated" */
 	uint8_t mac[6];		    /* as the driver has it */
 	unsigned pairs, pairs_used; /* 0: there is no driver */
 	uint64_t features;	    /* as negotiated */
@@ -147,6 +148,9 @@ struct vdev_net_stat {
 
 /* -ENOENT behind the last one. */
 int vdev_net_stat(struct vdev_machine *machine, size_t index, struct vdev_net_stat *out);
+
+/* Pulls or plugs the cable of the NIC number `index`. -ENOENT; -ENOTSUP: it is no e1000e. */
+int vdev_net_set_link(struct vdev_machine *machine, size_t index, bool up);
 
 /* ---- talking to the host ---- */
 

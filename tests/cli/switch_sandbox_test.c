@@ -50,11 +50,6 @@ static long load_module(void)
 	return syscall(SYS_finit_module, 0, "", 0);
 }
 
-static long load_bpf(void)
-{
-	return syscall(SYS_bpf, 0, NULL, 0);
-}
-
 static long change_user(void)
 {
 	return setresuid(1, 1, 1);
