@@ -79,8 +79,7 @@ static void need_possible(void)
 static void test_never(void **state)
 {
 	static long (*const tries[])(void) = {run_program,    trace,	   mount_something,
-					      make_namespace, load_module, load_bpf,
-					      change_user};
+					      make_namespace, load_module, change_user};
 
 	(void)state;
 	need_possible();
