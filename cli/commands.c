@@ -1869,13 +1869,12 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_completion_zsh,
 	 .summary = "a completion script for zsh",
 	 .about = "Prints the script; install it as _sluice in a folder of fpath.",
-	 .examples =
-		 EXAMPLES("sluice completion zsh >/usr/local/share/zsh/site-functions/_sluice")},
+	 .examples = EXAMPLES("sluice completion zsh")},
 	{.noun = "completion",
 	 .verb = "fish",
 	 .run = cmd_completion_fish,
 	 .summary = "a completion script for fish",
 	 .about = "Prints the script; install it in ~/.config/fish/completions.",
-	 .examples = EXAMPLES("sluice completion fish >~/.config/fish/completions/sluice.fish")},
+	 .examples = EXAMPLES("sluice completion fish")},
 	{0},
 };
