@@ -23,6 +23,8 @@
 #: make bench-sriov  vf list and plan on a made-up machine with 1,000 VFs
 #: make lint         include direction, headers, format, shellcheck, cppcheck, clang-tidy, man pages
 #: make install | uninstall  [DESTDIR=] [prefix=/usr/local]
+#: make packages     Debian packages, in build/packages
+#: make test-packages  install, upgrade and remove them on a fresh Debian root (root)
 #: make clean        everything but the lab's cache
 
 VERSION := 0.1.0
@@ -42,7 +44,7 @@ endif
 
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -I. $(WARN) \
+ALL_CFLAGS := -std=gnu17 $(CPPFLAGS) -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -I. $(WARN) \
 	-fno-common -ffunction-sections -fdata-sections -fPIE -fstack-protector-strong \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
 	$(FUZZ_CFLAGS) $(CFLAGS)
@@ -89,7 +91,7 @@ $(O)/%.o: %.S
 # sluice-vmm links only permissive and LGPL libraries.
 SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -lyaml -lseccomp -lz -lpthread -lm
 VMM_LIBS    := -ljansson -luring -lseccomp -lpthread
-SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
+SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lseccomp -lpthread
 
 $(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/bench.a $(O)/base.a
 	$(call say,LD)
@@ -212,6 +214,21 @@ $(O)/bench/switch_cycles: $(O)/bench/switch_cycles.o $(O)/tests/fakes/vhost_fron
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpthread
 
+.PHONY: bench-programs install-bench packages
+bench-programs: $(IOMMU_BENCH)
+install-bench: bench-programs
+	@install -d $(libexecdir)/bench
+	@install -m 755 $(IOMMU_BENCH) $(libexecdir)/bench
+
+packages:
+	@packaging/deps.sh build package
+	@packaging/packages.sh
+
+.PHONY: test-packages
+test-packages: packages $(O)/guest/counter
+	@packaging/deps.sh package
+	@packaging/test-packages.sh
+
 .PHONY: bench-switch
 bench-switch:
 	@packaging/deps.sh build
@@ -260,6 +277,10 @@ bindir := $(DESTDIR)$(prefix)/bin
 libexecdir := $(DESTDIR)$(prefix)/libexec/sluice
 mandir := $(DESTDIR)$(prefix)/share/man
 compdir := $(DESTDIR)$(prefix)/share/bash-completion/completions
+zshdir := $(DESTDIR)$(prefix)/share/zsh/vendor-completions
+fishdir := $(DESTDIR)$(prefix)/share/fish/vendor_completions.d
+sharedir := $(DESTDIR)$(prefix)/share/sluice
+sysusersdir := $(DESTDIR)$(prefix)/lib/sysusers.d
 udevdir := $(DESTDIR)$(prefix)/lib/udev/rules.d
 unitdir := $(DESTDIR)$(prefix)/lib/systemd/system
 gendir  := $(DESTDIR)$(prefix)/lib/systemd/system-generators
@@ -274,7 +295,13 @@ install: all
 	@install -m 644 $(DATA)/sluice.1 $(mandir)/man1/sluice.1
 	@install -m 644 $(DATA)/sluice-vmm.8 $(mandir)/man8/sluice-vmm.8
 	@install -m 644 $(DATA)/sluice-switch.8 $(mandir)/man8/sluice-switch.8
+	@$(O)/bin/sluice --man $(mandir)/man1
+	@install -d $(zshdir) $(fishdir) $(sharedir) $(sysusersdir)
 	@$(O)/bin/sluice completion bash >$(compdir)/sluice
+	@$(O)/bin/sluice completion zsh >$(zshdir)/_sluice
+	@$(O)/bin/sluice completion fish >$(fishdir)/sluice.fish
+	@install -m 644 packaging/monitoring/sluice-alerts.yaml packaging/monitoring/sluice-dashboard.json $(sharedir)
+	@install -m 644 packaging/sysusers/sluice.conf $(sysusersdir)/sluice.conf
 	@install -d $(udevdir) $(unitdir) $(gendir)
 	@sed 's,/usr/bin/,$(prefix)/bin/,' packaging/systemd/sluice-generator >$(gendir)/sluice-generator
 	@chmod 755 $(gendir)/sluice-generator
@@ -285,7 +312,9 @@ install: all
 
 uninstall:
 	rm -f $(bindir)/sluice $(mandir)/man1/sluice.1 $(mandir)/man8/sluice-vmm.8 \
-		$(mandir)/man8/sluice-switch.8 $(compdir)/sluice
+		$(mandir)/man8/sluice-switch.8 $(compdir)/sluice $(mandir)/man1/sluice-*.1 \
+		$(zshdir)/_sluice $(fishdir)/sluice.fish $(sysusersdir)/sluice.conf
+	rm -rf $(sharedir)
 	rm -f $(patsubst packaging/udev/%,$(udevdir)/%,$(wildcard packaging/udev/*.rules))
 	rm -f $(patsubst packaging/systemd/%,$(unitdir)/%,$(wildcard packaging/systemd/*.*))
 	rm -f $(gendir)/sluice-generator

@@ -367,8 +367,10 @@ enum cli_parsed cli_parse(int argc, char **argv, struct cli_args *args,
 	}
 	if (!strcmp(argv[0], "--version"))
 		return CLI_PARSED_VERSION;
-	if (!strcmp(argv[0], "--man"))
+	if (!strcmp(argv[0], "--man")) {
+		args->operand = argc > 1 ? argv[1] : NULL;
 		return CLI_PARSED_MAN;
+	}
 	bool help = is_help(argv[0]); /* "help vf create" is "vf create --help" */
 	if (help && argc == 1)
 		return CLI_PARSED_HELP;

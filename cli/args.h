@@ -90,7 +90,7 @@ enum cli_parsed {
 	CLI_PARSED_RUN,
 	CLI_PARSED_HELP, /* of args->command, or of `noun`, or of everything */
 	CLI_PARSED_VERSION,
-	CLI_PARSED_MAN,
+	CLI_PARSED_MAN,	  /* the page of all; a page each into the folder args->operand */
 	CLI_PARSED_ERROR, /* one line was written to `err` */
 };
 

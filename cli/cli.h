@@ -118,5 +118,7 @@ int cmd_switch_capture(struct cli *cli, const struct cli_args *args);
 int cmd_bench_nic(struct cli *cli, const struct cli_args *args);
 int cmd_bench_compare(struct cli *cli, const struct cli_args *args);
 int cmd_completion_bash(struct cli *cli, const struct cli_args *args);
+int cmd_completion_zsh(struct cli *cli, const struct cli_args *args);
+int cmd_completion_fish(struct cli *cli, const struct cli_args *args);
 
 #endif

@@ -41,4 +41,6 @@ vmm_SRCS += cli/vm_dial_wire.c
 cli_SRCS += cli/vm_threads.c cli/vm_dial.c cli/vm_dial_wire.c cli/vm_user.c
 cli_SRCS += cli/cmd_host_metrics.c cli/host_look.c cli/host_metrics.c cli/host_rates.c
 cli_SRCS += cli/cmd_host_report.c cli/redact.c cli/tar_gz.c
+cli_SRCS += cli/completion_shells.c
 cli_SRCS += cli/cmd_host_tune.c cli/tune.c cli/tune_do.c
+switch_SRCS += cli/switch_sandbox.c

@@ -19,6 +19,7 @@
 #include "cli/cli.h"
 #include "cli/program.h"
 #include "cli/switch_dir.h"
+#include "cli/switch_sandbox.h"
 
 #define SUBJECT	   "switch"
 #define STEP_MS	   20
@@ -228,7 +229,10 @@ int cmd_switch_start(struct cli *cli, const struct cli_args *args)
 		json_decref(config);
 		return err ? CLI_USAGE : switch_report(cli, SUBJECT, "would be started");
 	}
-	err = switch_start(cli, config);
+	if (cli_has(args, "--no-sandbox") && setenv(SWITCH_NO_SANDBOX, "1", 1) < 0)
+		err = -errno;
+	if (!err)
+		err = switch_start(cli, config);
 	json_decref(config);
 	return err ? CLI_FAILED : switch_report(cli, SUBJECT, "started");
 }

@@ -607,6 +607,8 @@ static const struct cli_option vm_clone_options[] = {
 };
 
 static const struct cli_option switch_start_options[] = {
+	{.name = "--no-sandbox",
+	 .help = "for debugging: it keeps all rights of whoever starts it (see docs/threats.md)"},
 	{.name = "--config",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
@@ -1873,5 +1875,17 @@ const struct cli_command cli_commands[] = {
 	 .summary = "a completion script for bash",
 	 .about = "Prints the script; load it with source, or install it.",
 	 .examples = EXAMPLES("source <(sluice completion bash)")},
+	{.noun = "completion",
+	 .verb = "zsh",
+	 .run = cmd_completion_zsh,
+	 .summary = "a completion script for zsh",
+	 .about = "Prints the script; install it as _sluice in a folder of fpath.",
+	 .examples = EXAMPLES("sluice completion zsh")},
+	{.noun = "completion",
+	 .verb = "fish",
+	 .run = cmd_completion_fish,
+	 .summary = "a completion script for fish",
+	 .about = "Prints the script; install it in ~/.config/fish/completions.",
+	 .examples = EXAMPLES("sluice completion fish")},
 	{0},
 };

@@ -2,7 +2,10 @@
 /* help: see help.h. */
 #include "cli/help.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include "base/log.h"
 
 #define HELP_WIDTH 88
 
@@ -288,4 +291,57 @@ void cli_manual(FILE *out)
 	      out);
 	man_examples(out);
 	fputs(".Sh SEE ALSO\n.Xr sluice-vmm 8\n", out);
+}
+
+static void man_title(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		fputc(*text >= 'a' && *text <= 'z' ? *text - 'a' + 'A' : *text, out);
+}
+
+static void man_page(FILE *out, const struct cli_command *c)
+{
+	const char *dash = *c->verb ? "-" : "";
+
+	fputs(".\\\" SPDX-License-Identifier: BSD-3-Clause\n.Dd November 21, 2026\n.Dt SLUICE-",
+	      out);
+	man_title(out, c->noun);
+	fputs(dash, out);
+	man_title(out, c->verb);
+	fprintf(out,
+		" 1\n.Os\n.Sh NAME\n.Nm sluice-%s%s%s\n.Nd %s\n.Sh SYNOPSIS\n.Nm sluice\n.Cm %s %s\n",
+		c->noun, dash, c->verb, c->summary, c->noun, c->verb);
+	if (c->operand)
+		fprintf(out, c->operand_optional ? ".Op Ar %s\n" : ".Ar %s\n", c->operand);
+	if (c->more)
+		fprintf(out, ".Ar %s\n", c->more);
+	fputs(".Op Ar options\n.Sh DESCRIPTION\n", out);
+	man_text(out, c->about);
+	fputs(".Sh OPTIONS\n.Bl -tag -width Ds\n", out);
+	for (const struct cli_option *o = c->options; o && o->name; o++)
+		man_option(out, o);
+	for (const struct cli_option *o = cli_common; o->name; o++)
+		if (cli_common_applies(o, c))
+			man_option(out, o);
+	fputs(".El\n.Sh EXAMPLES\n.Bd -literal -offset indent\n", out);
+	for (const char *const *example = c->examples; *example; example++)
+		man_text(out, *example);
+	fputs(".Ed\n.Sh SEE ALSO\n.Xr sluice 1\n", out);
+}
+
+int cli_manual_pages(const char *folder)
+{
+	char path[512];
+
+	for (const struct cli_command *c = cli_commands; c->noun; c++) {
+		snprintf(path, sizeof(path), "%s/sluice-%s%s%s.1", folder, c->noun,
+			 *c->verb ? "-" : "", c->verb);
+		FILE *out = fopen(path, "we");
+		if (!out)
+			return log_fail(-errno, path, "not opened: %m");
+		man_page(out, c);
+		if (fclose(out))
+			return log_fail(-errno, path, "not written: %m");
+	}
+	return 0;
 }

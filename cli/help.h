@@ -11,5 +11,7 @@
 void cli_help(FILE *out, const struct cli_command *command, const struct cli_noun *noun);
 /* mdoc(7) */
 void cli_manual(FILE *out);
+/* sluice-NOUN-VERB(1) of each command, into that folder. A negative errno, logged. */
+int cli_manual_pages(const char *folder);
 
 #endif

@@ -55,6 +55,8 @@ int main(int argc, char **argv)
 		puts("sluice " SLUICE_VERSION);
 		return CLI_OK;
 	case CLI_PARSED_MAN:
+		if (args.operand)
+			return cli_manual_pages(args.operand) ? CLI_FAILED : CLI_OK;
 		cli_manual(stdout);
 		return CLI_OK;
 	case CLI_PARSED_ERROR:

@@ -27,22 +27,6 @@
 
 #define FILES_MAX 65536 /* descriptors: of every vector of every device, and then some */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
-bool sandbox_possible(void)
-{
-	return !SANITIZED;
-}
-
 static int failed(const struct sandbox_config *config, const char *what)
 {
 	int err = errno ? -errno : -EIO;

@@ -23,6 +23,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli/sandbox_build.h"
+
 /* Each may do what those behind it may not. Threads begin as what made them. */
 enum sandbox_kind {
 	SANDBOX_START, /* before the guest runs: may also fill the cache of unpacked kernels */
@@ -40,9 +42,6 @@ struct sandbox_config {
 	int writable_fd;  /* of the one folder in which files may be made, until LOOP; or -1 */
 	int report_fd;	  /* for sandbox_report; kept open by the caller */
 };
-
-/* Whether this build can: sanitizers look at themselves through /proc and ptrace(2). */
-bool sandbox_possible(void);
 
 /* 0, or a negative errno, logged; then the process is in between and must end. */
 int sandbox_enter(const struct sandbox_config *config);

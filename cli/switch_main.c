@@ -22,8 +22,10 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "cli/sandbox_build.h"
 #include "cli/switch_config.h"
 #include "cli/switch_ctl.h"
+#include "cli/switch_sandbox.h"
 
 #define SUBJECT	   "sluice-switch"
 #define CONFIG_MAX (4u << 20)
@@ -219,11 +221,24 @@ static int start_control(struct process *p, const char *folder)
 	return err ? log_fail(err, path, "no control socket: %s", strerror(-err)) : 0;
 }
 
+/* Before DPDK makes its threads, and before anything of a guest's is read. */
+static int harden(void)
+{
+	if (!sandbox_possible())
+		return 0;
+	if (!getenv(SWITCH_NO_SANDBOX))
+		return switch_sandbox_enter();
+	log_warn(SUBJECT, "runs with all the rights of whoever started it");
+	return 0;
+}
+
 static int start(struct process *p, const char *folder, const char *wanted)
 {
 	json_t *config = NULL;
-	int err = open_signals(p);
+	int err = harden();
 
+	if (!err)
+		err = open_signals(p);
 	if (!err)
 		err = open_timer(p);
 	if (!err)

@@ -153,6 +153,9 @@ $(O)/tests/tools/edu $(O)/tests/tools/vfio_edu: %: %.o $(O)/iommu.a $(O)/base.a
 $(eval $(call unit_tests,cli,sandbox,base))
 sandbox_test_OBJS := $(O)/cli/sandbox.o $(O)/cli/sandbox_calls.o $(O)/cli/sandbox_paths.o
 sandbox_test_EXTRA := -ljansson -lseccomp -lpthread
+$(eval $(call unit_tests,cli,switch_sandbox,base))
+switch_sandbox_test_OBJS := $(O)/cli/switch_sandbox.o
+switch_sandbox_test_EXTRA := -lseccomp
 $(eval $(call unit_tests,cli,api,vdev iommu hv-core base))
 api_test_OBJS = $(filter-out $(O)/cli/vmm_main.o,$(call objs,$(vmm_SRCS))) $(O)/tests/fakes/fake_engine.o
 api_test_EXTRA = $(VMM_LIBS)
