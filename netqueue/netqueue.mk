@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
-netqueue_SRCS := netqueue/capture.c
+netqueue_SRCS := netqueue/acl.c
+netqueue_SRCS += netqueue/capture.c
+netqueue_SRCS += netqueue/doze.c
 netqueue_SRCS += netqueue/eal.c
 netqueue_SRCS += netqueue/fdb.c
 netqueue_SRCS += netqueue/flow.c
 netqueue_SRCS += netqueue/forward.c
 netqueue_SRCS += netqueue/names.c
+netqueue_SRCS += netqueue/offload.c
+netqueue_SRCS += netqueue/place.c
 netqueue_SRCS += netqueue/port.c
 netqueue_SRCS += netqueue/port_ethdev.c
 netqueue_SRCS += netqueue/port_ring.c
 netqueue_SRCS += netqueue/port_vhost.c
 netqueue_SRCS += netqueue/security.c
+netqueue_SRCS += netqueue/shaper.c
+netqueue_SRCS += netqueue/snoop.c
 netqueue_SRCS += netqueue/switch.c
+netqueue_SRCS += netqueue/trace.c
 netqueue_SRCS += netqueue/view.c
 netqueue_SRCS += netqueue/worker.c
 

@@ -2,8 +2,8 @@
 /*
  * port_ethdev: ports whose other end is one of DPDK's drivers: NICs and VFs on vfio-pci, taps,
  * packet sockets, pcap files and the null device. One driver's device is probed for each port, and
- * removed with it. A receive queue belongs to the worker that polls it; a transmit queue to one
- * worker, or behind a lock where workers outnumber queues.
+ * removed with it. A receive queue belongs to the worker that polls it; a transmit queue is behind a
+ * lock: workers may outnumber queues, and their number changes while they run.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +25,6 @@ struct ethdev {
 	uint16_t id;
 	unsigned queues; /* pairs */
 	rte_spinlock_t locks[NQ_QUEUES];
-	bool shared; /* transmit queues */
 	bool hotplugged;
 };
 
@@ -131,7 +130,6 @@ static int configure(struct port *port, struct ethdev *dev)
 	if (err)
 		return err;
 	dev->queues = MIN(port->config.queues, MIN(info.max_rx_queues, info.max_tx_queues));
-	dev->shared = dev->queues < port->sw->options.workers;
 	port->config.queues = dev->queues;
 	/* Frames of one flow to one queue; what the NIC can tell apart of these. */
 	if (dev->queues > 1 && info.flow_type_rss_offloads) {
@@ -204,11 +202,9 @@ static void ethdev_tx(struct port *port, unsigned queue, struct rte_mbuf **frame
 {
 	struct ethdev *dev = port->backend;
 
-	if (dev->shared)
-		rte_spinlock_lock(&dev->locks[queue]);
+	rte_spinlock_lock(&dev->locks[queue]);
 	uint16_t sent = rte_eth_tx_burst(dev->id, (uint16_t)queue, frames, count);
-	if (dev->shared)
-		rte_spinlock_unlock(&dev->locks[queue]);
+	rte_spinlock_unlock(&dev->locks[queue]);
 	bytes -= port_drop(frames + sent, (unsigned)count - sent, stats, NQ_DROP_FULL);
 	count_sent(stats, sent, bytes);
 }
