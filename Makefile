@@ -84,7 +84,7 @@ $(O)/%.o: %.S
 # sluice-vmm links only permissive and LGPL libraries.
 SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson
 VMM_LIBS    := -ljansson -luring -lpthread
-SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
+SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lmicrohttpd -lpthread
 
 $(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/base.a
 	$(call say,LD)

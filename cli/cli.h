@@ -105,6 +105,10 @@ int cmd_switch_fdb(struct cli *cli, const struct cli_args *args);
 int cmd_switch_stats(struct cli *cli, const struct cli_args *args);
 int cmd_switch_mirror(struct cli *cli, const struct cli_args *args);
 int cmd_switch_capture(struct cli *cli, const struct cli_args *args);
+int cmd_switch_acl(struct cli *cli, const struct cli_args *args);
+int cmd_switch_groups(struct cli *cli, const struct cli_args *args);
+int cmd_switch_top(struct cli *cli, const struct cli_args *args);
+int cmd_switch_trace(struct cli *cli, const struct cli_args *args);
 int cmd_completion_bash(struct cli *cli, const struct cli_args *args);
 
 #endif

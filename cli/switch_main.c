@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "cli/switch_config.h"
 #include "cli/switch_ctl.h"
+#include "cli/switch_http.h"
 
 #define SUBJECT	   "sluice-switch"
 #define CONFIG_MAX (4u << 20)
@@ -34,6 +35,7 @@
 struct process {
 	struct switch_ctl ctl;
 	struct loop_source *events;
+	struct switch_http *http;
 	char keep[PATH_MAX];
 	int lock, signals, timer;
 };
@@ -213,6 +215,15 @@ static int start_control(struct process *p, const char *folder)
 	return err ? log_fail(err, path, "no control socket: %s", strerror(-err)) : 0;
 }
 
+/* Frames matter more than numbers: without the latter it runs all the same. */
+static void start_metrics(struct process *p)
+{
+	const char *where = json_string_value(json_object_get(p->ctl.start, "metrics"));
+
+	if (where)
+		switch_http_create(p->ctl.loop, p->ctl.sw, where, &p->http);
+}
+
 static int start(struct process *p, const char *folder, const char *wanted)
 {
 	json_t *config = NULL;
@@ -227,11 +238,16 @@ static int start(struct process *p, const char *folder, const char *wanted)
 	if (!err)
 		err = start_switch(p, config);
 	json_decref(config);
-	return err ? err : start_control(p, folder);
+	if (!err)
+		err = start_control(p, folder);
+	if (!err)
+		start_metrics(p);
+	return err;
 }
 
 static void finish(struct process *p)
 {
+	switch_http_destroy(p->http);
 	rpc_server_destroy(p->ctl.server);
 	nq_switch_destroy(p->ctl.sw);
 	loop_destroy(p->ctl.loop);

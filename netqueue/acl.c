@@ -382,9 +382,9 @@ static void make_key(struct acl_key *key, const struct rte_mbuf *m)
 	key->vlan = rte_cpu_to_be_16(m->vlan_tci & 0xfff);
 	memcpy(&type, frame + 12, 2);
 	/* Tags that are still (or already) there are looked behind. */
-	for (unsigned tags = 0; tags < 2 && len >= at + TAG &&
-				(type == rte_cpu_to_be_16(TYPE_VLAN) ||
-				 type == rte_cpu_to_be_16(TYPE_QINQ));
+	for (unsigned tags = 0;
+	     tags < 2 && len >= at + TAG &&
+	     (type == rte_cpu_to_be_16(TYPE_VLAN) || type == rte_cpu_to_be_16(TYPE_QINQ));
 	     tags++) {
 		memcpy(&type, frame + at + 2, 2);
 		at += TAG;

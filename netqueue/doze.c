@@ -75,8 +75,8 @@ void doze_look(struct worker *w)
 	notify_all(w, view, false);
 }
 
-/* Edge-triggered: the guest's counters are the library's to read, and need not be. A descriptor that
- * the library closes leaves the set by itself. */
+/* Edge-triggered: the guest's counters are the library's to read, and need not be. A descriptor
+ * that the library closes leaves the set by itself. */
 static bool watch(struct doze *d, int fd, uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data = {.fd = fd}};
@@ -132,8 +132,7 @@ bool doze_wait(struct worker *w)
 	/* Whoever publishes a view or wants us to stop after this line wakes us; who did it before
 	 * is seen below. */
 	atomic_store(&d->asleep, true);
-	bool wait = !worker_round(w) && atomic_load(&w->sw->view) == view &&
-		    !atomic_load(&w->stop);
+	bool wait = !worker_round(w) && atomic_load(&w->sw->view) == view && !atomic_load(&w->stop);
 	if (wait) {
 		count_add(&w->dozes, 1);
 		wait_for_kick(w);

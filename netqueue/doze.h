@@ -2,10 +2,10 @@
 /*
  * doze: a worker whose guests have been silent for a while waits until one of them kicks.
  *
- * It lets each of its queues tell (virtio 1.2 section 2.7.10), looks into all of them once more, and
- * then waits for their descriptors, offline for RCU. What arrives before the look is found by it, and
- * what arrives later kicks. A new view wakes it, too. Queues of a kind that cannot tell are polled,
- * with pauses (worker.c).
+ * It lets each of its queues tell (virtio 1.2 section 2.7.10), looks into all of them once more,
+ * and then waits for their descriptors, offline for RCU. What arrives before the look is found by
+ * it, and what arrives later kicks. A new view wakes it, too. Queues of a kind that cannot tell are
+ * polled, with pauses (worker.c).
  */
 #ifndef NETQUEUE_DOZE_H
 #define NETQUEUE_DOZE_H

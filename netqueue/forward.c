@@ -308,7 +308,8 @@ static void flood_targets(const struct view *view, const struct view_port *in,
 
 		if (out == in || !vlan_allowed(&out->rules.vlan, vlan) ||
 		    (only && !(only[out->id / 64] >> (out->id % 64) & 1)) ||
-		    (m->pkt_len > out->max_frame && offload_wire_len(m) > out->max_frame) || (in->rules.isolated && out->rules.isolated) ||
+		    (m->pkt_len > out->max_frame && offload_wire_len(m) > out->max_frame) ||
+		    (in->rules.isolated && out->rules.isolated) ||
 		    (unknown && out->rules.no_unknown))
 			continue;
 		if (vlan_tagged(&out->rules.vlan, vlan))

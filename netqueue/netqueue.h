@@ -71,10 +71,10 @@ int nq_switch_event_fd(const struct nq_switch *sw);
 void nq_switch_event(struct nq_switch *sw);
 
 /* Where a frame's cycles go; of one burst in 64, which is timed. */
-#define NQ_STAGE_LIST(X)                                       \
-	X(RX, "rx", "taken from the port it came by")          \
-	X(ADMIT, "admit", "looked at: headers, VLAN, rules")   \
-	X(LEARN, "learn", "its source learned")                \
+#define NQ_STAGE_LIST(X)                                        \
+	X(RX, "rx", "taken from the port it came by")           \
+	X(ADMIT, "admit", "looked at: headers, VLAN, rules")    \
+	X(LEARN, "learn", "its source learned")                 \
 	X(LOOKUP, "lookup", "its destination found and staged") \
 	X(TX, "tx", "given to the port it leaves by")
 enum nq_stage {
@@ -164,8 +164,8 @@ struct nq_port_rules {
 	bool no_unknown; /* gets no frames whose destination nobody knows */
 	struct nq_storm_rules storm;
 	struct nq_security_rules security;
-	uint64_t rate_bytes; /* what it may send per second; 0: no limit */
-	uint64_t rate_burst; /* bytes at once; 0: 10 ms of rate_bytes, but 64 KiB at least */
+	uint64_t rate_bytes;  /* what it may send per second; 0: no limit */
+	uint64_t rate_burst;  /* bytes at once; 0: 10 ms of rate_bytes, but 64 KiB at least */
 	uint64_t shape_bytes; /* what leaves by it per second; faster frames wait; 0: no limit */
 	uint64_t shape_burst; /* as rate_burst */
 	char acl_in[NQ_NAME], acl_out[NQ_NAME]; /* of what comes in, of what leaves; "": none */
@@ -274,7 +274,7 @@ struct nq_acl_rule {
 	uint8_t protocol;
 	uint8_t family; /* 4 or 6: of `from` and `to`; 0: neither */
 	uint8_t from[16], to[16];
-	uint8_t from_bits, to_bits; /* of the prefix */
+	uint8_t from_bits, to_bits;	   /* of the prefix */
 	uint16_t from_port[2], to_port[2]; /* first and last */
 	uint8_t tcp_flags, tcp_mask;
 	uint8_t from_mac[6], from_mac_mask[6], to_mac[6], to_mac_mask[6];
@@ -287,8 +287,8 @@ struct nq_acl {
 	unsigned count;
 	const struct nq_acl_rule *rules; /* the first that is for a frame decides */
 };
-/* Makes it, or puts it in the place of the one of that name, as a whole and under traffic: ports that
- * use it go over at once. Names of rules are empty or differ. -EINVAL, -ENOSPC; logged. */
+/* Makes it, or puts it in the place of the one of that name, as a whole and under traffic: ports
+ * that use it go over at once. Names of rules are empty or differ. -EINVAL, -ENOSPC; logged. */
 int nq_acl_load(struct nq_switch *sw, const struct nq_acl *acl);
 /* -EBUSY while a port uses it. */
 int nq_acl_remove(struct nq_switch *sw, const char *name);
@@ -322,7 +322,7 @@ int nq_mac_list(const struct nq_switch *sw, struct nq_mac **out, size_t *count);
 struct nq_group {
 	char bridge[NQ_NAME], port[NQ_NAME]; /* port "": a querier that is no router */
 	uint8_t address[16];		     /* IPv4: ::ffff:a.b.c.d */
-	bool is_router; /* wants all of IPv4 (::ffff:0.0.0.0) or IPv6 (::) */
+	bool is_router;			     /* wants all of IPv4 (::ffff:0.0.0.0) or IPv6 (::) */
 	uint16_t vlan;
 	unsigned left_s; /* until it is forgotten */
 };
@@ -344,6 +344,7 @@ struct nq_capture_options {
 	unsigned snap;	      /* bytes of a frame; 0: all */
 	uint64_t max_packets; /* 0: no limit */
 	uint64_t max_bytes;   /* of the file; 0: 64 MiB */
+	const char *filter;   /* which frames, as pcap-filter(7) has it; NULL: all */
 };
 struct nq_capture_info {
 	uint64_t packets, bytes;
@@ -369,7 +370,8 @@ struct nq_step {
 };
 /* Of one port at a time; `every` 0: no longer. */
 int nq_trace_set(struct nq_switch *sw, const char *port, unsigned every);
-/* Takes out up to `size` steps, oldest first. `missed`: steps that there was no room for, so far. */
+/* Takes out up to `size` steps, oldest first. `missed`: steps that there was no room for, so far.
+ */
 size_t nq_trace_take(struct nq_switch *sw, struct nq_step *steps, size_t size, uint64_t *missed);
 
 /* ---- ports of kind "ring": their other end is the caller's ---- */

@@ -23,7 +23,7 @@ netqueue_SRCS += netqueue/worker.c
 
 # DPDK is seen by this folder and its tests alone; its headers are not held to our warnings.
 DPDK_CFLAGS := $(shell $(PKG_CONFIG) --cflags libdpdk 2>/dev/null | sed 's/-I/-isystem /g')
-DPDK_LIBS := $(shell $(PKG_CONFIG) --libs libdpdk 2>/dev/null)
+DPDK_LIBS := $(shell $(PKG_CONFIG) --libs libdpdk 2>/dev/null) -lpcap
 $(O)/netqueue/%.o $(O)/tests/netqueue/%.o $(O)/bench/switch_cycles.o: ALL_CFLAGS += $(DPDK_CFLAGS)
 # The thread sanitizer sees neither DPDK's assembler nor its bare compiler barriers: ask for builtins.
 ifeq ($(SAN),thread)

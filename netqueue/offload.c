@@ -95,8 +95,7 @@ bool offload_admit(struct rte_mbuf *m)
 {
 	const uint64_t noted = RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_MASK;
 	bool segments = m->ol_flags & RTE_MBUF_F_RX_LRO;
-	bool checksum =
-		(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+	bool checksum = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
 
 	m->ol_flags &= ~(noted | OFFLOAD_NEEDS);
 	return !(segments || checksum) || admit(m, segments);
@@ -117,7 +116,7 @@ void offload_finish(struct rte_mbuf *m)
 	*field = 0;
 	rte_raw_cksum_mbuf(m, l4, l4_bytes(m), &sum);
 	uint32_t both = (uint32_t)sum + pseudo;
-	sum = (uint16_t)~((both & 0xffff) + (both >> 16));
+	sum = (uint16_t) ~((both & 0xffff) + (both >> 16));
 	*field = sum || tcp ? sum : 0xffff; /* RFC 768: 0 would say that there is none */
 	m->ol_flags &= ~OFFLOAD_NEEDS;
 }
@@ -139,8 +138,8 @@ static void set_headers(struct rte_mbuf *m, const struct rte_mbuf *from, unsigne
 		struct rte_ipv4_hdr *ip = at(m, (uint32_t)from->l2_len);
 
 		ip->total_length = rte_cpu_to_be_16(l3);
-		ip->packet_id = rte_cpu_to_be_16(
-			(uint16_t)(rte_be_to_cpu_16(ip->packet_id) + index));
+		ip->packet_id =
+			rte_cpu_to_be_16((uint16_t)(rte_be_to_cpu_16(ip->packet_id) + index));
 		ip->hdr_checksum = 0;
 		ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, from->l3_len);
 	} else {
@@ -187,8 +186,8 @@ struct rte_mbuf *offload_segment(const struct rte_mbuf *m, struct rte_mempool *p
 		return NULL;
 	}
 	s->vlan_tci = m->vlan_tci;
-	s->ol_flags |= m->ol_flags & ~(RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_INDIRECT |
-				       RTE_MBUF_F_EXTERNAL);
+	s->ol_flags |=
+		m->ol_flags & ~(RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
 	s->tx_offload = m->tx_offload;
 	s->tso_segsz = 0;
 	set_headers(s, m, index, begin + len == m->pkt_len);

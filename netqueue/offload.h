@@ -3,11 +3,11 @@
  * offload: frames that guests leave unfinished, and what is done about it for each receiver.
  *
  * A guest that has negotiated it may leave out the checksum of TCP and UDP, and hand over up to
- * 64 KiB of a TCP stream as one frame (virtio 1.2 section 5.1.6.2). rte_vhost notes both in flags of
- * the mbuf; offload_admit checks them against the headers that are really there. What a frame needs
- * then stands in it (RTE_MBUF_F_TX_...), until it leaves: to a guest that has said that it takes
- * such frames as they are, to any other one finished: cut into segments, with checksums. rte_vhost
- * would hand it to either.
+ * 64 KiB of a TCP stream as one frame (virtio 1.2 section 5.1.6.2). rte_vhost notes both in flags
+ * of the mbuf; offload_admit checks them against the headers that are really there. What a frame
+ * needs then stands in it (RTE_MBUF_F_TX_...), until it leaves: to a guest that has said that it
+ * takes such frames as they are, to any other one finished: cut into segments, with checksums.
+ * rte_vhost would hand it to either.
  *
  * Cutting is done here and not by rte_gso, which knows no TCP over IPv6 (DPDK 22.11) and leaves the
  * checksums to others.
@@ -18,7 +18,7 @@
 #include "netqueue/switch.h"
 
 /* What may be left to do. */
-#define OFFLOAD_NEEDS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)
+#define OFFLOAD_NEEDS	 (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)
 /* A guest may ask for segments of a byte: more of them than this, and it is not served. */
 #define OFFLOAD_SEGMENTS 256u
 

@@ -16,12 +16,12 @@
 
 #include "netqueue/port.h"
 
-#define PLACE_QUEUES   (NQ_PORTS * NQ_QUEUES)
-#define PLACE_BUSY     500u /* of a thousand: the busiest worker must be more so to be relieved */
-#define PLACE_GAP      200u /* and be ahead of the least busy one by this */
-#define PLACE_GAIN     100u /* and lose this */
-#define PLACE_TICKS    3u   /* for so many seconds on end */
-#define PLACE_REST     10u  /* seconds after a move */
+#define PLACE_QUEUES (NQ_PORTS * NQ_QUEUES)
+#define PLACE_BUSY   500u /* of a thousand: the busiest worker must be more so to be relieved */
+#define PLACE_GAP    200u /* and be ahead of the least busy one by this */
+#define PLACE_GAIN   100u /* and lose this */
+#define PLACE_TICKS  3u	  /* for so many seconds on end */
+#define PLACE_REST   10u  /* seconds after a move */
 
 /* Gives live queues an owner; true: some go from one worker to another. */
 bool place_queues(struct nq_switch *sw);

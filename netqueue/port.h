@@ -40,9 +40,9 @@ struct port_ops {
 	void (*info)(const struct port *port, struct nq_port_info *out);
 	/* OFFLOAD_... as they are now; NULL: none. */
 	unsigned (*offloads)(const struct port *port);
-	/* For a worker that wants to sleep: a descriptor that becomes readable (again) when there is
-	 * something in the queue, asked for while it holds the view; negative: there is none. NULL:
-	 * the queue must be polled. */
+	/* For a worker that wants to sleep: a descriptor that becomes readable (again) when there
+	 * is something in the queue, asked for while it holds the view; negative: there is none.
+	 * NULL: the queue must be polled. */
 	int (*wait_fd)(struct port *port, unsigned queue);
 	/* Whether that descriptor is to tell. */
 	void (*notify)(struct port *port, unsigned queue, bool on);

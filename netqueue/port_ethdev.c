@@ -2,8 +2,8 @@
 /*
  * port_ethdev: ports whose other end is one of DPDK's drivers: NICs and VFs on vfio-pci, taps,
  * packet sockets, pcap files and the null device. One driver's device is probed for each port, and
- * removed with it. A receive queue belongs to the worker that polls it; a transmit queue is behind a
- * lock: workers may outnumber queues, and their number changes while they run.
+ * removed with it. A receive queue belongs to the worker that polls it; a transmit queue is behind
+ * a lock: workers may outnumber queues, and their number changes while they run.
  */
 #include <errno.h>
 #include <stdio.h>

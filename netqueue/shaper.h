@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * shaper: what leaves by a port leaves no faster than its rate; what comes faster waits for a while.
+ * shaper: what leaves by a port leaves no faster than its rate; what comes faster waits for a
+ * while.
  *
  * Each worker has a short queue of its own for the port, and all share one clock (limit.h). What a
- * queue has no room for is dropped and counted. A queue is given on by its worker in each round, so a
- * worker that has frames waiting does not sleep.
+ * queue has no room for is dropped and counted. A queue is given on by its worker in each round, so
+ * a worker that has frames waiting does not sleep.
  */
 #ifndef NETQUEUE_SHAPER_H
 #define NETQUEUE_SHAPER_H
@@ -13,7 +14,7 @@
 
 #define SHAPER_FRAMES 256u
 /* The least burst: a frame of a guest's that is not cut yet must fit. */
-#define SHAPER_BURST 65600u
+#define SHAPER_BURST  65600u
 
 struct worker;
 struct view;

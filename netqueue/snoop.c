@@ -14,19 +14,19 @@
 #include "base/util.h"
 #include "netqueue/switch.h"
 
-#define ETHER	   14u
-#define TYPE_IP4   0x0800
-#define TYPE_IP6   0x86dd
-#define IP4_LEN	   20u
-#define IP6_LEN	   40u
-#define IGMP	   2
-#define PIM	   103
-#define ICMP6	   58
-#define EVENTS	   1024u
-#define RECORDS	   64u /* of one report that are believed; RFC 3376 section 4.2 */
-#define BUCKETS	   1024u
-#define NONE	   UINT16_MAX
-#define WORDS	   (NQ_PORTS / 64)
+#define ETHER	 14u
+#define TYPE_IP4 0x0800
+#define TYPE_IP6 0x86dd
+#define IP4_LEN	 20u
+#define IP6_LEN	 40u
+#define IGMP	 2
+#define PIM	 103
+#define ICMP6	 58
+#define EVENTS	 1024u
+#define RECORDS	 64u /* of one report that are believed; RFC 3376 section 4.2 */
+#define BUCKETS	 1024u
+#define NONE	 UINT16_MAX
+#define WORDS	 (NQ_PORTS / 64)
 
 static const uint8_t nobody[16];
 
@@ -389,7 +389,7 @@ static bool apply(struct snoop *s, const struct event *e, uint32_t now_s)
 	bool is_new = !m;
 
 	if (e->port != NQ_NO_PORT && !s->sw->ports[e->port])
-		return false; /* gone since */
+		return false;	/* gone since */
 	if (e->what == LEAVE) { /* others behind the port may say that they stay */
 		if (m)
 			m->until_s = MIN(m->until_s, now_s + SNOOP_LEAVING_S);
@@ -496,8 +496,8 @@ static void describe(const struct snoop *s, const struct member *m, uint32_t now
 {
 	memset(out, 0, sizeof(*out));
 	memcpy(out->address, m->group.address, sizeof(out->address));
-	out->is_router = !memcmp(m->group.address, nobody, 10) &&
-			 !memcmp(m->group.address + 12, nobody, 4);
+	out->is_router =
+		!memcmp(m->group.address, nobody, 10) && !memcmp(m->group.address + 12, nobody, 4);
 	out->vlan = m->group.domain & 0xfff;
 	out->left_s = m->until_s - now_s;
 	strcpy(out->bridge, s->sw->bridges[m->group.domain >> 12].config.name);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * snoop: which ports want which multicast group, heard from what their stations say (IGMP versions 1
- * to 3, RFC 1112, 2236, 3376; MLD versions 1 and 2, RFC 2710, 3810), as RFC 4541 has it.
+ * snoop: which ports want which multicast group, heard from what their stations say (IGMP versions
+ * 1 to 3, RFC 1112, 2236, 3376; MLD versions 1 and 2, RFC 2710, 3810), as RFC 4541 has it.
  *
- * Workers only read messages: what they say goes into a ring (bounded; what has no room is counted),
- * and the control thread keeps the table and has a copy of it put into the view. A group is told by
- * its IP address, bridge and VLAN. Where no router asks, nobody repeats what he wants, so that
- * nothing would be known for long: there everything is flooded, as is what nobody has asked for.
- * Reports go to routers only.
+ * Workers only read messages: what they say goes into a ring (bounded; what has no room is
+ * counted), and the control thread keeps the table and has a copy of it put into the view. A group
+ * is told by its IP address, bridge and VLAN. Where no router asks, nobody repeats what he wants,
+ * so that nothing would be known for long: there everything is flooded, as is what nobody has asked
+ * for. Reports go to routers only.
  */
 #ifndef NETQUEUE_SNOOP_H
 #define NETQUEUE_SNOOP_H

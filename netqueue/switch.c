@@ -682,8 +682,8 @@ int nq_acl_remove(struct nq_switch *sw, const char *name)
 	if (index < 0)
 		return log_fail(-ENOENT, name, "no such access list; see sluice switch acl");
 	for (unsigned id = 0; id < NQ_PORTS; id++) {
-		const struct nq_port_rules *rules = sw->ports[id] ? &sw->ports[id]->config.rules
-								  : NULL;
+		const struct nq_port_rules *rules =
+			sw->ports[id] ? &sw->ports[id]->config.rules : NULL;
 
 		if (rules && (!strcmp(rules->acl_in, name) || !strcmp(rules->acl_out, name)))
 			return log_fail(-EBUSY, name, "not removed: port %s uses it",

@@ -78,7 +78,7 @@ int switch_publish(struct nq_switch *sw);
 void switch_wait(struct nq_switch *sw);
 struct port *switch_port(const struct nq_switch *sw, const char *name); /* or NULL */
 int switch_bridge(const struct nq_switch *sw, const char *name);	/* its index, or -ENOENT */
-struct acl *switch_acl(const struct nq_switch *sw, const char *name); /* or NULL */
+struct acl *switch_acl(const struct nq_switch *sw, const char *name);	/* or NULL */
 /* Whether it can name a bridge or a port: letters, digits, '-', '_', '.', not empty. */
 bool switch_name_ok(const char *name);
 

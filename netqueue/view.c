@@ -21,8 +21,9 @@ static struct view_port *make_port(const struct nq_switch *sw, struct port *port
 	uint64_t burst = rules->rate_burst ? rules->rate_burst
 					   : MAX(rules->rate_bytes / 100, UINT64_C(65536));
 
-	uint64_t shape_burst = MAX(rules->shape_burst ? rules->shape_burst : rules->shape_bytes / 100,
-				   (uint64_t)SHAPER_BURST);
+	uint64_t shape_burst =
+		MAX(rules->shape_burst ? rules->shape_burst : rules->shape_bytes / 100,
+		    (uint64_t)SHAPER_BURST);
 
 	if (!v)
 		return NULL;

@@ -29,7 +29,7 @@ struct view_port {
 	struct limit limits[LIMITS];
 	struct capture *capture;
 	struct acl *acl_in, *acl_out;
-	bool shaped; /* frames may wait: they go through its shapers */
+	bool shaped;	      /* frames may wait: they go through its shapers */
 	uint32_t trace_every; /* of so many frames one is traced; 0: none */
 	bool looked_at;	      /* captured, mirrored or traced */
 	struct nq_port_rules rules;

@@ -25,11 +25,11 @@
 #include "netqueue/shaper.h"
 #include "netqueue/switch.h"
 
-#define EMPTY_ROUNDS 256    /* before the first sleep */
-#define NO_QUEUE_US  5000u  /* a worker without queues waits for a new view */
-#define TIMED	     64	    /* bursts */
+#define EMPTY_ROUNDS 256       /* before the first sleep */
+#define NO_QUEUE_US  5000u     /* a worker without queues waits for a new view */
+#define TIMED	     64	       /* bursts */
 #define DOZE_NS	     10000000u /* of silence before a worker waits for a kick */
-#define TIMER_SLACK  1000ul /* ns; the default of 50 us is longer than most sleeps */
+#define TIMER_SLACK  1000ul    /* ns; the default of 50 us is longer than most sleeps */
 
 /* One burst in so many tells where its cycles go. */
 static void begin_timing(struct worker *w, uint64_t before, unsigned count)

@@ -143,7 +143,10 @@ api_test_EXTRA = $(VMM_LIBS)
 
 # netqueue: DPDK without huge pages or root, in the test's own process.
 NETQUEUE_TESTS := security switch vhost
+NETQUEUE_TESTS += offload policy
 $(eval $(call unit_tests,netqueue,$(NETQUEUE_TESTS),netqueue base))
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/netqueue/rig.o))
 vhost_test_OBJS += $(O)/tests/fakes/vhost_front.o
+offload_test_OBJS += $(O)/tests/fakes/vhost_front.o $(O)/tests/netqueue/packet.o
+policy_test_OBJS += $(O)/tests/netqueue/packet.o
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_EXTRA := $(DPDK_LIBS) -lpthread))
