@@ -69,12 +69,6 @@ struct acl {
 	uint64_t *hits[NQ_WORKERS];
 };
 
-void nq_acl_rule_init(struct nq_acl_rule *rule)
-{
-	memset(rule, 0, sizeof(*rule));
-	rule->from_port[1] = rule->to_port[1] = UINT16_MAX;
-}
-
 /* ---- compiling ---- */
 
 static bool has_ports(const uint16_t range[2])

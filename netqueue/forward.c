@@ -596,5 +596,7 @@ void forward(struct worker *w, const struct view *view, const struct view_port *
 	if (unlikely(w->timed_at))
 		clock_stage(w, NQ_STAGE_LEARN);
 	send_out(w, view, in, &burst, stats);
+	if (unlikely(w->timed_at))
+		clock_stage(w, NQ_STAGE_LOOKUP);
 	flush_all(w, view);
 }

@@ -52,3 +52,9 @@ void nq_port_rules_init(struct nq_port_rules *rules)
 	memset(rules, 0, sizeof(*rules));
 	memset(rules->vlan.allowed, 0xff, sizeof(rules->vlan.allowed));
 }
+
+void nq_acl_rule_init(struct nq_acl_rule *rule)
+{
+	memset(rule, 0, sizeof(*rule));
+	rule->from_port[1] = rule->to_port[1] = UINT16_MAX;
+}

@@ -113,6 +113,7 @@ CLI_TESTS += disk_engine disk_spec
 CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
 CLI_TESTS += doctor
 CLI_TESTS += switch_rules
+CLI_TESTS += switch_acl
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue base))
@@ -122,6 +123,7 @@ $(foreach t,vmm_console vmm_events,$(eval $(t)_test_OBJS += $(O)/tests/fakes/ser
 vm_place_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
+switch_acl_test_OBJS = $(CLI_REST) $(O)/cli/switch_acl.o
 doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 
 # What scenarios on the emulated host run beside the product.
