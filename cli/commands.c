@@ -1595,8 +1595,7 @@ const struct cli_command cli_commands[] = {
 		 "answers need a rule of their own. A list is swapped as a whole, under traffic; ports "
 		 "use it by sluice switch set PORT --acl-in LIST, --acl-out LIST.",
 	 .examples = EXAMPLES("sluice switch acl web-in --load web-in.json",
-			      "sluice switch set web --acl-in web-in", "sluice switch acl web-in",
-			      "sluice switch acl web-in --remove")},
+			      "sluice switch acl web-in", "sluice switch acl web-in --remove")},
 	{.noun = "switch",
 	 .verb = "groups",
 	 .run = cmd_switch_groups,

@@ -74,10 +74,9 @@ int port_create(struct nq_switch *sw, struct rte_mempool *pool, uint16_t id,
 	int err = check(config, ops);
 	if (err)
 		return err;
-	struct port *port = aligned_alloc(64, sizeof(*port));
+	struct port *port = calloc(1, sizeof(*port));
 	if (!port)
 		return log_fail(-ENOMEM, config->name, "no memory for a port");
-	memset(port, 0, sizeof(*port));
 	port->sw = sw;
 	port->pool = pool;
 	port->id = id;
