@@ -1680,7 +1680,7 @@ const struct cli_command cli_commands[] = {
 	 .examples =
 		 EXAMPLES("sluice switch capture web --output web.pcapng --packets 100",
 			  "sluice switch capture web --output web.pcapng --seconds 10 --snap 96",
-			  "sluice switch capture web --output web.pcapng --filter 'tcp port 80'")},
+			  "sluice switch capture web --output web.pcapng --filter icmp")},
 	{.noun = "completion",
 	 .verb = "bash",
 	 .run = cmd_completion_bash,
