@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "netqueue/place.h"
+#include "netqueue/switch.h"
 #include "tests/netqueue/packet.h"
 #include "tests/netqueue/rig.h"
 
@@ -689,6 +689,56 @@ static void test_place_choose(void **state)
 	assert_false(place_choose(NULL, 0, 2, &move));
 }
 
+/* As if each of the port's frames had been all there was to do since the last look. */
+static void load_port(const char *port)
+{
+	for (unsigned id = 0; id < NQ_PORTS; id++)
+		if (rig.sw->ports[id] && !strcmp(rig.sw->ports[id]->config.name, port))
+			rig.sw->ports[id]->rx[0].cycles += UINT64_C(1) << 50;
+}
+
+static unsigned queues_of(unsigned worker)
+{
+	struct nq_worker_info info;
+
+	nq_worker_info(rig.sw, worker, &info);
+	return info.queues;
+}
+
+/* Two busy queues of one worker: after three seconds of it one goes over, and then there is rest.
+ */
+static void test_rebalance(void **state)
+{
+	(void)state;
+	rig_open(&rig, 2);
+	three_ports();
+	rig_port(&rig, "p4", NULL);
+	assert_int_equal(queues_of(0), 2);
+	nq_switch_tick(rig.sw);
+	for (unsigned second = 0; second < 3; second++) {
+		assert_int_equal(nq_rebalances(rig.sw), 0);
+		load_port("p1");
+		load_port("p3");
+		nq_switch_tick(rig.sw);
+	}
+	assert_int_equal(nq_rebalances(rig.sw), 1);
+	assert_int_equal(queues_of(0), 1);
+	assert_int_equal(queues_of(1), 3);
+	/* Now it is p1 and p2, p4 that share a worker. */
+	for (unsigned second = 0; second < 10; second++) {
+		load_port("p2");
+		load_port("p4");
+		nq_switch_tick(rig.sw);
+		assert_int_equal(nq_rebalances(rig.sw), 1);
+	}
+	load_port("p2");
+	load_port("p4");
+	nq_switch_tick(rig.sw);
+	assert_int_equal(nq_rebalances(rig.sw), 2);
+	assert_int_equal(queues_of(0), 2);
+	rig_close(&rig);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -712,6 +762,7 @@ int main(void)
 		TEST(test_capture_filter),
 		TEST(test_queue_stats),
 		cmocka_unit_test(test_place_choose),
+		cmocka_unit_test(test_rebalance),
 	};
 
 	return cmocka_run_group_tests(tests, rig_eal_start, rig_eal_stop);
