@@ -21,7 +21,7 @@
 #define RING	   1024u
 #define MAX_BYTES  (UINT64_C(64) << 20)
 #define IDLE_NS	   2000000L
-#define FRAME_MOST 16384u
+#define FRAME_MOST 65600u /* a guest's, that is not cut yet */
 
 /* Block types and options of pcapng. */
 enum { SHB = 0x0a0d0d0a, IDB = 1, EPB = 6 };

@@ -112,6 +112,7 @@ static int set_queues(struct port *port, struct ethdev *dev)
 	int socket = rte_eth_dev_socket_id(dev->id), err = 0;
 	uint16_t rx = DESCRIPTORS, tx = DESCRIPTORS;
 
+	port->pool = switch_pool(port->sw, socket);
 	err = rte_eth_dev_adjust_nb_rx_tx_desc(dev->id, &rx, &tx);
 	for (uint16_t q = 0; q < dev->queues && !err; q++) {
 		err = rte_eth_rx_queue_setup(dev->id, q, rx, (unsigned)socket, NULL, port->pool);

@@ -281,7 +281,8 @@ static uint16_t vhost_rx(struct port *port, unsigned queue, struct rte_mbuf **fr
 
 	if (vid < 0 || !is_on(&v->guest_tx, queue))
 		return 0;
-	return rte_vhost_dequeue_burst(vid, TX_RING(queue), port->pool, frames, count);
+	return rte_vhost_dequeue_burst(
+		vid, TX_RING(queue), __atomic_load_n(&port->pool, __ATOMIC_RELAXED), frames, count);
 }
 
 /* The library stops at a frame that does not fit into the buffers that are there. Either there are
@@ -374,7 +375,8 @@ static unsigned vhost_tx_queues(const struct port *port)
 	return MAX(count, 1u);
 }
 
-/* Workers poll: the guest need not kick. To be said again for rings that came later. */
+/* Workers poll: the guest need not kick, which is to be said again for rings that came later. Its
+ * frames go into memory near its own. */
 static void vhost_event(struct port *port)
 {
 	struct vhost *v = port->backend;
@@ -384,7 +386,11 @@ static void vhost_event(struct port *port)
 	for (unsigned q = 0; vid >= 0 && q < port->config.queues; q++)
 		if (is_on(&v->guest_tx, q))
 			rte_vhost_enable_guest_notification(vid, TX_RING(q), 0);
+	int node = vid >= 0 ? rte_vhost_get_numa_node(vid) : -1;
 	pthread_mutex_unlock(&v->asking);
+	/* Workers may have either. */
+	if (vid >= 0)
+		__atomic_store_n(&port->pool, switch_pool(port->sw, node), __ATOMIC_RELAXED);
 }
 
 static unsigned vhost_offloads(const struct port *port)

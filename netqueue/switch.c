@@ -12,6 +12,7 @@
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
+#include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf_pool_ops.h>
 
@@ -62,13 +63,39 @@ static int make_rcu(struct nq_switch *sw)
 	return rte_rcu_qsbr_init(sw->rcu, NQ_WORKERS) ? -rte_errno : 0;
 }
 
+static struct rte_mempool *create_pool(const struct nq_switch *sw, const char *name, int node)
+{
+	unsigned count = sw->options.buffers;
+
+	return rte_pktmbuf_pool_create(name, count, count >= 4096 ? 256 : 0, PRIVATE,
+				       RTE_MBUF_DEFAULT_BUF_SIZE, node);
+}
+
+struct rte_mempool *switch_pool(struct nq_switch *sw, int node)
+{
+	char name[NQ_NAME];
+
+	if (node < 0 || node >= NQ_NODES || rte_socket_count() < 2)
+		return sw->pool;
+	if (!sw->near[node]) {
+		snprintf(name, sizeof(name), "%.24s.%d", sw->text, node);
+		sw->near[node] = create_pool(sw, name, node);
+		if (!sw->near[node]) {
+			log_warn(SUBJECT,
+				 "no memory for %u frames on node %d: they come from elsewhere",
+				 sw->options.buffers, node);
+			sw->near[node] = sw->pool; /* not to be asked for again */
+		}
+	}
+	return sw->near[node];
+}
+
 static int make_pool(struct nq_switch *sw)
 {
 	unsigned count = sw->options.buffers;
 
 	snprintf(sw->text, sizeof(sw->text), "sw%lx", (unsigned long)(uintptr_t)sw & 0xffffffffff);
-	sw->pool = rte_pktmbuf_pool_create(sw->text, count, count >= 4096 ? 256 : 0, PRIVATE,
-					   RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	sw->pool = create_pool(sw, sw->text, SOCKET_ID_ANY);
 	if (sw->pool)
 		return 0;
 	return log_fail(rte_errno ? -rte_errno : -ENOMEM, SUBJECT,
@@ -150,6 +177,9 @@ void nq_switch_destroy(struct nq_switch *sw)
 	trace_destroy(sw->trace);
 	view_free(atomic_load(&sw->view));
 	fdb_finish(&sw->fdb);
+	for (unsigned i = 0; i < NQ_NODES; i++)
+		if (sw->near[i] != sw->pool)
+			rte_mempool_free(sw->near[i]);
 	rte_mempool_free(sw->pool);
 	rte_free(sw->rcu);
 	free(sw->workers);
@@ -309,6 +339,11 @@ void nq_buffers(const struct nq_switch *sw, unsigned *count, unsigned *available
 {
 	*count = sw->options.buffers;
 	*available = rte_mempool_avail_count(sw->pool);
+	for (unsigned i = 0; i < NQ_NODES; i++)
+		if (sw->near[i] && sw->near[i] != sw->pool) {
+			*count += sw->options.buffers;
+			*available += rte_mempool_avail_count(sw->near[i]);
+		}
 }
 
 /* ---- bridges ---- */

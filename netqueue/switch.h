@@ -12,6 +12,8 @@
 #include "netqueue/place.h"
 #include "netqueue/view.h"
 
+#define NQ_NODES 8
+
 struct stage {
 	uint16_t count;
 	uint64_t bytes;
@@ -49,8 +51,8 @@ struct nq_switch {
 	struct nq_options options;
 	char text[NQ_NAME]; /* of the pool, and in the log */
 	uint64_t tsc_start;
-	uint64_t ns_per_tick; /* << 32 */
-	struct rte_mempool *pool;
+	uint64_t ns_per_tick;			   /* << 32 */
+	struct rte_mempool *pool, *near[NQ_NODES]; /* of NUMA nodes where ports are */
 	struct fdb fdb;
 	struct bridge bridges[NQ_BRIDGES];
 	struct port *ports[NQ_PORTS];
@@ -76,6 +78,9 @@ uint64_t switch_time(const struct nq_switch *sw, uint64_t tsc);
 int switch_publish(struct nq_switch *sw);
 /* From any thread but a worker: until every worker has held nothing, once. */
 void switch_wait(struct nq_switch *sw);
+/* By the control thread: buffers of NUMA node `node`, made when they are first asked for; the
+ * common ones where there is one node only, or no memory. */
+struct rte_mempool *switch_pool(struct nq_switch *sw, int node);
 struct port *switch_port(const struct nq_switch *sw, const char *name); /* or NULL */
 int switch_bridge(const struct nq_switch *sw, const char *name);	/* its index, or -ENOENT */
 struct acl *switch_acl(const struct nq_switch *sw, const char *name);	/* or NULL */

@@ -25,6 +25,8 @@ static struct view_port *make_port(const struct nq_switch *sw, struct port *port
 		MAX(rules->shape_burst ? rules->shape_burst : rules->shape_bytes / 100,
 		    (uint64_t)SHAPER_BURST);
 
+	if (port->ops->offloads) /* a whole frame of 64 KiB, or it would never pass */
+		burst = MAX(burst, (uint64_t)SHAPER_BURST);
 	if (!v)
 		return NULL;
 	v->port = port;

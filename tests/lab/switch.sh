@@ -37,7 +37,8 @@ LAB_INITRD=$work/guest.cpio
 modprobe tun
 
 # ---- the switch ----
-check "the switch starts" sluice switch start --memory 64M --buffers 4096 --sleep 1000
+ip link set lo up
+check "the switch starts" sluice switch start --memory 64M --buffers 4096 --sleep 1000 --metrics 127.0.0.1:9179
 check "a bridge" sluice switch bridge br0 --add
 check "a port that listens" sluice switch port one --add --bridge br0 --to "vhost:$work/one" --server \
 	--vlan 10 --macs 02:00:00:00:88:01 --ips 192.168.88.1
@@ -84,6 +85,16 @@ check "in frames that were cut for it" sh -c \
 	"sluice switch stats host --json | jq -e '.[0].segmented > 0 and .[0].drops.oversize == null'"
 check "a second worker comes under traffic" sluice switch set --workers 2
 check "and has a queue" sh -c "sluice switch show --json | jq -e '[.workers[].queues] | length == 2 and min > 0'"
+busybox wget -q -O "$work/metrics" http://127.0.0.1:9179/metrics
+check_text "its counters are served" 'sluice_switch_segmented_packets_total.port="host",bridge="br0". [1-9]' "$work/metrics"
+echo '{"rules": [{"name": "no-ping", "action": "deny", "protocol": "icmp"}]}' >"$work/list"
+check "an access list" sluice switch acl quiet --load "$work/list"
+check "is used" sluice switch set two --acl-in quiet
+check "and stops pings" wait_for 30 sh -c "sluice switch acl quiet --json | jq -e '.hits[0] > 2'"
+sluice switch trace two --seconds 5 --json >"$work/trace"
+check_text "which a trace tells" '"reason": *"acl"' "$work/trace"
+echo '{"rules": []}' >"$work/list"
+check "swapped for an empty one" sluice switch acl quiet --load "$work/list"
 check "frames are captured" sluice switch capture two --output "$work/two.pcapng" --packets 4 --seconds 20
 check "in a file that says so" test "$(head -c 4 "$work/two.pcapng" | od -An -tx1 | tr -d ' ')" = 0a0d0d0a
 check "one may not be somebody else" sluice switch set one --ips 192.168.88.77
