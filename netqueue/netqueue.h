@@ -164,10 +164,12 @@ struct nq_port_rules {
 	bool no_unknown; /* gets no frames whose destination nobody knows */
 	struct nq_storm_rules storm;
 	struct nq_security_rules security;
-	uint64_t rate_bytes;  /* what it may send per second; 0: no limit */
-	uint64_t rate_burst;  /* bytes at once; 0: 10 ms of rate_bytes, but 64 KiB at least */
+	uint64_t rate_bytes; /* what it may send per second; 0: no limit */
+	/* Bytes at once; 0: 10 ms of rate_bytes, but 64 KiB at least, which is also the least where
+	 * a guest may send frames of that size. */
+	uint64_t rate_burst;
 	uint64_t shape_bytes; /* what leaves by it per second; faster frames wait; 0: no limit */
-	uint64_t shape_burst; /* as rate_burst */
+	uint64_t shape_burst; /* as rate_burst; never less than 64 KiB */
 	char acl_in[NQ_NAME], acl_out[NQ_NAME]; /* of what comes in, of what leaves; "": none */
 };
 
