@@ -91,7 +91,7 @@ $(O)/%.o: %.S
 # sluice-vmm links only permissive and LGPL libraries.
 SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -lyaml -lseccomp -lz -lpthread -lm
 VMM_LIBS    := -ljansson -luring -lseccomp -lpthread
-SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lseccomp -lpthread
+SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lmicrohttpd -lseccomp -lpthread
 
 $(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/bench.a $(O)/base.a
 	$(call say,LD)

@@ -91,6 +91,11 @@ static int set_start(json_t *config, const struct cli_args *args)
 	if (cli_has(args, "--sleep"))
 		json_object_set_new(start, "sleep_us",
 				    json_integer((json_int_t)cli_number(args, "--sleep", 0)));
+	const char *metrics = cli_text(args, "--metrics", NULL);
+	if (metrics && !strcmp(metrics, "none"))
+		json_object_del(start, "metrics");
+	else if (metrics)
+		json_object_set_new(start, "metrics", json_string(metrics));
 	if (cli_has(args, "--hugepages"))
 		json_object_set_new(start, "hugepages", json_true());
 	if (cli_has(args, "--pci"))
@@ -267,13 +272,11 @@ int cmd_switch_stop(struct cli *cli, const struct cli_args *args)
 
 static void show_workers(const json_t *status)
 {
-	static const struct cli_column columns[] = {{"WORKER", "worker", CLI_SHOW_PLAIN},
-						    {"CPU", "where", CLI_SHOW_PLAIN},
-						    {"QUEUES", "queues", CLI_SHOW_PLAIN},
-						    {"POLLS", "polls", CLI_SHOW_PLAIN},
-						    {"EMPTY", "empty", CLI_SHOW_PLAIN},
-						    {"SLEEPS", "sleeps", CLI_SHOW_PLAIN},
-						    {0}};
+	static const struct cli_column columns[] = {
+		{"WORKER", "worker", CLI_SHOW_PLAIN}, {"CPU", "where", CLI_SHOW_PLAIN},
+		{"QUEUES", "queues", CLI_SHOW_PLAIN}, {"POLLS", "polls", CLI_SHOW_PLAIN},
+		{"EMPTY", "empty", CLI_SHOW_PLAIN},   {"SLEEPS", "sleeps", CLI_SHOW_PLAIN},
+		{"DOZES", "dozes", CLI_SHOW_PLAIN},   {0}};
 	json_t *rows = json_object_get(status, "workers"), *row;
 	size_t i;
 

@@ -145,11 +145,29 @@ static int only(json_t *ports, const char *name)
 		       : CLI_OK;
 }
 
+static void print_queues(json_t *queues)
+{
+	static const struct cli_column columns[] = {{"PORT", "name", CLI_SHOW_PLAIN},
+						    {"QUEUE", "queue", CLI_SHOW_PLAIN},
+						    {"RX", "rx_packets", CLI_SHOW_PLAIN},
+						    {"RX-BYTES", "rx_bytes", CLI_SHOW_SIZE},
+						    {"TX", "tx_packets", CLI_SHOW_PLAIN},
+						    {"TX-BYTES", "tx_bytes", CLI_SHOW_SIZE},
+						    {0}};
+
+	cli_print_table(stdout, columns, queues);
+	print_drops(queues);
+}
+
 int cmd_switch_stats(struct cli *cli, const struct cli_args *args)
 {
-	bool prometheus = cli_has(args, "--prometheus");
+	bool prometheus = cli_has(args, "--prometheus"), queues = cli_has(args, "--queues");
 	json_t *answer = NULL;
-	int rc = switch_tell(cli, prometheus ? "metrics" : "stats", NULL, &answer);
+	int rc = switch_tell(cli,
+			     prometheus ? "metrics"
+			     : queues	? "queues"
+					: "stats",
+			     NULL, &answer);
 
 	if (!rc && prometheus)
 		fputs(json_string_value(answer), stdout);
@@ -157,6 +175,8 @@ int cmd_switch_stats(struct cli *cli, const struct cli_args *args)
 		rc = only(answer, args->operand);
 	if (!rc && !prometheus && cli->json)
 		cli_print_json(stdout, answer);
+	else if (!rc && !prometheus && queues)
+		print_queues(answer);
 	else if (!rc && !prometheus)
 		print_stats(answer);
 	json_decref(answer);
@@ -233,6 +253,9 @@ int cmd_switch_capture(struct cli *cli, const struct cli_args *args)
 				   (json_int_t)cli_number(args, "--snap", 0), "packets",
 				   (json_int_t)cli_number(args, "--packets", 0), "bytes",
 				   (json_int_t)cli_number(args, "--bytes", 0));
+	const char *filter = cli_text(args, "--filter", NULL);
+	if (filter)
+		json_object_set_new(params, "filter", json_string(filter));
 	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	int signals = open_signals();
 

@@ -37,6 +37,15 @@ static void set_number(json_t *object, const char *key, const struct cli_args *a
 				    json_integer((json_int_t)cli_number(args, option, 0)));
 }
 
+static void read_flag(const struct cli_args *args, const char *option, json_t *rules,
+		      const char *key)
+{
+	const char *text = cli_text(args, option, NULL);
+
+	if (text)
+		json_object_set_new(rules, key, json_boolean(!strcmp(text, "on")));
+}
+
 int cmd_switch_bridge(struct cli *cli, const struct cli_args *args)
 {
 	static const char *const verbs[] = {"--add", "--remove", NULL};
@@ -49,6 +58,7 @@ int cmd_switch_bridge(struct cli *cli, const struct cli_args *args)
 		return switch_change(cli, args->operand, "bridge-remove", params, "removed");
 	set_number(params, "ageing", args, "--ageing");
 	set_number(params, "mac_limit", args, "--mac-limit");
+	read_flag(args, "--snooping", params, "snooping");
 	return switch_change(cli, args->operand, add ? "bridge-add" : "bridge-set", params,
 			     add ? "added" : "set");
 }
@@ -90,13 +100,13 @@ static void read_list(const char *text, json_t *rules, const char *key)
 	json_object_set_new(rules, key, list);
 }
 
-static void read_flag(const struct cli_args *args, const char *option, json_t *rules,
-		      const char *key)
+static void read_acl(const struct cli_args *args, const char *option, json_t *rules,
+		     const char *key)
 {
 	const char *text = cli_text(args, option, NULL);
 
 	if (text)
-		json_object_set_new(rules, key, json_boolean(!strcmp(text, "on")));
+		json_object_set_new(rules, key, json_string(strcmp(text, "none") ? text : ""));
 }
 
 /* NULL when they make no sense; logged. They are checked here as the switch checks them, so that
@@ -119,6 +129,10 @@ static json_t *read_rules(const char *subject, const struct cli_args *args)
 	set_number(rules, "mac_limit", args, "--mac-limit");
 	set_number(rules, "rate", args, "--rate");
 	set_number(rules, "burst", args, "--burst");
+	set_number(rules, "shape", args, "--shape");
+	set_number(rules, "shape_burst", args, "--shape-burst");
+	read_acl(args, "--acl-in", rules, "acl_in");
+	read_acl(args, "--acl-out", rules, "acl_out");
 	read_flag(args, "--isolated", rules, "isolated");
 	read_flag(args, "--learn", rules, "learn");
 	read_flag(args, "--unknown", rules, "unknown");
@@ -135,6 +149,14 @@ static json_t *read_rules(const char *subject, const struct cli_args *args)
 
 int cmd_switch_set(struct cli *cli, const struct cli_args *args)
 {
+	if (!args->operand && cli_has(args, "--workers"))
+		return switch_change(
+			cli, "workers", "workers-set",
+			json_pack("{s:i}", "count", (int)cli_number(args, "--workers", 1)), "set");
+	if (!args->operand || cli_has(args, "--workers")) {
+		log_error("set", "either a PORT and what holds there, or --workers N is wanted");
+		return CLI_USAGE;
+	}
 	json_t *rules = read_rules(args->operand, args);
 
 	if (!rules)
@@ -206,6 +228,7 @@ static int add_port(struct cli *cli, const struct cli_args *args)
 	set_number(params, "queues", args, "--queues");
 	set_number(params, "mtu", args, "--mtu");
 	set_number(params, "size", args, "--size");
+	read_flag(args, "--offloads", params, "offloads");
 	if (read_kind(to, params)) {
 		json_decref(params);
 		return CLI_USAGE;
@@ -229,6 +252,9 @@ static int show_port(struct cli *cli, const char *name)
 						  {"unknown", "unknown", CLI_SHOW_PLAIN},
 						  {"rate", "rate", CLI_SHOW_SIZE},
 						  {"burst", "burst", CLI_SHOW_SIZE},
+						  {"shape", "shape", CLI_SHOW_SIZE},
+						  {"rules in", "acl_in", CLI_SHOW_PLAIN},
+						  {"rules out", "acl_out", CLI_SHOW_PLAIN},
 						  {"macs", "macs", CLI_SHOW_PLAIN},
 						  {"ips", "ips", CLI_SHOW_PLAIN},
 						  {0}};

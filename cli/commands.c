@@ -634,6 +634,11 @@ static const struct cli_option switch_start_options[] = {
 	 .kind = CLI_NUMBER,
 	 .max = 10000,
 	 .help = "how long an idle worker may sleep; 0: it never does (200)"},
+	{.name = "--metrics",
+	 .value = "ADDRESS:PORT",
+	 .kind = CLI_TEXT,
+	 .help = "serve all counters to Prometheus, at http://ADDRESS:PORT/metrics, such as "
+		 "127.0.0.1:9179; none: no longer (none)"},
 	{.name = "--hugepages", .help = "use huge pages, which NICs need"},
 	{.name = "--pci", .help = "look for NICs bound to vfio-pci; needed for ports of kind pci"},
 	{0},
@@ -658,6 +663,12 @@ static const struct cli_option switch_bridge_options[] = {
 	 .kind = CLI_NUMBER,
 	 .max = 1u << 20,
 	 .help = "learn at most so many addresses; 0: as many as there is room for (0)"},
+	{.name = "--snooping",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "send multicast only to ports that have asked for it (IGMP, MLD), where a router "
+		 "asks (on)"},
 	{0},
 };
 
@@ -702,6 +713,25 @@ static const struct cli_option switch_bridge_options[] = {
 		 .kind = CLI_SIZE,                                                                    \
 		 .max = UINT64_C(1) << 32,                                                            \
 		 .help = "bytes at once, with --rate; 0: 10 ms of it, but at least 64K"},             \
+		{.name = "--shape",                                                                   \
+		 .value = "SIZE",                                                                     \
+		 .kind = CLI_SIZE,                                                                    \
+		 .max = UINT64_C(1) << 40,                                                            \
+		 .help = "let at most so many bytes a second out; what comes faster waits; 0: no "    \
+			 "limit"},                                                                    \
+		{.name = "--shape-burst",                                                             \
+		 .value = "SIZE",                                                                     \
+		 .kind = CLI_SIZE,                                                                    \
+		 .max = UINT64_C(1) << 32,                                                            \
+		 .help = "bytes at once, with --shape; 0: 10 ms of it, but at least 64K"},            \
+		{.name = "--acl-in",                                                                  \
+		 .value = "LIST|none",                                                                \
+		 .kind = CLI_TEXT,                                                                    \
+		 .help = "an access list for what comes in by it (sluice switch acl)"},               \
+		{.name = "--acl-out",                                                                 \
+		 .value = "LIST|none",                                                                \
+		 .kind = CLI_TEXT,                                                                    \
+		 .help = "an access list for what leaves by it"},                                     \
 		{.name = "--macs",                                                                    \
 		 .value = "LIST|none",                                                                \
 		 .kind = CLI_TEXT,                                                                    \
@@ -745,6 +775,11 @@ static const struct cli_option switch_port_options[] = {
 	 .min = 60,
 	 .max = 1518,
 	 .help = "null: length of the frames it gives (64)"},
+	{.name = "--offloads",
+	 .value = "on|off",
+	 .kind = CLI_WORD,
+	 .words = "on|off",
+	 .help = "vhost: a guest may leave checksums and segmentation to the switch (on)"},
 	SWITCH_RULES,
 	{0},
 };
@@ -774,7 +809,58 @@ static const struct cli_option switch_bond_options[] = {
 };
 
 static const struct cli_option switch_set_options[] = {
+	{.name = "--workers",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 16,
+	 .help = "without PORT: how many workers there are; new ones run on any CPU"},
 	SWITCH_RULES,
+	{0},
+};
+
+static const struct cli_option switch_acl_options[] = {
+	{.name = "--load",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "make it of this JSON file, or put that in its place: {\"rest\": \"deny\", "
+		 "\"rules\": [{\"name\": \"web\", \"action\": \"allow\", \"protocol\": \"tcp\", "
+		 "\"to\": \"10.0.0.0/8\", \"to_port\": \"80-443\"}]}; also from, from_port, ip, "
+		 "type, vlan, from_mac, to_mac, tcp_flags"},
+	{.name = "--remove", .help = "take it away; no port may use it"},
+	{0},
+};
+
+static const struct cli_option switch_top_options[] = {
+	{.name = "--interval",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "look so often (2)"},
+	{.name = "--once", .help = "once, and end"},
+	{0},
+};
+
+static const struct cli_option switch_trace_options[] = {
+	{.name = "--every",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = UINT32_MAX,
+	 .help = "trace one of so many frames that come in by it (1)"},
+	{.name = "--frames",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = INT64_MAX,
+	 .help = "end after so many"},
+	{.name = "--seconds",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 86400,
+	 .help = "end after so long"},
 	{0},
 };
 
@@ -796,6 +882,7 @@ static const struct cli_option switch_fdb_options[] = {
 
 static const struct cli_option switch_stats_options[] = {
 	{.name = "--prometheus", .help = "all counters, as Prometheus reads them"},
+	{.name = "--queues", .help = "of each queue"},
 	{0},
 };
 
@@ -878,6 +965,10 @@ static const struct cli_option switch_capture_options[] = {
 	 .min = 14,
 	 .max = 65535,
 	 .help = "keep so much of each frame (all)"},
+	{.name = "--filter",
+	 .value = "EXPRESSION",
+	 .kind = CLI_TEXT,
+	 .help = "only frames that pcap-filter(7) lets through, such as 'tcp port 80'"},
 	{0},
 };
 
@@ -1779,13 +1870,42 @@ const struct cli_command cli_commands[] = {
 	 .changes = true,
 	 .operand = "PORT",
 	 .operand_kind = CLI_TEXT,
+	 .operand_optional = true,
 	 .options = switch_set_options,
-	 .summary = "change what holds at a port",
+	 .summary = "change what holds at a port, or the number of workers",
 	 .about = "What is not named stays as it is. No frame is lost by the change itself.",
 	 .examples =
 		 EXAMPLES("sluice switch set web --vlan 20",
 			  "sluice switch set web --macs 02:00:00:00:00:01 --ips 10.0.0.1,fd00::1",
-			  "sluice switch set web --rate 100M --storm broadcast=100,unknown=100")},
+			  "sluice switch set web --rate 100M --storm broadcast=100,unknown=100",
+			  "sluice switch set web --acl-in web-in --shape 50M",
+			  "sluice switch set --workers 4")},
+	{.noun = "switch",
+	 .verb = "acl",
+	 .run = cmd_switch_acl,
+	 .changes = true,
+	 .operand = "LIST",
+	 .operand_kind = CLI_TEXT,
+	 .operand_optional = true,
+	 .options = switch_acl_options,
+	 .summary = "access lists: which frames may pass",
+	 .about =
+		 "Shows them, or one with its rules and how many frames each has decided; or loads "
+		 "one from a file. The first rule that is for a frame decides; rules without a state: "
+		 "answers need a rule of their own. A list is swapped as a whole, under traffic; ports "
+		 "use it by sluice switch set PORT --acl-in LIST, --acl-out LIST.",
+	 .examples = EXAMPLES("sluice switch acl web-in --load web-in.json",
+			      "sluice switch acl web-in", "sluice switch acl web-in --remove")},
+	{.noun = "switch",
+	 .verb = "groups",
+	 .run = cmd_switch_groups,
+	 .operand = "BRIDGE",
+	 .operand_kind = CLI_TEXT,
+	 .operand_optional = true,
+	 .summary = "which multicast groups are wanted behind which port",
+	 .about = "As their stations have said (IGMP, MLD). Where no router asks them, nothing is "
+		  "known for long, and all multicast goes everywhere.",
+	 .examples = EXAMPLES("sluice switch groups", "sluice switch groups br0 --json")},
 	{.noun = "switch",
 	 .verb = "fdb",
 	 .run = cmd_switch_fdb,
@@ -1814,7 +1934,28 @@ const struct cli_command cli_commands[] = {
 		 "the switch decided so; where it would have left (tx-...), when the receiver could "
 		 "not take it.",
 	 .examples = EXAMPLES("sluice switch stats", "sluice switch stats web --json",
-			      "sluice switch stats --prometheus")},
+			      "sluice switch stats --queues", "sluice switch stats --prometheus")},
+	{.noun = "switch",
+	 .verb = "top",
+	 .run = cmd_switch_top,
+	 .options = switch_top_options,
+	 .summary = "what passes through each port right now, again and again",
+	 .about = "Frames and bytes a second in both directions, what is dropped and why, and the "
+		  "cycles that a frame costs each worker, by stage.",
+	 .examples =
+		 EXAMPLES("sluice switch top", "sluice switch top --interval 10 --once --json")},
+	{.noun = "switch",
+	 .verb = "trace",
+	 .run = cmd_switch_trace,
+	 .operand = "PORT",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_trace_options,
+	 .summary = "what becomes of single frames, step by step",
+	 .about =
+		 "Of frames that come in by the port: when, from whom to whom, the ports they leave "
+		 "by, or why they are dropped. Until a limit is reached, or Ctrl-C.",
+	 .examples = EXAMPLES("sluice switch trace web --frames 10",
+			      "sluice switch trace web --every 1000 --seconds 10 --json")},
 	{.noun = "switch",
 	 .verb = "mirror",
 	 .run = cmd_switch_mirror,
@@ -1838,7 +1979,8 @@ const struct cli_command cli_commands[] = {
 		 "written are counted as missed; the switch does not wait for it.",
 	 .examples =
 		 EXAMPLES("sluice switch capture web --output web.pcapng --packets 100",
-			  "sluice switch capture web --output web.pcapng --seconds 10 --snap 96")},
+			  "sluice switch capture web --output web.pcapng --seconds 10 --snap 96",
+			  "sluice switch capture web --output web.pcapng --filter icmp")},
 	{.noun = "bench",
 	 .verb = "nic",
 	 .run = cmd_bench_nic,

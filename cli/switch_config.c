@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/util.h"
+#include "cli/switch_acl.h"
 #include "cli/switch_rules.h"
 
 static int bad(char error[RPC_ERROR_TEXT], const char *what)
@@ -97,6 +98,11 @@ int switch_bridge_decode(const json_t *json, struct nq_bridge_config *bridge,
 
 	if (!err)
 		err = get_number(json, "ageing", 86400, &bridge->ageing_s, error);
+	const json_t *snooping = json_object_get(json, "snooping");
+	if (!err && snooping && !json_is_boolean(snooping))
+		err = bad(error, "snooping: true or false is wanted");
+	if (!err && snooping)
+		bridge->no_snooping = json_is_false(snooping);
 	return err ? err : get_number(json, "mac_limit", 1u << 20, &bridge->mac_limit, error);
 }
 
@@ -109,6 +115,7 @@ int switch_port_decode(const json_t *json, struct nq_port_config *port, char err
 	port->kind = json_string_value(json_object_get(json, "kind"));
 	port->where = json_string_value(json_object_get(json, "where"));
 	port->server = json_is_true(json_object_get(json, "server"));
+	port->no_offloads = json_is_false(json_object_get(json, "offloads"));
 	int err = get_name(json, "name", port->name, error);
 	if (!err && json_object_get(json, "bridge"))
 		err = get_name(json, "bridge", port->bridge, error);
@@ -151,6 +158,18 @@ static int add_bridge(struct nq_switch *sw, const json_t *json, char *error)
 	return err ? err : nq_bridge_add(sw, &bridge);
 }
 
+static int add_acl(struct nq_switch *sw, const json_t *json, char *error)
+{
+	struct nq_acl acl;
+	int err = switch_acl_decode(json_string_value(json_object_get(json, "name")), json, &acl,
+				    error);
+
+	if (!err)
+		err = nq_acl_load(sw, &acl);
+	free((struct nq_acl_rule *)acl.rules);
+	return err;
+}
+
 static int add_port(struct nq_switch *sw, const json_t *json, char *error)
 {
 	struct nq_port_config port;
@@ -185,6 +204,7 @@ unsigned switch_config_apply(struct nq_switch *sw, const json_t *config)
 		const char *key;
 		int (*add)(struct nq_switch *sw, const json_t *json, char *error);
 	} parts[] = {{"bridges", add_bridge},
+		     {"acls", add_acl},
 		     {"ports", add_port},
 		     {"addresses", add_mac},
 		     {"mirrors", add_mirror}};
@@ -209,10 +229,11 @@ unsigned switch_config_apply(struct nq_switch *sw, const json_t *config)
 
 json_t *switch_port_encode(const struct nq_port_config *port)
 {
-	json_t *json = json_pack("{s:s,s:s,s:s,s:b,s:i,s:i,s:i,s:o}", "name", port->name, "bridge",
-				 port->bridge, "kind", port->kind, "server", port->server, "queues",
-				 (int)port->queues, "mtu", (int)port->mtu, "size", (int)port->size,
-				 "rules", rules_encode(&port->rules));
+	json_t *json =
+		json_pack("{s:s,s:s,s:s,s:b,s:b,s:i,s:i,s:i,s:o}", "name", port->name, "bridge",
+			  port->bridge, "kind", port->kind, "server", port->server, "offloads",
+			  !port->no_offloads, "queues", (int)port->queues, "mtu", (int)port->mtu,
+			  "size", (int)port->size, "rules", rules_encode(&port->rules));
 
 	if (port->where)
 		json_object_set_new(json, "where", json_string(port->where));
@@ -250,13 +271,16 @@ static bool is_upper(const char *kind)
 json_t *switch_config_encode(const struct nq_switch *sw, const json_t *start)
 {
 	json_t *bridges = json_array(), *ports = json_array(), *mirrors = json_array();
+	json_t *acls = json_array();
+	const struct nq_acl *a = NULL;
 	const struct nq_bridge_config *b = NULL;
 	const struct nq_port_config *p = NULL;
 
 	while ((b = nq_bridge_next(sw, b)))
 		json_array_append_new(bridges,
-				      json_pack("{s:s,s:i,s:i}", "name", b->name, "ageing",
-						(int)b->ageing_s, "mac_limit", (int)b->mac_limit));
+				      json_pack("{s:s,s:i,s:i,s:b}", "name", b->name, "ageing",
+						(int)b->ageing_s, "mac_limit", (int)b->mac_limit,
+						"snooping", !b->no_snooping));
 	/* Ports that stand on others behind all that do not. */
 	for (int upper = 0; upper <= 1; upper++)
 		while ((p = nq_port_next(sw, p)))
@@ -267,6 +291,8 @@ json_t *switch_config_encode(const struct nq_switch *sw, const json_t *start)
 			json_array_append_new(mirrors, json_pack("{s:s,s:s}", "from", p->name, "to",
 								 nq_mirror_of(sw, p->name)));
 	}
-	return json_pack("{s:O,s:o,s:o,s:o,s:o}", "start", start, "bridges", bridges, "ports",
-			 ports, "addresses", encode_macs(sw), "mirrors", mirrors);
+	while ((a = nq_acl_next(sw, a)))
+		json_array_append_new(acls, switch_acl_encode(a));
+	return json_pack("{s:O,s:o,s:o,s:o,s:o,s:o}", "start", start, "bridges", bridges, "acls",
+			 acls, "ports", ports, "addresses", encode_macs(sw), "mirrors", mirrors);
 }

@@ -4,14 +4,16 @@
  * beside its socket after every change, and what a person may write:
  *
  *     {"start": {"cpus": [2, 3], "memory": 512, "hugepages": true, "pci": false, "buffers": 16384,
- *                "macs": 32768, "sleep_us": 200},
- *      "bridges": [{"name": "br0", "ageing": 300, "mac_limit": 0}],
+ *                "macs": 32768, "sleep_us": 200, "metrics": "127.0.0.1:9179"},
+ *      "bridges": [{"name": "br0", "ageing": 300, "mac_limit": 0, "snooping": true}],
+ *      "acls": [{"name": "web-in", …}],          (switch_acl.h)
  *      "ports": [{"name": "web", "bridge": "br0", "kind": "vhost", "where": "/run/web.sock",
- *                 "server": true, "queues": 2, "mtu": 1500, "rules": {…}}],
+ *                 "server": true, "offloads": true, "queues": 2, "mtu": 1500, "rules": {…}}],
  *      "addresses": [{"bridge": "br0", "port": "web", "mac": "02:…", "vlan": 0}],
  *      "mirrors": [{"from": "web", "to": "probe"}]}
  *
- * Everything but names and a port's kind may be left out; a port without a bridge waits for a bond. A CPU of -1 is any.
+ * Everything but names and a port's kind may be left out; a port without a bridge waits for a bond.
+ * A CPU of -1 is any.
  */
 #ifndef CLI_SWITCH_CONFIG_H
 #define CLI_SWITCH_CONFIG_H

@@ -64,7 +64,7 @@ void switch_ctl_keep(const struct switch_ctl *ctl)
 }
 
 /* What the switch has logged is what its caller is told. */
-static int finish(const struct switch_ctl *ctl, int err, char *error)
+int switch_ctl_finish(const struct switch_ctl *ctl, int err, char *error)
 {
 	if (err && log_last()[0] && !error[0])
 		snprintf(error, RPC_ERROR_TEXT, "%.*s", RPC_ERROR_TEXT - 1, log_last());
@@ -83,7 +83,7 @@ static int method_bridge_add(void *opaque, const json_t *params, json_t **result
 
 	(void)result;
 	log_forget();
-	return finish(ctl, err ? err : nq_bridge_add(ctl->sw, &bridge), error);
+	return switch_ctl_finish(ctl, err ? err : nq_bridge_add(ctl->sw, &bridge), error);
 }
 
 static int method_bridge_set(void *opaque, const json_t *params, json_t **result, char *error)
@@ -99,7 +99,7 @@ static int method_bridge_set(void *opaque, const json_t *params, json_t **result
 		if (!strcmp(b->name, name))
 			bridge = *b; /* what is not named stays */
 	int err = switch_bridge_decode(params, &bridge, error);
-	return finish(ctl, err ? err : nq_bridge_set(ctl->sw, &bridge), error);
+	return switch_ctl_finish(ctl, err ? err : nq_bridge_set(ctl->sw, &bridge), error);
 }
 
 static int method_bridge_remove(void *opaque, const json_t *params, json_t **result, char *error)
@@ -109,7 +109,7 @@ static int method_bridge_remove(void *opaque, const json_t *params, json_t **res
 
 	(void)result;
 	log_forget();
-	return finish(ctl, name ? nq_bridge_remove(ctl->sw, name) : -EINVAL, error);
+	return switch_ctl_finish(ctl, name ? nq_bridge_remove(ctl->sw, name) : -EINVAL, error);
 }
 
 /* ---- ports ---- */
@@ -122,7 +122,7 @@ static int method_port_add(void *opaque, const json_t *params, json_t **result, 
 
 	(void)result;
 	log_forget();
-	return finish(ctl, err ? err : nq_port_add(ctl->sw, &port), error);
+	return switch_ctl_finish(ctl, err ? err : nq_port_add(ctl->sw, &port), error);
 }
 
 static int method_port_remove(void *opaque, const json_t *params, json_t **result, char *error)
@@ -132,7 +132,7 @@ static int method_port_remove(void *opaque, const json_t *params, json_t **resul
 
 	(void)result;
 	log_forget();
-	return finish(ctl, name ? nq_port_remove(ctl->sw, name) : -EINVAL, error);
+	return switch_ctl_finish(ctl, name ? nq_port_remove(ctl->sw, name) : -EINVAL, error);
 }
 
 static int method_port_set(void *opaque, const json_t *params, json_t **result, char *error)
@@ -150,10 +150,10 @@ static int method_port_set(void *opaque, const json_t *params, json_t **result, 
 	}
 	rules = port->rules;
 	int err = rules_decode(json_object_get(params, "rules"), &rules, error);
-	return finish(ctl, err ? err : nq_port_set(ctl->sw, name, &rules), error);
+	return switch_ctl_finish(ctl, err ? err : nq_port_set(ctl->sw, name, &rules), error);
 }
 
-static json_t *drops_of(const struct nq_stats *stats)
+json_t *switch_ctl_drops(const struct nq_stats *stats)
 {
 	json_t *drops = json_object();
 
@@ -173,13 +173,14 @@ static json_t *stats_of(const struct nq_switch *sw, const char *name)
 	uint64_t dropped = 0;
 	for (int i = 0; i < NQ_DROPS; i++)
 		dropped += s.drops[i];
-	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "name", name,
+	return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "name", name,
 			 "rx_packets", number(s.rx_packets), "rx_bytes", number(s.rx_bytes),
 			 "tx_packets", number(s.tx_packets), "tx_bytes", number(s.tx_bytes),
-			 "floods", number(s.floods), "copies", number(s.copies), "learned",
+			 "floods", number(s.floods), "copies", number(s.copies), "segmented",
+			 number(s.segmented), "checksummed", number(s.checksummed), "learned",
 			 number(s.learned), "moved", number(s.moved), "learn_refused",
 			 number(s.learn_refused), "dropped", number(dropped), "drops",
-			 drops_of(&s));
+			 switch_ctl_drops(&s));
 }
 
 /* NULL: no bond. */
@@ -248,6 +249,17 @@ static int method_stats(void *opaque, const json_t *params, json_t **result, cha
 
 /* ---- the whole ---- */
 
+/* For a frame, on the average; null until a burst has been timed. */
+static json_t *cycles_of(const struct nq_worker_info *w)
+{
+	json_t *cycles = json_object();
+
+	for (int i = 0; i < NQ_STAGES && w->timed_frames; i++)
+		json_object_set_new(cycles, nq_stage_name((enum nq_stage)i),
+				    number(w->cycles[i] / w->timed_frames));
+	return cycles;
+}
+
 static json_t *workers_of(const struct nq_switch *sw)
 {
 	json_t *list = json_array();
@@ -256,10 +268,12 @@ static json_t *workers_of(const struct nq_switch *sw)
 		struct nq_worker_info w;
 
 		nq_worker_info(sw, i, &w);
-		json_array_append_new(list, json_pack("{s:i,s:i,s:i,s:o,s:o,s:o}", "worker", (int)i,
-						      "cpu", w.cpu, "queues", (int)w.queues,
-						      "polls", number(w.polls), "empty",
-						      number(w.empty), "sleeps", number(w.sleeps)));
+		json_array_append_new(
+			list, json_pack("{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "worker", (int)i,
+					"cpu", w.cpu, "queues", (int)w.queues, "polls",
+					number(w.polls), "empty", number(w.empty), "sleeps",
+					number(w.sleeps), "dozes", number(w.dozes), "kicks",
+					number(w.kicks), "cycles", cycles_of(&w)));
 	}
 	return list;
 }
@@ -283,9 +297,10 @@ static json_t *bridges_of(const struct nq_switch *sw)
 			macs += info.macs;
 		}
 		json_array_append_new(list,
-				      json_pack("{s:s,s:i,s:I,s:i,s:i}", "name", b->name, "ports",
-						ports, "addresses", macs, "ageing",
-						(int)b->ageing_s, "mac_limit", (int)b->mac_limit));
+				      json_pack("{s:s,s:i,s:I,s:i,s:i,s:b}", "name", b->name,
+						"ports", ports, "addresses", macs, "ageing",
+						(int)b->ageing_s, "mac_limit", (int)b->mac_limit,
+						"snooping", !b->no_snooping));
 	}
 	return list;
 }
@@ -297,10 +312,11 @@ static int method_status(void *opaque, const json_t *params, json_t **result, ch
 
 	(void)params, (void)error;
 	nq_buffers(ctl->sw, &count, &available);
-	*result = json_pack("{s:i,s:I,s:i,s:i,s:o,s:o,s:o}", "pid", (int)getpid(), "since",
+	*result = json_pack("{s:i,s:I,s:i,s:i,s:I,s:o,s:o,s:o}", "pid", (int)getpid(), "since",
 			    (json_int_t)ctl->since, "buffers", (int)count, "buffers_free",
-			    (int)available, "workers", workers_of(ctl->sw), "bridges",
-			    bridges_of(ctl->sw), "ports", each_port(ctl->sw, false));
+			    (int)available, "rebalances", (json_int_t)nq_rebalances(ctl->sw),
+			    "workers", workers_of(ctl->sw), "bridges", bridges_of(ctl->sw), "ports",
+			    each_port(ctl->sw, false));
 	return *result ? 0 : -ENOMEM;
 }
 
@@ -363,7 +379,7 @@ static int method_fdb_add(void *opaque, const json_t *params, json_t **result, c
 		strcpy(mac.port, port);
 		err = nq_mac_add(ctl->sw, &mac);
 	}
-	return finish(ctl, err, error);
+	return switch_ctl_finish(ctl, err, error);
 }
 
 static int method_fdb_remove(void *opaque, const json_t *params, json_t **result, char *error)
@@ -374,8 +390,8 @@ static int method_fdb_remove(void *opaque, const json_t *params, json_t **result
 
 	(void)result;
 	log_forget();
-	return finish(ctl, err ? err : nq_mac_remove(ctl->sw, mac.bridge, mac.vlan, mac.mac),
-		      error);
+	return switch_ctl_finish(
+		ctl, err ? err : nq_mac_remove(ctl->sw, mac.bridge, mac.vlan, mac.mac), error);
 }
 
 static int method_fdb_flush(void *opaque, const json_t *params, json_t **result, char *error)
@@ -389,7 +405,7 @@ static int method_fdb_flush(void *opaque, const json_t *params, json_t **result,
 		snprintf(error, RPC_ERROR_TEXT, "either a port or a bridge is wanted");
 		return -EINVAL;
 	}
-	return finish(
+	return switch_ctl_finish(
 		ctl, port ? nq_mac_flush_port(ctl->sw, port) : nq_mac_flush_bridge(ctl->sw, bridge),
 		error);
 }
@@ -403,8 +419,8 @@ static int method_mirror(void *opaque, const json_t *params, json_t **result, ch
 
 	(void)result;
 	log_forget();
-	return finish(ctl, from ? nq_mirror_set(ctl->sw, from, text_of(params, "to")) : -EINVAL,
-		      error);
+	return switch_ctl_finish(
+		ctl, from ? nq_mirror_set(ctl->sw, from, text_of(params, "to")) : -EINVAL, error);
 }
 
 static uint64_t number_of(const json_t *params, const char *key)
@@ -423,6 +439,7 @@ static int method_capture_start(void *opaque, const json_t *params, json_t **res
 		.snap = (unsigned)MIN(number_of(params, "snap"), (uint64_t)UINT32_MAX),
 		.max_packets = number_of(params, "packets"),
 		.max_bytes = number_of(params, "bytes"),
+		.filter = text_of(params, "filter"),
 	};
 
 	(void)result;
@@ -432,7 +449,7 @@ static int method_capture_start(void *opaque, const json_t *params, json_t **res
 		snprintf(error, RPC_ERROR_TEXT, "a port, and a descriptor of a file are wanted");
 		return -EINVAL;
 	}
-	return finish(ctl, nq_capture_start(ctl->sw, &options), error);
+	return switch_ctl_finish(ctl, nq_capture_start(ctl->sw, &options), error);
 }
 
 static int capture_result(const struct nq_capture_info *info, int err, json_t **result, char *error)
@@ -481,21 +498,30 @@ const struct rpc_method switch_ctl_methods[] = {
 	{"status", method_status, ""},
 	{"config", method_config, ""},
 	{"quit", method_quit, ""},
-	{"bridge-add", method_bridge_add, "name ageing? mac_limit?"},
-	{"bridge-set", method_bridge_set, "name ageing? mac_limit?"},
+	{"bridge-add", method_bridge_add, "name ageing? mac_limit? snooping?"},
+	{"bridge-set", method_bridge_set, "name ageing? mac_limit? snooping?"},
 	{"bridge-remove", method_bridge_remove, "name"},
-	{"port-add", method_port_add, "name kind bridge? where? server? queues? mtu? size? rules?"},
+	{"port-add", method_port_add,
+	 "name kind bridge? where? server? queues? mtu? size? offloads? rules?"},
 	{"port-set", method_port_set, "name rules"},
 	{"port-remove", method_port_remove, "name"},
 	{"ports", method_ports, ""},
 	{"stats", method_stats, ""},
+	{"queues", switch_ctl_queues, ""},
+	{"workers-set", switch_ctl_workers_set, "count"},
+	{"acl-load", switch_ctl_acl_load, "name rest? rules"},
+	{"acl-remove", switch_ctl_acl_remove, "name"},
+	{"acls", switch_ctl_acls, "name?"},
+	{"groups", switch_ctl_groups, "bridge?"},
+	{"trace-set", switch_ctl_trace_set, "port every"},
+	{"trace", switch_ctl_trace, ""},
 	{"metrics", method_metrics, ""},
 	{"fdb", method_fdb, "bridge?"},
 	{"fdb-add", method_fdb_add, "bridge port mac vlan?"},
 	{"fdb-remove", method_fdb_remove, "bridge mac vlan?"},
 	{"fdb-flush", method_fdb_flush, "bridge? port?"},
 	{"mirror", method_mirror, "from to?"},
-	{"capture-start", method_capture_start, "port snap? packets? bytes?"},
+	{"capture-start", method_capture_start, "port snap? packets? bytes? filter?"},
 	{"capture", method_capture, ""},
 	{"capture-stop", method_capture_stop, ""},
 	{0},

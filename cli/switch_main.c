@@ -25,6 +25,7 @@
 #include "cli/sandbox_build.h"
 #include "cli/switch_config.h"
 #include "cli/switch_ctl.h"
+#include "cli/switch_http.h"
 #include "cli/switch_sandbox.h"
 
 #define SUBJECT	   "sluice-switch"
@@ -37,6 +38,7 @@
 struct process {
 	struct switch_ctl ctl;
 	struct loop_source *events;
+	struct switch_http *http;
 	char keep[PATH_MAX];
 	int lock, signals, timer;
 	unsigned ticks;
@@ -232,6 +234,15 @@ static int harden(void)
 	return 0;
 }
 
+/* Frames matter more than numbers: without the latter it runs all the same. */
+static void start_metrics(struct process *p)
+{
+	const char *where = json_string_value(json_object_get(p->ctl.start, "metrics"));
+
+	if (where)
+		switch_http_create(p->ctl.loop, p->ctl.sw, where, &p->http);
+}
+
 static int start(struct process *p, const char *folder, const char *wanted)
 {
 	json_t *config = NULL;
@@ -248,11 +259,16 @@ static int start(struct process *p, const char *folder, const char *wanted)
 	if (!err)
 		err = start_switch(p, config);
 	json_decref(config);
-	return err ? err : start_control(p, folder);
+	if (!err)
+		err = start_control(p, folder);
+	if (!err)
+		start_metrics(p);
+	return err;
 }
 
 static void finish(struct process *p)
 {
+	switch_http_destroy(p->http);
 	rpc_server_destroy(p->ctl.server);
 	nq_switch_destroy(p->ctl.sw);
 	loop_destroy(p->ctl.loop);

@@ -183,6 +183,17 @@ static int read_flag(struct reader *r, const char *key, const json_t *value, boo
 	return 0;
 }
 
+static int read_list_name(struct reader *r, const char *key, const json_t *value,
+			  char name[NQ_NAME])
+{
+	const char *text = json_string_value(value);
+
+	if (!text || strlen(text) >= NQ_NAME)
+		return bad(r, key, "the name of an access list, or \"\" for none,");
+	strcpy(name, text);
+	return 0;
+}
+
 static int read_vlan(struct reader *r, const char *key, const json_t *value)
 {
 	const char *text = json_string_value(value);
@@ -270,13 +281,21 @@ static int read_one(struct reader *r, const char *key, const json_t *value)
 		return read_number(r, key, value, UINT64_C(1) << 40, &rules->rate_bytes);
 	if (!strcmp(key, "burst"))
 		return read_number(r, key, value, UINT64_C(1) << 32, &rules->rate_burst);
+	if (!strcmp(key, "shape"))
+		return read_number(r, key, value, UINT64_C(1) << 40, &rules->shape_bytes);
+	if (!strcmp(key, "shape_burst"))
+		return read_number(r, key, value, UINT64_C(1) << 32, &rules->shape_burst);
+	if (!strcmp(key, "acl_in"))
+		return read_list_name(r, key, value, rules->acl_in);
+	if (!strcmp(key, "acl_out"))
+		return read_list_name(r, key, value, rules->acl_out);
 	if (!strcmp(key, "macs"))
 		return read_macs(r, key, value);
 	if (!strcmp(key, "ips"))
 		return read_ips(r, key, value);
 	return bad(r, key,
 		   "no such rule; vlan, mac_limit, isolated, learn, unknown, storm, rate, "
-		   "burst, macs or ips");
+		   "burst, shape, shape_burst, acl_in, acl_out, macs or ips");
 }
 
 int rules_decode(const json_t *json, struct nq_port_rules *rules, char error[RULES_ERROR])
@@ -329,11 +348,13 @@ json_t *rules_encode(const struct nq_port_rules *rules)
 	char vlan[RULES_VLAN_TEXT];
 
 	return json_pack(
-		"{s:s,s:I,s:b,s:b,s:b,s:{s:I,s:I,s:I},s:I,s:I,s:o,s:o}", "vlan",
+		"{s:s,s:I,s:b,s:b,s:b,s:{s:I,s:I,s:I},s:I,s:I,s:I,s:I,s:s,s:s,s:o,s:o}", "vlan",
 		rules_vlan_format(&rules->vlan, vlan), "mac_limit", (json_int_t)rules->mac_limit,
 		"isolated", rules->isolated, "learn", !rules->no_learn, "unknown",
 		!rules->no_unknown, "storm", "broadcast", (json_int_t)storm->broadcast, "multicast",
 		(json_int_t)storm->multicast, "unknown", (json_int_t)storm->unknown, "rate",
-		(json_int_t)rules->rate_bytes, "burst", (json_int_t)rules->rate_burst, "macs",
+		(json_int_t)rules->rate_bytes, "burst", (json_int_t)rules->rate_burst, "shape",
+		(json_int_t)rules->shape_bytes, "shape_burst", (json_int_t)rules->shape_burst,
+		"acl_in", rules->acl_in, "acl_out", rules->acl_out, "macs",
 		encode_macs(&rules->security), "ips", encode_ips(&rules->security));
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <pcap/pcap.h>
 #include <rte_ring.h>
 
 #include "base/io.h"
@@ -20,7 +21,7 @@
 #define RING	   1024u
 #define MAX_BYTES  (UINT64_C(64) << 20)
 #define IDLE_NS	   2000000L
-#define FRAME_MOST 16384u
+#define FRAME_MOST 65600u /* a guest's, that is not cut yet */
 
 /* Block types and options of pcapng. */
 enum { SHB = 0x0a0d0d0a, IDB = 1, EPB = 6 };
@@ -39,6 +40,7 @@ struct capture {
 	struct nq_capture_options options;
 	struct rte_mempool *pool;
 	struct rte_ring *ring;
+	struct bpf_program filter; /* without instructions: all pass */
 	pthread_t thread;
 	uint64_t wall_ns; /* of the switch's zero */
 	_Atomic bool stop, full;
@@ -50,9 +52,17 @@ struct capture *capture_of(const struct nq_switch *sw, const struct port *port)
 	return sw->capture && sw->capture->port == port->id ? sw->capture : NULL;
 }
 
+/* Of the part that lies in one piece; BPF has no loops, so it ends. */
+static bool is_wanted(const struct capture *c, const struct rte_mbuf *frame)
+{
+	return !c->filter.bf_len ||
+	       bpf_filter(c->filter.bf_insns, rte_pktmbuf_mtod(frame, const u_char *),
+			  frame->pkt_len, frame->data_len);
+}
+
 void capture_offer(struct capture *c, const struct rte_mbuf *frame, bool outgoing, uint64_t now_ns)
 {
-	if (atomic_load_explicit(&c->full, memory_order_relaxed))
+	if (atomic_load_explicit(&c->full, memory_order_relaxed) || !is_wanted(c, frame))
 		return;
 	struct rte_mbuf *copy = rte_pktmbuf_copy(frame, c->pool, 0, c->options.snap);
 
@@ -203,6 +213,22 @@ static void *thread(void *opaque)
 
 /* ---- the control thread ---- */
 
+static int compile_filter(struct capture *c, const char *text)
+{
+	pcap_t *pcap = text ? pcap_open_dead(DLT_EN10MB, FRAME_MOST) : NULL;
+
+	if (!text)
+		return 0;
+	if (!pcap)
+		return -ENOMEM;
+	int err = pcap_compile(pcap, &c->filter, text, 1, PCAP_NETMASK_UNKNOWN)
+			  ? log_fail(-EINVAL, "capture", "no filter: %.120s; see pcap-filter(7)",
+				     pcap_geterr(pcap))
+			  : 0;
+	pcap_close(pcap);
+	return err;
+}
+
 static int create(struct nq_switch *sw, const struct port *port,
 		  const struct nq_capture_options *options, struct capture **out)
 {
@@ -221,10 +247,13 @@ static int create(struct nq_switch *sw, const struct port *port,
 	c->options.max_bytes = options->max_bytes ? options->max_bytes : MAX_BYTES;
 	c->wall_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - switch_now(sw);
 	snprintf(name, sizeof(name), "%.16s-cap", sw->text);
-	c->ring = rte_ring_create(name, RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
-	int err = c->ring ? -pthread_create(&c->thread, NULL, thread, c) : -ENOMEM;
+	int err = compile_filter(c, options->filter);
+	c->ring = err ? NULL : rte_ring_create(name, RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
+	if (!err)
+		err = c->ring ? -pthread_create(&c->thread, NULL, thread, c) : -ENOMEM;
 	if (err) {
 		rte_ring_free(c->ring);
+		pcap_freecode(&c->filter);
 		free(c);
 		return err;
 	}
@@ -248,6 +277,7 @@ void capture_destroy(struct capture *c)
 	capture_finish(c);
 	rte_ring_free(c->ring);
 	close(c->options.fd);
+	pcap_freecode(&c->filter);
 	free(c);
 }
 

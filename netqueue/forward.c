@@ -10,14 +10,20 @@
 #include <string.h>
 
 #include <rte_byteorder.h>
+#include <rte_cycles.h>
 #include <rte_prefetch.h>
 
 #include "base/util.h"
+#include "netqueue/acl.h"
 #include "netqueue/capture.h"
 #include "netqueue/flow.h"
+#include "netqueue/offload.h"
 #include "netqueue/port_bond.h"
 #include "netqueue/security.h"
+#include "netqueue/shaper.h"
+#include "netqueue/snoop.h"
 #include "netqueue/switch.h"
+#include "netqueue/trace.h"
 
 #define ETHER	      14u
 #define TAG	      4u
@@ -53,6 +59,8 @@ static void strip_tag(struct rte_mbuf *m)
 
 	memmove(data + TAG, data, 12);
 	rte_pktmbuf_adj(m, TAG);
+	if (unlikely(m->ol_flags & OFFLOAD_NEEDS))
+		m->l2_len = (m->l2_len - TAG) & 0x7f;
 }
 
 /* The frame must be ours alone. False: no room in front, which our own pool always leaves. */
@@ -63,6 +71,8 @@ static bool push_tag(struct rte_mbuf *m)
 	if (!data)
 		return false;
 	memmove(data, data + TAG, 12);
+	if (unlikely(m->ol_flags & OFFLOAD_NEEDS))
+		m->l2_len = (m->l2_len + TAG) & 0x7f;
 	const uint16_t tag[2] = {rte_cpu_to_be_16(TYPE_VLAN), rte_cpu_to_be_16(m->vlan_tci)};
 	memcpy(data + 12, tag, sizeof(tag));
 	return true;
@@ -107,7 +117,7 @@ static void look(struct worker *w, const struct view *view, const struct view_po
 	if (copy)
 		stage_frame(w, view, view->ports[at->mirror], copy);
 	else
-		count_drop(&at->port->counters[w->index].stats, NQ_DROP_NO_BUFFER, 1);
+		count_drop(port_tx_stats(at->port, w->index, 0), NQ_DROP_NO_BUFFER, 1);
 }
 
 static bool is_looked_at(const struct view_port *at)
@@ -117,13 +127,20 @@ static bool is_looked_at(const struct view_port *at)
 
 /* ---- out ---- */
 
+static void tx(struct worker *w, const struct view_port *out, unsigned queue, struct stage *stage)
+{
+	struct port *port = out->port;
+
+	port->ops->tx(port, queue, stage->frames, stage->count, stage->bytes,
+		      port_tx_stats(port, w->index, MIN(queue, port->counted - 1)));
+}
+
 /* A port with more queues than there are workers: each worker has those that are its own (its
  * number, and every so many on), and keeps the frames of a flow in one of them. */
-static void flush_by_flow(struct worker *w, const struct view_port *out, unsigned queues)
+static void transmit_by_flow(struct worker *w, const struct view_port *out, unsigned queues,
+			     unsigned step, const struct stage *stage)
 {
-	struct stage *stage = &w->stages[out->id], part[NQ_QUEUES];
-	unsigned step = MAX(w->sw->options.workers, 1u);
-	struct port *port = out->port;
+	struct stage part[NQ_QUEUES];
 
 	for (unsigned i = 0; i < queues; i++)
 		part[i].count = 0, part[i].bytes = 0;
@@ -137,24 +154,84 @@ static void flush_by_flow(struct worker *w, const struct view_port *out, unsigne
 	}
 	for (unsigned i = 0; i < queues; i++)
 		if (part[i].count)
-			port->ops->tx(port, w->index + i * step, part[i].frames, part[i].count,
-				      part[i].bytes, &port->counters[w->index].stats);
+			tx(w, out, w->index % step + i * step, &part[i]);
 }
 
-static void flush(struct worker *w, const struct view_port *out)
+void transmit(struct worker *w, const struct view *view, const struct view_port *out,
+	      struct stage *stage)
 {
-	unsigned workers = MAX(w->sw->options.workers, 1u);
-	unsigned ours = (out->tx_queues + workers - 1 - w->index) / workers;
-	struct stage *stage = &w->stages[out->id];
-	struct port *port = out->port;
+	unsigned workers = view->workers, index = w->index % workers;
+	unsigned ours = (out->tx_queues + workers - 1 - index) / workers;
 
 	if (ours > 1)
-		flush_by_flow(w, out, ours);
+		transmit_by_flow(w, out, ours, workers, stage);
 	else
-		port->ops->tx(port, w->index % out->tx_queues, stage->frames, stage->count,
-			      stage->bytes, &port->counters[w->index].stats);
+		tx(w, out, index % out->tx_queues, stage);
+}
+
+/* What the port's rules leave of the stage. */
+static void filter_out(struct worker *w, const struct view_port *out, struct stage *stage)
+{
+	uint32_t denied = acl_denied(out->acl_out, w->index, stage->frames, stage->count);
+	struct nq_stats *stats = port_tx_stats(out->port, w->index, 0);
+	uint16_t count = 0;
+
+	for (unsigned i = 0; i < stage->count; i++) {
+		if (denied >> i & 1)
+			stage->bytes -= port_drop(&stage->frames[i], 1, stats, NQ_DROP_ACL_OUT);
+		else
+			stage->frames[count++] = stage->frames[i];
+	}
+	stage->count = count;
+}
+
+static void send_stage(struct worker *w, const struct view *view, const struct view_port *out,
+		       struct stage *stage)
+{
+	if (unlikely(out->shaped))
+		shaper_stage(w, view, out, stage);
+	else
+		transmit(w, view, out, stage);
+}
+
+/* Frames that want more than a look at their addresses. */
+static void send_special(struct worker *w, const struct view *view, const struct view_port *out,
+			 struct stage *stage)
+{
+	const struct port *port = out->port;
+	unsigned can = port->ops->offloads ? port->ops->offloads(port) : 0;
+
+	for (unsigned i = 0; i < stage->count; i++)
+		trace_step(w->sw->trace, stage->frames[i], out->id, NQ_STEP_OUT, 0, w->now_ns);
+	offload_stage(w, view, out, stage, can, send_stage);
+}
+
+/* Ends a stage of a burst that is timed. */
+static void clock_stage(struct worker *w, enum nq_stage stage)
+{
+	uint64_t now = rte_rdtsc();
+
+	count_add(&w->cycles[stage], now - w->timed_at);
+	w->timed_at = now;
+}
+
+static void flush(struct worker *w, const struct view *view, const struct view_port *out)
+{
+	struct stage *stage = &w->stages[out->id];
+
+	if (unlikely(w->timed_at))
+		clock_stage(w, NQ_STAGE_LOOKUP);
+	if (unlikely(out->acl_out != NULL))
+		filter_out(w, out, stage);
+	if (unlikely(stage->flags & w->sw->special))
+		send_special(w, view, out, stage);
+	else
+		send_stage(w, view, out, stage);
+	if (unlikely(w->timed_at))
+		clock_stage(w, NQ_STAGE_TX);
 	stage->count = 0;
 	stage->bytes = 0;
+	stage->flags = 0;
 }
 
 static void stage_frame(struct worker *w, const struct view *view, const struct view_port *out,
@@ -166,10 +243,11 @@ static void stage_frame(struct worker *w, const struct view *view, const struct 
 		w->dirty[w->dirty_count++] = out->id;
 	stage->frames[stage->count++] = m;
 	stage->bytes += m->pkt_len;
+	stage->flags |= m->ol_flags;
 	if (unlikely(is_looked_at(out)) && out->bridge != VIEW_NO_BRIDGE)
 		look(w, view, out, m, true);
 	if (stage->count == NQ_BURST) {
-		flush(w, out);
+		flush(w, view, out);
 		unsigned i = 0;
 		while (w->dirty[i] != out->id)
 			i++;
@@ -180,8 +258,16 @@ static void stage_frame(struct worker *w, const struct view *view, const struct 
 static void flush_all(struct worker *w, const struct view *view)
 {
 	for (unsigned i = 0; i < w->dirty_count; i++)
-		flush(w, view->ports[w->dirty[i]]);
+		flush(w, view, view->ports[w->dirty[i]]);
 	w->dirty_count = 0;
+}
+
+static void drop(struct worker *w, const struct view_port *in, struct rte_mbuf *m,
+		 struct nq_stats *stats, enum nq_drop why)
+{
+	if (unlikely(m->ol_flags & w->sw->special))
+		trace_step(w->sw->trace, m, in->id, NQ_STEP_DROP, why, w->now_ns);
+	port_drop(&m, 1, stats, why);
 }
 
 /* To one port. */
@@ -196,14 +282,14 @@ static void unicast(struct worker *w, const struct view *view, const struct view
 		why = NQ_DROP_ISOLATED;
 	else if (!vlan_allowed(&out->rules.vlan, VID(m->vlan_tci)))
 		why = NQ_DROP_NOWHERE;
-	else if (m->pkt_len > out->max_frame)
+	else if (unlikely(m->pkt_len > out->max_frame) && offload_wire_len(m) > out->max_frame)
 		why = NQ_DROP_OVERSIZE;
 	else if (vlan_tagged(&out->rules.vlan, VID(m->vlan_tci)) && !push_tag(m))
 		why = NQ_DROP_NO_BUFFER;
 	if (likely(why == NQ_DROPS))
 		stage_frame(w, view, out, m);
 	else
-		port_drop(&m, 1, stats, why);
+		drop(w, in, m, stats, why);
 }
 
 struct flood {
@@ -212,7 +298,8 @@ struct flood {
 };
 
 static void flood_targets(const struct view *view, const struct view_port *in,
-			  const struct rte_mbuf *m, bool unknown, struct flood *flood)
+			  const struct rte_mbuf *m, bool unknown, const uint64_t *only,
+			  struct flood *flood)
 {
 	uint16_t vlan = VID(m->vlan_tci);
 	const struct view_bridge *bridge = &view->bridges[in->bridge];
@@ -221,7 +308,9 @@ static void flood_targets(const struct view *view, const struct view_port *in,
 		const struct view_port *out = view->ports[bridge->ports[i]];
 
 		if (out == in || !vlan_allowed(&out->rules.vlan, vlan) ||
-		    m->pkt_len > out->max_frame || (in->rules.isolated && out->rules.isolated) ||
+		    (only && !(only[out->id / 64] >> (out->id % 64) & 1)) ||
+		    (m->pkt_len > out->max_frame && offload_wire_len(m) > out->max_frame) ||
+		    (in->rules.isolated && out->rules.isolated) ||
 		    (unknown && out->rules.no_unknown))
 			continue;
 		if (vlan_tagged(&out->rules.vlan, vlan))
@@ -241,17 +330,18 @@ static void stage_shared(struct worker *w, const struct view *view, const uint16
 		stage_frame(w, view, view->ports[targets[i]], m);
 }
 
-/* To all ports of the VLAN. Where some want a tag and some do not, one copy serves the former. */
+/* To all ports of the VLAN, or to `only` some of them. Where some want a tag and some do not, one
+ * copy serves the former. */
 static void flood(struct worker *w, const struct view *view, const struct view_port *in,
-		  struct rte_mbuf *m, bool unknown, struct nq_stats *stats)
+		  struct rte_mbuf *m, bool unknown, const uint64_t *only, struct nq_stats *stats)
 {
 	struct flood to;
 	struct rte_mbuf *tagged = m;
 
 	to.plain_count = to.tagged_count = 0;
-	flood_targets(view, in, m, unknown, &to);
+	flood_targets(view, in, m, unknown, only, &to);
 	if (!to.plain_count && !to.tagged_count) {
-		port_drop(&m, 1, stats, NQ_DROP_NOWHERE);
+		drop(w, in, m, stats, NQ_DROP_NOWHERE);
 		return;
 	}
 	if (to.plain_count + to.tagged_count > 1)
@@ -314,7 +404,7 @@ static int admit(struct worker *w, const struct view_port *in, struct rte_mbuf *
 {
 	if (unlikely(m->data_len < ETHER))
 		return NQ_DROP_RUNT;
-	if (unlikely(m->pkt_len > in->max_frame))
+	if (unlikely(m->pkt_len > in->max_frame) && offload_wire_len(m) > in->max_frame)
 		return NQ_DROP_OVERSIZE;
 	uint64_t target = mac_at(m, 0);
 	/* Eight bytes from the source on: with the type they are 14, which there are. */
@@ -346,7 +436,7 @@ static void take_in(struct worker *w, const struct view_port *in, struct rte_mbu
 		burst->bytes += frames[i]->pkt_len;
 		int why = admit(w, in, frames[i], &burst->source[n], &burst->target[n]);
 		if (unlikely(why != PASS)) {
-			port_drop(&frames[i], 1, stats, (enum nq_drop)why);
+			drop(w, in, frames[i], stats, (enum nq_drop)why);
 			continue;
 		}
 		burst->frames[n] = frames[i];
@@ -388,9 +478,20 @@ static void unknown_unicast(struct worker *w, const struct view *view, const str
 {
 	if (in->limits[LIMIT_UNKNOWN].cost &&
 	    !limit_pass(&in->limits[LIMIT_UNKNOWN], &in->port->clocks[LIMIT_UNKNOWN], w->now_ns, 1))
-		port_drop(&m, 1, stats, NQ_DROP_STORM_UNKNOWN);
+		drop(w, in, m, stats, NQ_DROP_STORM_UNKNOWN);
 	else
-		flood(w, view, in, m, true, stats);
+		flood(w, view, in, m, true, NULL, stats);
+}
+
+static void to_group(struct worker *w, const struct view *view, const struct view_port *in,
+		     struct rte_mbuf *m, uint64_t target, struct nq_stats *stats)
+{
+	uint64_t some[NQ_PORTS / 64];
+	const uint64_t *only = NULL;
+
+	if (target != BROADCAST && view->bridges[in->bridge].snoops)
+		only = snoop_frame(w->sw->snoop, view->groups, in, m, some);
+	flood(w, view, in, m, false, only, stats);
 }
 
 static void send_out(struct worker *w, const struct view *view, const struct view_port *in,
@@ -404,7 +505,7 @@ static void send_out(struct worker *w, const struct view *view, const struct vie
 		struct rte_mbuf *m = burst->frames[i];
 
 		if (IS_GROUP(key & BROADCAST)) {
-			flood(w, view, in, m, false, stats);
+			to_group(w, view, in, m, key & BROADCAST, stats);
 			continue;
 		}
 		if (key != last) {
@@ -422,13 +523,59 @@ static void send_out(struct worker *w, const struct view *view, const struct vie
 	}
 }
 
+/* By the rules of the port. */
+static void filter_in(struct worker *w, const struct view_port *in, struct burst *burst,
+		      struct nq_stats *stats)
+{
+	uint32_t denied = acl_denied(in->acl_in, w->index, burst->frames, burst->count);
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < burst->count; i++) {
+		if (denied >> i & 1) {
+			drop(w, in, burst->frames[i], stats, NQ_DROP_ACL);
+			continue;
+		}
+		burst->frames[count] = burst->frames[i];
+		burst->source[count] = burst->source[i];
+		burst->target[count++] = burst->target[i];
+	}
+	burst->count = count;
+}
+
+/* What the other end has left to be done, where it may. Returns how many frames are left. */
+static unsigned take_unfinished(struct worker *w, const struct view_port *in,
+				struct rte_mbuf **frames, unsigned count, struct nq_stats *stats)
+{
+	unsigned left = 0;
+
+	if (!(in->port->ops->offloads(in->port) & OFFLOAD_FROM))
+		return count;
+	for (unsigned i = 0; i < count; i++) {
+		if (likely(!frames[i]->ol_flags) || offload_admit(frames[i]))
+			frames[left++] = frames[i];
+		else
+			drop(w, in, frames[i], stats, NQ_DROP_OFFLOAD);
+	}
+	return left;
+}
+
+static void look_at_all(struct worker *w, const struct view *view, const struct view_port *in,
+			unsigned queue, struct rte_mbuf **frames, unsigned count)
+{
+	if (in->trace_every)
+		trace_begin(w->sw->trace, in, queue, frames, count, w->now_ns);
+	if (is_looked_at(in))
+		for (unsigned i = 0; i < count; i++)
+			look(w, view, in, frames[i], false);
+}
+
 /* From a port that is in no bridge, or is a bond: the port that the frames count as come in by,
  * with what is left of them, or NULL. */
 static const struct view_port *aside(struct worker *w, const struct view *view,
 				     const struct view_port *in, struct rte_mbuf **frames,
 				     unsigned *count)
 {
-	struct nq_stats *stats = &in->port->counters[w->index].stats;
+	struct nq_stats *stats = port_tx_stats(in->port, w->index, 0);
 	uint64_t bytes = 0;
 
 	if (in->port->ops == &port_bond) { /* its own words, each by a member */
@@ -455,29 +602,39 @@ static const struct view_port *aside(struct worker *w, const struct view *view,
 	return NULL;
 }
 
-void forward(struct worker *w, const struct view *view, const struct view_port *in,
+void forward(struct worker *w, const struct view *view, const struct view_port *in, unsigned queue,
 	     struct rte_mbuf **frames, unsigned count)
 {
-	struct nq_stats *stats = &in->port->counters[w->index].stats;
+	struct nq_stats *stats = port_rx_stats(in->port, queue);
 	struct burst burst;
 
 	burst.count = 0;
 	burst.bytes = 0;
 	count_add(&stats->rx_packets, count);
+	if (in->port->ops->offloads)
+		count = take_unfinished(w, in, frames, count, stats);
 	if (unlikely(in->aside)) {
 		in = aside(w, view, in, frames, &count);
 		if (!in)
 			return;
-		stats = &in->port->counters[w->index].stats;
+		/* Members of a bond are polled by several workers. */
+		stats = port_tx_stats(in->port, w->index, 0);
 		count_add(&stats->rx_packets, count);
 	}
-	if (unlikely(is_looked_at(in)))
-		for (unsigned i = 0; i < count; i++)
-			look(w, view, in, frames[i], false);
+	if (unlikely(in->looked_at))
+		look_at_all(w, view, in, queue, frames, count);
 	take_in(w, in, frames, count, &burst, stats);
 	count_add(&stats->rx_bytes, burst.bytes);
+	if (unlikely(in->acl_in != NULL))
+		filter_in(w, in, &burst, stats);
+	if (unlikely(w->timed_at))
+		clock_stage(w, NQ_STAGE_ADMIT);
 	if (likely(!in->rules.no_learn))
 		learn(w, in, &burst, stats);
+	if (unlikely(w->timed_at))
+		clock_stage(w, NQ_STAGE_LEARN);
 	send_out(w, view, in, &burst, stats);
+	if (unlikely(w->timed_at))
+		clock_stage(w, NQ_STAGE_LOOKUP);
 	flush_all(w, view);
 }

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum limit_of { LIMIT_RATE, LIMIT_BROADCAST, LIMIT_MULTICAST, LIMIT_UNKNOWN, LIMITS };
+enum limit_of { LIMIT_RATE, LIMIT_BROADCAST, LIMIT_MULTICAST, LIMIT_UNKNOWN, LIMIT_SHAPE, LIMITS };
 
 struct limit_clock {
 	_Atomic uint64_t paid;

@@ -41,8 +41,25 @@ const char *nq_drop_text(enum nq_drop reason)
 	return drop_texts[reason];
 }
 
+static const char *const stage_names[] = {
+#define X(id, name, text) name,
+	NQ_STAGE_LIST(X)
+#undef X
+};
+
+const char *nq_stage_name(enum nq_stage stage)
+{
+	return stage_names[stage];
+}
+
 void nq_port_rules_init(struct nq_port_rules *rules)
 {
 	memset(rules, 0, sizeof(*rules));
 	memset(rules->vlan.allowed, 0xff, sizeof(rules->vlan.allowed));
+}
+
+void nq_acl_rule_init(struct nq_acl_rule *rule)
+{
+	memset(rule, 0, sizeof(*rule));
+	rule->from_port[1] = rule->to_port[1] = UINT16_MAX;
 }

@@ -72,13 +72,35 @@ void nq_switch_attend(struct nq_switch *sw);
 int nq_switch_event_fd(const struct nq_switch *sw);
 void nq_switch_event(struct nq_switch *sw);
 
+/* Where a frame's cycles go; of one burst in 64, which is timed. */
+#define NQ_STAGE_LIST(X)                                        \
+	X(RX, "rx", "taken from the port it came by")           \
+	X(ADMIT, "admit", "looked at: headers, VLAN, rules")    \
+	X(LEARN, "learn", "its source learned")                 \
+	X(LOOKUP, "lookup", "its destination found and staged") \
+	X(TX, "tx", "given to the port it leaves by")
+enum nq_stage {
+#define X(id, name, text) NQ_STAGE_##id,
+	NQ_STAGE_LIST(X)
+#undef X
+		NQ_STAGES
+};
+const char *nq_stage_name(enum nq_stage stage);
+
 struct nq_worker_info {
 	int cpu; /* -1: anywhere */
 	unsigned queues;
 	uint64_t polls, empty; /* of queues */
-	uint64_t sleeps;
+	uint64_t sleeps;       /* for a time */
+	uint64_t dozes, kicks; /* until a guest kicks; ended so */
+	uint64_t cycles[NQ_STAGES], timed_frames;
 };
 unsigned nq_workers(const struct nq_switch *sw);
+/* Under traffic. New ones run on `cpus` (NULL: anywhere). -EINVAL: not from 1 to NQ_WORKERS, or the
+ * switch has none (nq_switch_poll). */
+int nq_workers_set(struct nq_switch *sw, unsigned workers, const int *cpus);
+/* How often a queue went to another worker because of load. */
+uint64_t nq_rebalances(const struct nq_switch *sw);
 void nq_worker_info(const struct nq_switch *sw, unsigned worker, struct nq_worker_info *out);
 /* Frames' buffers: how many there are, and how many are free. */
 void nq_buffers(const struct nq_switch *sw, unsigned *count, unsigned *available);
@@ -89,6 +111,7 @@ struct nq_bridge_config {
 	char name[NQ_NAME];
 	unsigned ageing_s;  /* an address not heard of for so long is forgotten */
 	unsigned mac_limit; /* learned addresses; 0: as many as the table holds */
+	bool no_snooping;   /* multicast goes everywhere, whoever wants it */
 };
 
 /* -EEXIST, -ENOSPC, -EINVAL (name); logged. */
@@ -144,7 +167,12 @@ struct nq_port_rules {
 	struct nq_storm_rules storm;
 	struct nq_security_rules security;
 	uint64_t rate_bytes; /* what it may send per second; 0: no limit */
-	uint64_t rate_burst; /* bytes at once; 0: 10 ms of rate_bytes, but 64 KiB at least */
+	/* Bytes at once; 0: 10 ms of rate_bytes, but 64 KiB at least, which is also the least where
+	 * a guest may send frames of that size. */
+	uint64_t rate_burst;
+	uint64_t shape_bytes; /* what leaves by it per second; faster frames wait; 0: no limit */
+	uint64_t shape_burst; /* as rate_burst; never less than 64 KiB */
+	char acl_in[NQ_NAME], acl_out[NQ_NAME]; /* of what comes in, of what leaves; "": none */
 };
 
 /* A trunk of everything, without any limit. */
@@ -159,6 +187,7 @@ struct nq_port_config {
 	unsigned queues;   /* pairs; 0: 1 */
 	unsigned mtu;	   /* 0: 1500 */
 	unsigned size;	   /* null: bytes of the frames it gives */
+	bool no_offloads;  /* vhost: checksums and segments are the guest's own work */
 	struct nq_port_rules rules;
 };
 
@@ -207,6 +236,8 @@ int nq_bond_members(const struct nq_switch *sw, const char *name,
 	X(VLAN, "vlan", "VLAN not allowed on the port it came from")                       \
 	X(RESERVED, "reserved", "for the next bridge only (01:80:c2:00:00:0x)")            \
 	X(SECURITY, "security", "a source that the port may not use")                      \
+	X(ACL, "acl", "a rule of the port it came from forbids it")                        \
+	X(OFFLOAD, "offload", "to be finished by us, with headers that do not allow it")   \
 	X(RATE, "rate", "more than the port may send")                                     \
 	X(STORM_BROADCAST, "storm-broadcast", "more broadcasts than allowed")              \
 	X(STORM_MULTICAST, "storm-multicast", "more multicasts than allowed")              \
@@ -219,6 +250,8 @@ int nq_bond_members(const struct nq_switch *sw, const char *name,
 	X(NO_BUFFER, "no-buffer", "no memory for a copy")                                  \
 	X(DOWN, "tx-down", "nobody at the other end of the port it should leave by")       \
 	X(OVERSIZE, "oversize", "larger than the MTU, or than the receiver's buffers")     \
+	X(ACL_OUT, "tx-acl", "a rule of the port it should leave by forbids it")           \
+	X(SHAPED, "tx-shaped", "more waits for the port's rate than there is room for")    \
 	X(FULL, "tx-full", "the receiver does not keep up")
 
 enum nq_drop {
@@ -234,11 +267,55 @@ struct nq_stats {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	uint64_t floods;	 /* frames that came in here and went to more than one port */
 	uint64_t copies;	 /* of them, made because tags differ */
+	uint64_t segmented;	 /* large frames cut here, because the receiver does not */
+	uint64_t checksummed;	 /* frames whose checksum was computed here for the receiver */
 	uint64_t learned, moved; /* addresses; moved here from another port */
 	uint64_t learn_refused;	 /* no room, or its share is used up */
 	uint64_t drops[NQ_DROPS];
 };
 int nq_port_stats(const struct nq_switch *sw, const char *name, struct nq_stats *out);
+/* Of one queue (pair) of it; -ERANGE: it has no such. */
+int nq_queue_stats(const struct nq_switch *sw, const char *name, unsigned queue,
+		   struct nq_stats *out);
+
+/* ---- access lists ---- */
+
+#define NQ_ACLS	     32
+#define NQ_ACL_RULES 4096
+
+/* One rule; a field that is all zero says nothing, but for ranges of ports, which nq_acl_rule_init
+ * makes whole. A rule with ports is for whole TCP, UDP and SCTP packets and first fragments. */
+struct nq_acl_rule {
+	char name[NQ_NAME];
+	bool deny;
+	bool has_vlan, has_protocol;
+	uint16_t type; /* EtherType; addresses, protocol and ports set it if it is 0 */
+	uint16_t vlan;
+	uint8_t protocol;
+	uint8_t family; /* 4 or 6: of `from` and `to`; 0: neither */
+	uint8_t from[16], to[16];
+	uint8_t from_bits, to_bits;	   /* of the prefix */
+	uint16_t from_port[2], to_port[2]; /* first and last */
+	uint8_t tcp_flags, tcp_mask;
+	uint8_t from_mac[6], from_mac_mask[6], to_mac[6], to_mac_mask[6];
+};
+void nq_acl_rule_init(struct nq_acl_rule *rule);
+
+struct nq_acl {
+	char name[NQ_NAME];
+	bool deny_rest; /* what no rule is for */
+	unsigned count;
+	const struct nq_acl_rule *rules; /* the first that is for a frame decides */
+};
+/* Makes it, or puts it in the place of the one of that name, as a whole and under traffic: ports
+ * that use it go over at once. Names of rules are empty or differ. -EINVAL, -ENOSPC; logged. */
+int nq_acl_load(struct nq_switch *sw, const struct nq_acl *acl);
+/* -EBUSY while a port uses it. */
+int nq_acl_remove(struct nq_switch *sw, const char *name);
+const struct nq_acl *nq_acl_find(const struct nq_switch *sw, const char *name);
+const struct nq_acl *nq_acl_next(const struct nq_switch *sw, const struct nq_acl *previous);
+/* Frames since it was loaded: `hits` has count + 1 places, the last of which is for the rest. */
+int nq_acl_hits(const struct nq_switch *sw, const char *name, uint64_t *hits);
 
 /* ---- addresses ---- */
 
@@ -259,6 +336,21 @@ int nq_mac_flush_port(struct nq_switch *sw, const char *port);
 /* All that are known, in an array for free(). */
 int nq_mac_list(const struct nq_switch *sw, struct nq_mac **out, size_t *count);
 
+/* ---- multicast ---- */
+
+/* Who wants what, as ports have said (IGMP, MLD). */
+struct nq_group {
+	char bridge[NQ_NAME], port[NQ_NAME]; /* port "": a querier that is no router */
+	uint8_t address[16];		     /* IPv4: ::ffff:a.b.c.d */
+	bool is_router;			     /* wants all of IPv4 (::ffff:0.0.0.0) or IPv6 (::) */
+	uint16_t vlan;
+	unsigned left_s; /* until it is forgotten */
+};
+/* In an array for free(). */
+int nq_group_list(const struct nq_switch *sw, struct nq_group **out, size_t *count);
+/* What ports said that there was no room for, and no time. */
+void nq_group_counts(const struct nq_switch *sw, uint64_t *refused, uint64_t *missed);
+
 /* ---- looking ---- */
 
 /* Copies of all frames that come in and go out by port `from`, to port `to` (which is then no part
@@ -272,6 +364,7 @@ struct nq_capture_options {
 	unsigned snap;	      /* bytes of a frame; 0: all */
 	uint64_t max_packets; /* 0: no limit */
 	uint64_t max_bytes;   /* of the file; 0: 64 MiB */
+	const char *filter;   /* which frames, as pcap-filter(7) has it; NULL: all */
 };
 struct nq_capture_info {
 	uint64_t packets, bytes;
@@ -283,6 +376,23 @@ int nq_capture_start(struct nq_switch *sw, const struct nq_capture_options *opti
 int nq_capture_info(const struct nq_switch *sw, struct nq_capture_info *out); /* -ENOENT: none */
 /* `last`: what came of it, or NULL; -ENOENT: there was none. */
 int nq_capture_stop(struct nq_switch *sw, struct nq_capture_info *last);
+
+/* What became of one of so many frames that come in by a port. */
+enum nq_step_kind { NQ_STEP_IN, NQ_STEP_DROP, NQ_STEP_OUT };
+struct nq_step {
+	uint64_t frame; /* counted up */
+	uint64_t time_ns;
+	enum nq_step_kind kind;
+	char port[NQ_NAME];
+	unsigned detail; /* in: the queue; drop: enum nq_drop */
+	uint16_t len, vlan, type;
+	uint8_t to[6], from[6];
+};
+/* Of one port at a time; `every` 0: no longer. */
+int nq_trace_set(struct nq_switch *sw, const char *port, unsigned every);
+/* Takes out up to `size` steps, oldest first. `missed`: steps that there was no room for, so far.
+ */
+size_t nq_trace_take(struct nq_switch *sw, struct nq_step *steps, size_t size, uint64_t *missed);
 
 /* ---- ports of kind "ring": their other end is the caller's ---- */
 

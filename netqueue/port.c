@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "netqueue/shaper.h"
 #include "netqueue/switch.h"
 
 static const struct port_ops *const kinds[] = {
@@ -43,6 +44,31 @@ static int check(const struct nq_port_config *config, const struct port_ops *ops
 	return 0;
 }
 
+static int make_counters(struct port *port)
+{
+	size_t queues = port->config.queues, one = sizeof(struct port_counters);
+
+	memset(port->owner, 0xff, sizeof(port->owner));
+	memset(port->polled_by, 0xff, sizeof(port->polled_by));
+	port->counted = port->config.queues;
+	port->rx = aligned_alloc(64, queues * one);
+	port->tx = aligned_alloc(64, NQ_WORKERS * queues * one);
+	if (!port->rx || !port->tx)
+		return -ENOMEM;
+	memset(port->rx, 0, queues * one);
+	memset(port->tx, 0, NQ_WORKERS * queues * one);
+	return 0;
+}
+
+static void port_free(struct port *port)
+{
+	shaper_destroy(port->shapers);
+	free(port->rx);
+	free(port->tx);
+	free((char *)port->config.where);
+	free(port);
+}
+
 int port_create(struct nq_switch *sw, struct rte_mempool *pool, uint16_t id,
 		const struct nq_port_config *config, struct port **out)
 {
@@ -50,10 +76,9 @@ int port_create(struct nq_switch *sw, struct rte_mempool *pool, uint16_t id,
 	int err = check(config, ops);
 	if (err)
 		return err;
-	struct port *port = aligned_alloc(64, sizeof(*port));
+	struct port *port = calloc(1, sizeof(*port));
 	if (!port)
 		return log_fail(-ENOMEM, config->name, "no memory for a port");
-	memset(port, 0, sizeof(*port));
 	port->sw = sw;
 	port->pool = pool;
 	port->id = id;
@@ -65,10 +90,11 @@ int port_create(struct nq_switch *sw, struct rte_mempool *pool, uint16_t id,
 	port->config.queues = MAX(config->queues, 1u);
 	port->config.mtu = config->mtu ? config->mtu : 1500;
 	port->config.where = config->where ? strdup(config->where) : NULL;
-	err = config->where && !port->config.where ? -ENOMEM : ops->open(port);
+	err = make_counters(port);
+	if (!err)
+		err = config->where && !port->config.where ? -ENOMEM : ops->open(port);
 	if (err) {
-		free((char *)port->config.where);
-		free(port);
+		port_free(port);
 		return err;
 	}
 	*out = port;
@@ -80,8 +106,7 @@ void port_destroy(struct port *port)
 	if (!port)
 		return;
 	port->ops->close(port);
-	free((char *)port->config.where);
-	free(port);
+	port_free(port);
 }
 
 void port_changed(struct port *port)

@@ -38,11 +38,26 @@ struct port_ops {
 	/* After port_changed(), on the control thread; NULL: nothing to do. */
 	void (*event)(struct port *port);
 	void (*info)(const struct port *port, struct nq_port_info *out);
+	/* OFFLOAD_... as they are now; NULL: none. */
+	unsigned (*offloads)(const struct port *port);
+	/* For a worker that wants to sleep: a descriptor that becomes readable (again) when there
+	 * is something in the queue, asked for while it holds the view; negative: there is none.
+	 * NULL: the queue must be polled. */
+	int (*wait_fd)(struct port *port, unsigned queue);
+	/* Whether that descriptor is to tell. */
+	void (*notify)(struct port *port, unsigned queue, bool on);
 };
 
 struct port_counters {
 	struct nq_stats stats;
+	uint64_t cycles; /* of a receive queue: spent on what came in by it */
 } __attribute__((aligned(64)));
+
+/* What the other end can do with frames as guests may leave them unfinished (offload.h). */
+#define OFFLOAD_CSUM (1u << 0) /* it computes (or does not need) checksums of TCP and UDP */
+#define OFFLOAD_TSO4 (1u << 1) /* it takes TCP over IPv4 that is still to be cut into segments */
+#define OFFLOAD_TSO6 (1u << 2)
+#define OFFLOAD_FROM (1u << 3) /* frames from it may be unfinished */
 
 struct port {
 	struct nq_switch *sw;
@@ -58,8 +73,17 @@ struct port {
 	const struct port_ops *ops;
 	void *backend;
 	struct limit_clock clocks[LIMITS];
-	struct port_counters counters[NQ_WORKERS];
+	struct shaper *shapers; /* one for each worker; NULL: its frames never wait */
+	/* Of what comes in: one for each queue, written by the worker that polls it. Of what goes
+	 * out: one for each worker and queue. */
+	struct port_counters *rx, *tx;
+	unsigned counted; /* queues of these */
+	/* The control thread's: who is to poll a queue, who does, and its cycles at the last look.
+	 */
+	uint8_t owner[NQ_QUEUES], polled_by[NQ_QUEUES];
+	uint64_t cycles[NQ_QUEUES];
 };
+#define NO_WORKER UINT8_MAX
 
 extern const struct port_ops port_ring, port_vhost, port_null, port_pcap, port_tap, port_af_packet,
 	port_af_xdp, port_memif, port_pci, port_bond, port_vtep, port_vxlan;
@@ -75,6 +99,16 @@ void port_changed(struct port *port);
 void port_quiesce(struct port *port);
 
 /* ---- counting, by one worker ---- */
+
+static inline struct nq_stats *port_rx_stats(struct port *port, unsigned queue)
+{
+	return &port->rx[queue].stats;
+}
+
+static inline struct nq_stats *port_tx_stats(struct port *port, unsigned worker, unsigned queue)
+{
+	return &port->tx[worker * port->counted + queue].stats;
+}
 
 static inline void count_add(uint64_t *counter, uint64_t by)
 {

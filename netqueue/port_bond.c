@@ -222,8 +222,10 @@ static uint16_t bond_rx(struct port *port, unsigned queue, struct rte_mbuf **fra
 static void send_by(struct port *member, unsigned worker, struct rte_mbuf **frames, uint16_t count,
 		    uint64_t bytes)
 {
-	member->ops->tx(member, worker % member->ops->tx_queues(member), frames, count, bytes,
-			&member->counters[worker].stats);
+	unsigned queue = worker % member->ops->tx_queues(member);
+
+	member->ops->tx(member, queue, frames, count, bytes,
+			port_tx_stats(member, worker, MIN(queue, member->counted - 1)));
 }
 
 static void spread(const struct bond *bond, uint64_t senders, unsigned n, unsigned worker,

@@ -3,8 +3,8 @@
  * port_ethdev: ports whose other end is one of DPDK's drivers: NICs and VFs on vfio-pci, taps,
  * packet and XDP sockets, memory shared with another process (memif), pcap files and the null
  * device. One driver's device is probed for each port, and removed with it. A receive queue belongs
- * to the worker that polls it; a transmit queue to one worker, or behind a lock where workers
- * outnumber queues.
+ * to the worker that polls it; a transmit queue is behind a lock: workers may outnumber queues, and
+ * their number changes while they run.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -39,7 +39,6 @@ struct ethdev {
 	uint16_t id;
 	unsigned queues; /* pairs */
 	rte_spinlock_t locks[NQ_QUEUES];
-	bool shared; /* transmit queues */
 	/* It is removed with the port. A memif server is not: its driver would free the listener
 	 * and go on using it. It stops, and the next port at that socket takes it over. */
 	bool hotplugged;
@@ -228,6 +227,7 @@ static int set_queues(struct port *port, struct ethdev *dev)
 	int socket = rte_eth_dev_socket_id(dev->id), err = 0;
 	uint16_t rx = DESCRIPTORS, tx = DESCRIPTORS;
 
+	port->pool = switch_pool(port->sw, socket);
 	struct rte_mempool *pool = dev->own ? dev->own : port->pool;
 
 	err = rte_eth_dev_adjust_nb_rx_tx_desc(dev->id, &rx, &tx);
@@ -258,7 +258,6 @@ static int configure(struct port *port, struct ethdev *dev)
 	if (err)
 		return err;
 	dev->queues = MIN(port->config.queues, MIN(info.max_rx_queues, info.max_tx_queues));
-	dev->shared = dev->queues < port->sw->options.workers;
 	port->config.queues = dev->queues;
 	/* Frames of one flow to one queue; what the NIC can tell apart of these. */
 	if (dev->queues > 1 && info.flow_type_rss_offloads) {
@@ -364,11 +363,9 @@ static void ethdev_tx(struct port *port, unsigned queue, struct rte_mbuf **frame
 {
 	struct ethdev *dev = port->backend;
 
-	if (dev->shared)
-		rte_spinlock_lock(&dev->locks[queue]);
+	rte_spinlock_lock(&dev->locks[queue]);
 	uint16_t sent = rte_eth_tx_burst(dev->id, (uint16_t)queue, frames, count);
-	if (dev->shared)
-		rte_spinlock_unlock(&dev->locks[queue]);
+	rte_spinlock_unlock(&dev->locks[queue]);
 	bytes -= port_drop(frames + sent, (unsigned)count - sent, stats, NQ_DROP_FULL);
 	count_sent(stats, sent, bytes);
 }

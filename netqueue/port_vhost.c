@@ -38,12 +38,14 @@
 #define TX_RING(queue) ((uint16_t)((queue)*2 + 1))
 #define BIT(n)	       (UINT64_C(1) << (n))
 
-/* Segmentation and checksums are not done for guests: they do not get to ask for it. */
-#define NOT_OFFERED                                                                                \
-	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |    \
-	 BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) |                              \
-	 BIT(VIRTIO_NET_F_GUEST_UFO) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | \
-	 BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO))
+/* What is done for guests, and what never is: rte_vhost forgets that a segment's ECN bits were
+ * special, and fragments of UDP (UFO) nobody sends any more. */
+#define OFFLOADS                                                                                \
+	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) | \
+	 BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6))
+#define NOT_OFFERED                                                                               \
+	(BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO) | BIT(VIRTIO_NET_F_HOST_ECN) | \
+	 BIT(VIRTIO_NET_F_HOST_UFO))
 
 struct vhost {
 	struct port *port;
@@ -223,7 +225,8 @@ static int start(struct vhost *v)
 		return log_fail(-EIO, config->name, "%s not registered with rte_vhost",
 				config->where);
 	enlist(v);
-	if (rte_vhost_driver_disable_features(config->where, NOT_OFFERED) == 0 &&
+	const uint64_t masked = NOT_OFFERED | (config->no_offloads ? OFFLOADS : 0);
+	if (rte_vhost_driver_disable_features(config->where, masked) == 0 &&
 	    rte_vhost_driver_callback_register(config->where, &callbacks) == 0 &&
 	    rte_vhost_driver_start(config->where) == 0)
 		return 0;
@@ -278,7 +281,8 @@ static uint16_t vhost_rx(struct port *port, unsigned queue, struct rte_mbuf **fr
 
 	if (vid < 0 || !is_on(&v->guest_tx, queue))
 		return 0;
-	return rte_vhost_dequeue_burst(vid, TX_RING(queue), port->pool, frames, count);
+	return rte_vhost_dequeue_burst(
+		vid, TX_RING(queue), __atomic_load_n(&port->pool, __ATOMIC_RELAXED), frames, count);
 }
 
 /* The library stops at a frame that does not fit into the buffers that are there. Either there are
@@ -371,7 +375,8 @@ static unsigned vhost_tx_queues(const struct port *port)
 	return MAX(count, 1u);
 }
 
-/* Workers poll: the guest need not kick. To be said again for rings that came later. */
+/* Workers poll: the guest need not kick, which is to be said again for rings that came later. Its
+ * frames go into memory near its own. */
 static void vhost_event(struct port *port)
 {
 	struct vhost *v = port->backend;
@@ -381,7 +386,44 @@ static void vhost_event(struct port *port)
 	for (unsigned q = 0; vid >= 0 && q < port->config.queues; q++)
 		if (is_on(&v->guest_tx, q))
 			rte_vhost_enable_guest_notification(vid, TX_RING(q), 0);
+	int node = vid >= 0 ? rte_vhost_get_numa_node(vid) : -1;
 	pthread_mutex_unlock(&v->asking);
+	/* Workers may have either. */
+	if (vid >= 0)
+		__atomic_store_n(&port->pool, switch_pool(port->sw, node), __ATOMIC_RELAXED);
+}
+
+static unsigned vhost_offloads(const struct port *port)
+{
+	const struct vhost *v = port->backend;
+	uint64_t features = atomic_load_explicit(&v->negotiated, memory_order_relaxed);
+
+	return (features & BIT(VIRTIO_NET_F_CSUM) ? OFFLOAD_FROM : 0) |
+	       (features & BIT(VIRTIO_NET_F_GUEST_CSUM) ? OFFLOAD_CSUM : 0) |
+	       (features & BIT(VIRTIO_NET_F_GUEST_TSO4) ? OFFLOAD_TSO4 : 0) |
+	       (features & BIT(VIRTIO_NET_F_GUEST_TSO6) ? OFFLOAD_TSO6 : 0);
+}
+
+/* ---- workers that sleep ---- */
+
+static int vhost_wait_fd(struct port *port, unsigned queue)
+{
+	const struct vhost *v = port->backend;
+	int vid = atomic_load_explicit(&v->vid, memory_order_acquire);
+	struct rte_vhost_vring ring;
+
+	if (vid < 0 || rte_vhost_get_vhost_vring(vid, TX_RING(queue), &ring))
+		return -1;
+	return ring.kickfd;
+}
+
+static void vhost_notify(struct port *port, unsigned queue, bool on)
+{
+	const struct vhost *v = port->backend;
+	int vid = atomic_load_explicit(&v->vid, memory_order_acquire);
+
+	if (vid >= 0 && is_on(&v->guest_tx, queue))
+		rte_vhost_enable_guest_notification(vid, TX_RING(queue), on);
 }
 
 static void vhost_info(const struct port *port, struct nq_port_info *out)
@@ -412,4 +454,7 @@ const struct port_ops port_vhost = {
 	.tx_queues = vhost_tx_queues,
 	.event = vhost_event,
 	.info = vhost_info,
+	.offloads = vhost_offloads,
+	.wait_fd = vhost_wait_fd,
+	.notify = vhost_notify,
 };

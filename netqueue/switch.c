@@ -12,14 +12,20 @@
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
+#include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf_pool_ops.h>
 
 #include "base/io.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "netqueue/acl.h"
 #include "netqueue/capture.h"
+#include "netqueue/offload.h"
 #include "netqueue/port_bond.h"
+#include "netqueue/shaper.h"
+#include "netqueue/snoop.h"
+#include "netqueue/trace.h"
 #include "netqueue/tunnel.h"
 
 #define SUBJECT "sluice-switch"
@@ -31,9 +37,14 @@
 
 uint64_t switch_now(const struct nq_switch *sw)
 {
+	return switch_time(sw, rte_rdtsc());
+}
+
+uint64_t switch_time(const struct nq_switch *sw, uint64_t tsc)
+{
 	if (sw->options.clock)
 		return sw->options.clock(sw->options.clock_opaque);
-	uint64_t ticks = rte_rdtsc() - sw->tsc_start;
+	uint64_t ticks = tsc - sw->tsc_start;
 	return (uint64_t)(((unsigned __int128)ticks * sw->ns_per_tick) >> 32);
 }
 
@@ -54,13 +65,39 @@ static int make_rcu(struct nq_switch *sw)
 	return rte_rcu_qsbr_init(sw->rcu, NQ_WORKERS) ? -rte_errno : 0;
 }
 
+static struct rte_mempool *create_pool(const struct nq_switch *sw, const char *name, int node)
+{
+	unsigned count = sw->options.buffers;
+
+	return rte_pktmbuf_pool_create(name, count, count >= 4096 ? 256 : 0, PRIVATE,
+				       RTE_MBUF_DEFAULT_BUF_SIZE, node);
+}
+
+struct rte_mempool *switch_pool(struct nq_switch *sw, int node)
+{
+	char name[NQ_NAME];
+
+	if (node < 0 || node >= NQ_NODES || rte_socket_count() < 2)
+		return sw->pool;
+	if (!sw->near[node]) {
+		snprintf(name, sizeof(name), "%.24s.%d", sw->text, node);
+		sw->near[node] = create_pool(sw, name, node);
+		if (!sw->near[node]) {
+			log_warn(SUBJECT,
+				 "no memory for %u frames on node %d: they come from elsewhere",
+				 sw->options.buffers, node);
+			sw->near[node] = sw->pool; /* not to be asked for again */
+		}
+	}
+	return sw->near[node];
+}
+
 static int make_pool(struct nq_switch *sw)
 {
 	unsigned count = sw->options.buffers;
 
 	snprintf(sw->text, sizeof(sw->text), "sw%lx", (unsigned long)(uintptr_t)sw & 0xffffffffff);
-	sw->pool = rte_pktmbuf_pool_create(sw->text, count, count >= 4096 ? 256 : 0, PRIVATE,
-					   RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	sw->pool = create_pool(sw, sw->text, SOCKET_ID_ANY);
 	if (sw->pool)
 		return 0;
 	return log_fail(rte_errno ? -rte_errno : -ENOMEM, SUBJECT,
@@ -70,7 +107,7 @@ static int make_pool(struct nq_switch *sw)
 
 static int make_workers(struct nq_switch *sw)
 {
-	unsigned count = MAX(sw->options.workers, 1u);
+	const unsigned count = NQ_WORKERS;
 
 	sw->workers = aligned_alloc(64, ALIGN_UP(count * sizeof(*sw->workers), (size_t)64));
 	if (!sw->workers)
@@ -79,11 +116,11 @@ static int make_workers(struct nq_switch *sw)
 	for (unsigned i = 0; i < count; i++) {
 		sw->workers[i].sw = sw;
 		sw->workers[i].index = i;
-		sw->workers[i].cpu = sw->options.workers ? sw->options.cpus[i] : -1;
+		sw->workers[i].cpu = i < sw->options.workers ? sw->options.cpus[i] : -1;
 	}
 	if (!sw->options.workers) /* the caller of nq_switch_poll stands in for one */
 		return rte_rcu_qsbr_thread_register(sw->rcu, 0) ? -EIO : 0;
-	return workers_start(sw);
+	return workers_start(sw, 0);
 }
 
 static int make(struct nq_switch *sw)
@@ -94,6 +131,8 @@ static int make(struct nq_switch *sw)
 		err = make_pool(sw);
 	if (!err)
 		err = fdb_init(&sw->fdb, sw->options.macs);
+	if (!err)
+		err = snoop_create(sw, &sw->snoop);
 	if (!err)
 		err = switch_publish(sw);
 	return err ? err : make_workers(sw);
@@ -115,6 +154,7 @@ int nq_switch_create(const struct nq_options *options, struct nq_switch **out)
 	sw->options.macs = options->macs ? options->macs : MACS;
 	sw->tsc_start = rte_rdtsc();
 	sw->ns_per_tick = (UINT64_C(1000000000) << 32) / rte_get_tsc_hz();
+	sw->special = OFFLOAD_NEEDS | trace_flag();
 	sw->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = sw->event_fd < 0 ? -errno : make(sw);
 	if (err) {
@@ -129,7 +169,7 @@ void nq_switch_destroy(struct nq_switch *sw)
 {
 	if (!sw)
 		return;
-	workers_stop(sw);
+	workers_stop(sw, 0);
 	for (int upper = 1; upper >= 0; upper--) /* ports that stand on others first */
 		for (unsigned id = 0; id < NQ_PORTS; id++)
 			if (sw->ports[id] && sw->ports[id]->ops->kind.upper == upper) {
@@ -137,8 +177,15 @@ void nq_switch_destroy(struct nq_switch *sw)
 				sw->ports[id] = NULL;
 			}
 	capture_destroy(sw->capture);
+	for (unsigned i = 0; i < NQ_ACLS; i++)
+		acl_destroy(sw->acls[i]);
+	snoop_destroy(sw->snoop);
+	trace_destroy(sw->trace);
 	view_free(atomic_load(&sw->view));
 	fdb_finish(&sw->fdb);
+	for (unsigned i = 0; i < NQ_NODES; i++)
+		if (sw->near[i] != sw->pool)
+			rte_mempool_free(sw->near[i]);
 	rte_mempool_free(sw->pool);
 	rte_free(sw->rcu);
 	free(sw->workers);
@@ -156,18 +203,33 @@ void switch_wait(struct nq_switch *sw)
 		sched_yield(); /* a worker may be waiting for this very CPU */
 }
 
-int switch_publish(struct nq_switch *sw)
+static int publish(struct nq_switch *sw, bool hold)
 {
 	struct view *view, *old;
-	int err = view_build(sw, &view);
+	int err = view_build(sw, hold, &view);
 
 	if (err)
 		return log_fail(err, SUBJECT, "nothing changed: %s", strerror(-err));
-	/* Release: pairs with the acquire of worker_round. */
-	old = atomic_exchange_explicit(&sw->view, view, memory_order_acq_rel);
+	view->serial = ++sw->serial;
+	/* Pairs with the acquire of worker_round, and with doze.c, which stores that it sleeps
+	 * before it looks at the view. */
+	old = atomic_exchange(&sw->view, view);
+	workers_wake(sw);
 	switch_wait(sw);
 	view_free(old);
 	return 0;
+}
+
+int switch_publish(struct nq_switch *sw)
+{
+	/* First nobody polls what changes hands. */
+	int err = place_queues(sw) ? publish(sw, true) : 0;
+
+	if (!err)
+		err = publish(sw, false);
+	if (!err)
+		place_published(sw);
+	return err;
 }
 
 unsigned nq_switch_poll(struct nq_switch *sw)
@@ -182,7 +244,11 @@ unsigned nq_switch_poll(struct nq_switch *sw)
 
 void nq_switch_tick(struct nq_switch *sw)
 {
+	bool groups = snoop_sweep(sw->snoop, now_s(sw));
+
 	fdb_sweep(&sw->fdb, now_s(sw));
+	if (place_tick(sw) || groups)
+		switch_publish(sw);
 }
 
 void nq_switch_attend(struct nq_switch *sw)
@@ -208,6 +274,7 @@ void nq_switch_event(struct nq_switch *sw)
 	for (unsigned id = 0; id < NQ_PORTS; id++)
 		if (sw->ports[id] && sw->ports[id]->ops->event)
 			sw->ports[id]->ops->event(sw->ports[id]);
+	snoop_heard(sw->snoop, now_s(sw));
 	switch_publish(sw);
 }
 
@@ -222,17 +289,76 @@ void nq_worker_info(const struct nq_switch *sw, unsigned worker, struct nq_worke
 
 	*out = (struct nq_worker_info){
 		.cpu = w->cpu,
+		.dozes = __atomic_load_n(&w->dozes, __ATOMIC_RELAXED),
+		.kicks = __atomic_load_n(&w->kicks, __ATOMIC_RELAXED),
+		.timed_frames = __atomic_load_n(&w->timed_frames, __ATOMIC_RELAXED),
 		.queues = atomic_load(&sw->view)->poll_count[worker],
 		.polls = __atomic_load_n(&w->polls, __ATOMIC_RELAXED),
 		.empty = __atomic_load_n(&w->empty, __ATOMIC_RELAXED),
 		.sleeps = __atomic_load_n(&w->sleeps, __ATOMIC_RELAXED),
 	};
+	for (unsigned i = 0; i < NQ_STAGES; i++)
+		out->cycles[i] = __atomic_load_n(&w->cycles[i], __ATOMIC_RELAXED);
+}
+
+static int fewer_workers(struct nq_switch *sw, unsigned workers)
+{
+	unsigned before = sw->options.workers;
+
+	sw->options.workers = workers;
+	int err = switch_publish(sw); /* from here on the others have no queues */
+	if (err) {
+		sw->options.workers = before;
+		return err;
+	}
+	workers_stop(sw, workers);
+	for (unsigned id = 0; id < NQ_PORTS; id++)
+		for (unsigned i = workers; sw->ports[id] && i < before; i++)
+			shaper_drop(sw->ports[id], i);
+	return 0;
+}
+
+static int more_workers(struct nq_switch *sw, unsigned workers, const int *cpus)
+{
+	unsigned before = sw->options.workers;
+
+	for (unsigned i = before; i < workers; i++)
+		sw->workers[i].cpu = sw->options.cpus[i] = cpus ? cpus[i] : -1;
+	sw->options.workers = workers;
+	int err = workers_start(sw, before);
+	if (!err)
+		err = switch_publish(sw);
+	if (!err)
+		return 0;
+	sw->options.workers = before;
+	workers_stop(sw, before);
+	return err;
+}
+
+int nq_workers_set(struct nq_switch *sw, unsigned workers, const int *cpus)
+{
+	if (!workers || workers > NQ_WORKERS || !sw->options.workers)
+		return log_fail(-EINVAL, SUBJECT, "%u workers asked for; 1 to %d there may be",
+				workers, NQ_WORKERS);
+	if (workers < sw->options.workers)
+		return fewer_workers(sw, workers);
+	return workers > sw->options.workers ? more_workers(sw, workers, cpus) : 0;
+}
+
+uint64_t nq_rebalances(const struct nq_switch *sw)
+{
+	return sw->place.moves;
 }
 
 void nq_buffers(const struct nq_switch *sw, unsigned *count, unsigned *available)
 {
 	*count = sw->options.buffers;
 	*available = rte_mempool_avail_count(sw->pool);
+	for (unsigned i = 0; i < NQ_NODES; i++)
+		if (sw->near[i] && sw->near[i] != sw->pool) {
+			*count += sw->options.buffers;
+			*available += rte_mempool_avail_count(sw->near[i]);
+		}
 }
 
 /* ---- bridges ---- */
@@ -309,6 +435,7 @@ int nq_bridge_remove(struct nq_switch *sw, const char *name)
 			return log_fail(-EBUSY, name, "not removed: port %s is in it",
 					sw->ports[id]->config.name);
 	sw->bridges[index].used = false;
+	snoop_forget_bridge(sw->snoop, (uint8_t)index);
 	return 0;
 }
 
@@ -319,7 +446,7 @@ int nq_bridge_set(struct nq_switch *sw, const struct nq_bridge_config *config)
 	if (index < 0)
 		return index;
 	apply_bridge(sw, index, config);
-	return 0;
+	return switch_publish(sw);
 }
 
 const struct nq_bridge_config *nq_bridge_next(const struct nq_switch *sw,
@@ -352,6 +479,28 @@ static struct port *need_port(const struct nq_switch *sw, const char *name)
 	return port;
 }
 
+/* Once there, they stay: what waits in them leaves also when the rate is taken off. */
+static int need_shapers(struct port *port, const struct nq_port_rules *rules)
+{
+	if (!rules->shape_bytes || port->shapers)
+		return 0;
+	port->shapers = shaper_create();
+	return port->shapers ? 0 : -ENOMEM;
+}
+
+static int check_acls(const struct nq_switch *sw, const char *name,
+		      const struct nq_port_rules *rules)
+{
+	const char *const lists[] = {rules->acl_in, rules->acl_out};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		if (lists[i][0] && !switch_acl(sw, lists[i]))
+			return log_fail(-ENOENT, name,
+					"no access list '%s'; load it with sluice switch acl",
+					lists[i]);
+	return 0;
+}
+
 static int free_id(const struct nq_switch *sw)
 {
 	for (int id = 0; id < NQ_PORTS; id++)
@@ -374,9 +523,15 @@ int nq_port_add(struct nq_switch *sw, const struct nq_port_config *config)
 	bridge = config->bridge[0] ? need_bridge(sw, config->bridge) : VIEW_NO_BRIDGE;
 	if (bridge < 0)
 		return bridge;
-	err = port_create(sw, sw->pool, (uint16_t)id, config, &port);
+	err = check_acls(sw, config->name, &config->rules);
+	if (!err)
+		err = port_create(sw, sw->pool, (uint16_t)id, config, &port);
 	if (err)
 		return err;
+	if (need_shapers(port, &config->rules)) {
+		port_destroy(port);
+		return log_fail(-ENOMEM, config->name, "no memory for its shaper");
+	}
 	port->bridge = (uint8_t)bridge;
 	fdb_port_open(&sw->fdb, port->id, config->bridge[0] ? port->bridge : 0);
 	sw->ports[id] = port;
@@ -426,6 +581,8 @@ int nq_port_remove(struct nq_switch *sw, const char *name)
 		switch_publish(sw);
 	}
 	fdb_port_close(&sw->fdb, port->id);
+	snoop_forget_port(sw->snoop, port->id);
+	trace_forget(sw->trace, port->id);
 	port_destroy(port);
 	return 0;
 }
@@ -445,8 +602,13 @@ int nq_port_set(struct nq_switch *sw, const char *name, const struct nq_port_rul
 	struct nq_port_rules old = port->config.rules;
 	if (rules->vlan.vlan > 4094 || (rules->vlan.mode != NQ_VLAN_TRUNK && !rules->vlan.vlan))
 		return log_fail(-EINVAL, name, "VLAN %u is not one of 1 to 4094", rules->vlan.vlan);
+	int err = check_acls(sw, name, rules);
+	if (!err && need_shapers(port, rules))
+		err = log_fail(-ENOMEM, name, "no memory for its shaper");
+	if (err)
+		return err;
 	port->config.rules = *rules;
-	int err = switch_publish(sw);
+	err = switch_publish(sw);
 	if (err)
 		port->config.rules = old;
 	else if (!same_vlan(&old.vlan, &rules->vlan))
@@ -484,23 +646,149 @@ int nq_port_info(const struct nq_switch *sw, const char *name, struct nq_port_in
 	return 0;
 }
 
+static void add_stats(struct nq_stats *to, const struct nq_stats *from)
+{
+	const uint64_t *part = (const uint64_t *)from;
+	uint64_t *sum = (uint64_t *)to;
+
+	for (size_t i = 0; i < sizeof(*to) / sizeof(*sum); i++)
+		sum[i] += __atomic_load_n(&part[i], __ATOMIC_RELAXED);
+}
+
+static void add_queue(const struct port *port, unsigned queue, struct nq_stats *out)
+{
+	add_stats(out, &port->rx[queue].stats);
+	for (unsigned w = 0; w < NQ_WORKERS; w++)
+		add_stats(out, &port->tx[w * port->counted + queue].stats);
+}
+
 int nq_port_stats(const struct nq_switch *sw, const char *name, struct nq_stats *out)
 {
 	const struct port *port = switch_port(sw, name);
-	uint64_t *sum = (uint64_t *)out;
 
 	if (!port)
 		return -ENOENT;
 	memset(out, 0, sizeof(*out));
-	for (unsigned w = 0; w < NQ_WORKERS; w++) {
-		const uint64_t *part = (const uint64_t *)&port->counters[w].stats;
+	for (unsigned q = 0; q < port->counted; q++)
+		add_queue(port, q, out);
+	return 0;
+}
 
-		for (size_t i = 0; i < sizeof(*out) / sizeof(*sum); i++)
-			sum[i] += __atomic_load_n(&part[i], __ATOMIC_RELAXED);
-	}
+int nq_queue_stats(const struct nq_switch *sw, const char *name, unsigned queue,
+		   struct nq_stats *out)
+{
+	const struct port *port = switch_port(sw, name);
+
+	if (!port || queue >= port->counted)
+		return port ? -ERANGE : -ENOENT;
+	memset(out, 0, sizeof(*out));
+	add_queue(port, queue, out);
 	return 0;
 }
 _Static_assert(sizeof(struct nq_stats) % sizeof(uint64_t) == 0, "counters only");
+
+/* ---- access lists ---- */
+
+static int find_acl(const struct nq_switch *sw, const char *name)
+{
+	for (int i = 0; i < NQ_ACLS; i++)
+		if (sw->acls[i] && !strcmp(acl_source(sw->acls[i])->name, name))
+			return i;
+	return -ENOENT;
+}
+
+struct acl *switch_acl(const struct nq_switch *sw, const char *name)
+{
+	int index = name[0] ? find_acl(sw, name) : -ENOENT;
+
+	return index >= 0 ? sw->acls[index] : NULL;
+}
+
+static int free_acl(const struct nq_switch *sw)
+{
+	for (int i = 0; i < NQ_ACLS; i++)
+		if (!sw->acls[i])
+			return i;
+	return -ENOSPC;
+}
+
+int nq_acl_load(struct nq_switch *sw, const struct nq_acl *from)
+{
+	int err = check_name("access list", from->name), index = find_acl(sw, from->name);
+	struct acl *acl, *old;
+
+	if (err)
+		return err;
+	index = index < 0 ? free_acl(sw) : index;
+	if (index < 0)
+		return log_fail(index, from->name, "not loaded: %d lists are the most", NQ_ACLS);
+	err = acl_create(from, sw->acl_serial++, &acl);
+	if (err)
+		return err;
+	old = sw->acls[index];
+	sw->acls[index] = acl;
+	err = old ? switch_publish(sw) : 0;
+	if (err)
+		sw->acls[index] = old;
+	acl_destroy(err ? acl : old);
+	return err;
+}
+
+int nq_acl_remove(struct nq_switch *sw, const char *name)
+{
+	int index = find_acl(sw, name);
+
+	if (index < 0)
+		return log_fail(-ENOENT, name, "no such access list; see sluice switch acl");
+	for (unsigned id = 0; id < NQ_PORTS; id++) {
+		const struct nq_port_rules *rules =
+			sw->ports[id] ? &sw->ports[id]->config.rules : NULL;
+
+		if (rules && (!strcmp(rules->acl_in, name) || !strcmp(rules->acl_out, name)))
+			return log_fail(-EBUSY, name, "not removed: port %s uses it",
+					sw->ports[id]->config.name);
+	}
+	acl_destroy(sw->acls[index]);
+	sw->acls[index] = NULL;
+	return 0;
+}
+
+const struct nq_acl *nq_acl_find(const struct nq_switch *sw, const char *name)
+{
+	const struct acl *acl = switch_acl(sw, name);
+
+	return acl ? acl_source(acl) : NULL;
+}
+
+const struct nq_acl *nq_acl_next(const struct nq_switch *sw, const struct nq_acl *previous)
+{
+	for (int i = previous ? find_acl(sw, previous->name) + 1 : 0; i < NQ_ACLS; i++)
+		if (sw->acls[i])
+			return acl_source(sw->acls[i]);
+	return NULL;
+}
+
+int nq_acl_hits(const struct nq_switch *sw, const char *name, uint64_t *hits)
+{
+	const struct acl *acl = switch_acl(sw, name);
+
+	if (!acl)
+		return -ENOENT;
+	acl_hits(acl, hits);
+	return 0;
+}
+
+/* ---- multicast ---- */
+
+int nq_group_list(const struct nq_switch *sw, struct nq_group **out, size_t *count)
+{
+	return snoop_list(sw->snoop, now_s(sw), out, count);
+}
+
+void nq_group_counts(const struct nq_switch *sw, uint64_t *refused, uint64_t *missed)
+{
+	snoop_counts(sw->snoop, refused, missed);
+}
 
 /* ---- mirrors ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* view: see view.h. Queues go round the workers in the order of their ports. */
+/* view: see view.h. */
 #include "netqueue/view.h"
 
 #include <errno.h>
@@ -7,7 +7,11 @@
 
 #include "base/util.h"
 #include "netqueue/capture.h"
+#include "netqueue/place.h"
+#include "netqueue/shaper.h"
+#include "netqueue/snoop.h"
 #include "netqueue/switch.h"
+#include "netqueue/trace.h"
 
 static struct view_port *make_port(const struct nq_switch *sw, struct port *port)
 {
@@ -17,6 +21,12 @@ static struct view_port *make_port(const struct nq_switch *sw, struct port *port
 	uint64_t burst = rules->rate_burst ? rules->rate_burst
 					   : MAX(rules->rate_bytes / 100, UINT64_C(65536));
 
+	uint64_t shape_burst =
+		MAX(rules->shape_burst ? rules->shape_burst : rules->shape_bytes / 100,
+		    (uint64_t)SHAPER_BURST);
+
+	if (port->ops->offloads) /* a whole frame of 64 KiB, or it would never pass */
+		burst = MAX(burst, (uint64_t)SHAPER_BURST);
 	if (!v)
 		return NULL;
 	v->port = port;
@@ -36,9 +46,15 @@ static struct view_port *make_port(const struct nq_switch *sw, struct port *port
 		limit_make(rules->storm.multicast, MAX(rules->storm.multicast / 10, 1u));
 	v->limits[LIMIT_UNKNOWN] =
 		limit_make(rules->storm.unknown, MAX(rules->storm.unknown / 10, 1u));
+	v->limits[LIMIT_SHAPE] = limit_make(rules->shape_bytes, shape_burst);
+	v->shaped = port->shapers;
+	v->acl_in = switch_acl(sw, rules->acl_in);
+	v->acl_out = switch_acl(sw, rules->acl_out);
+	v->trace_every = trace_every(sw, port);
 	v->checks = security->mac_count || security->ip4_count || security->ip6_count ||
 		    rules->rate_bytes || rules->storm.broadcast || rules->storm.multicast;
 	v->capture = capture_of(sw, port);
+	v->looked_at = v->capture || v->mirror != NQ_NO_PORT || v->trace_every;
 	return v;
 }
 
@@ -60,20 +76,15 @@ static int add_ports(const struct nq_switch *sw, struct view *view)
 	return 0;
 }
 
-static bool is_live(const struct port *port, unsigned queue)
+/* Who polls what, by place.h. */
+static int add_polls(bool hold, struct view *view)
 {
-	return !port->ops->live || port->ops->live(port, queue);
-}
-
-/* In as many places as there may be at most: which queues are live, guests change at any time. */
-static int add_polls(const struct nq_switch *sw, struct view *view)
-{
-	unsigned workers = MAX(sw->options.workers, 1u), next = 0, most = 0;
+	unsigned most = 0;
 
 	for (unsigned id = 0; id < NQ_PORTS; id++)
 		most += view->ports[id] ? view->ports[id]->port->config.queues : 0;
-	for (unsigned w = 0; w < workers; w++) {
-		view->polls[w] = calloc(most / workers + 1, sizeof(*view->polls[w]));
+	for (unsigned w = 0; w < view->workers; w++) {
+		view->polls[w] = calloc(most + 1, sizeof(*view->polls[w]));
 		if (!view->polls[w])
 			return -ENOMEM;
 	}
@@ -81,9 +92,10 @@ static int add_polls(const struct nq_switch *sw, struct view *view)
 		const struct view_port *v = view->ports[id];
 
 		for (unsigned q = 0; v && q < v->port->config.queues; q++) {
-			if (!is_live(v->port, q))
+			unsigned w = v->port->owner[q];
+
+			if (w == NO_WORKER || (hold && place_moves(v->port, q)))
 				continue;
-			unsigned w = next++ % workers;
 			view->polls[w][view->poll_count[w]++] =
 				(struct view_poll){.port = v, .queue = (uint16_t)q};
 		}
@@ -91,13 +103,19 @@ static int add_polls(const struct nq_switch *sw, struct view *view)
 	return 0;
 }
 
-int view_build(const struct nq_switch *sw, struct view **out)
+int view_build(const struct nq_switch *sw, bool hold, struct view **out)
 {
 	struct view *view = calloc(1, sizeof(*view));
 	int err = view ? add_ports(sw, view) : -ENOMEM;
 
+	if (!err) {
+		view->workers = MAX(sw->options.workers, 1u);
+		for (unsigned i = 0; i < NQ_BRIDGES; i++)
+			view->bridges[i].snoops = !sw->bridges[i].config.no_snooping;
+		err = snoop_view_build(sw->snoop, &view->groups);
+	}
 	if (!err)
-		err = add_polls(sw, view);
+		err = add_polls(hold, view);
 	if (err) {
 		view_free(view);
 		return err;
@@ -114,5 +132,6 @@ void view_free(struct view *view)
 		free(view->polls[w]);
 	for (unsigned id = 0; id < NQ_PORTS; id++)
 		free(view->ports[id]);
+	snoop_view_free(view->groups);
 	free(view);
 }

@@ -15,6 +15,8 @@
 #define VIEW_NO_BRIDGE UINT8_MAX
 
 struct capture;
+struct acl;
+struct snoop_view;
 
 /* A port as workers see it. */
 struct view_port {
@@ -27,10 +29,15 @@ struct view_port {
 	uint32_t max_frame; /* with two tags */
 	struct limit limits[LIMITS];
 	struct capture *capture;
+	struct acl *acl_in, *acl_out;
+	bool shaped;	      /* frames may wait: they go through its shapers */
+	uint32_t trace_every; /* of so many frames one is traced; 0: none */
+	bool looked_at;	      /* captured, mirrored or traced */
 	struct nq_port_rules rules;
 };
 
 struct view_bridge {
+	bool snoops;
 	uint16_t count;
 	uint16_t ports[NQ_PORTS];
 };
@@ -43,12 +50,15 @@ struct view_poll {
 struct view {
 	struct view_port *ports[NQ_PORTS];
 	struct view_bridge bridges[NQ_BRIDGES];
+	struct snoop_view *groups;
+	uint64_t serial;
+	unsigned workers; /* at least one */
 	unsigned poll_count[NQ_WORKERS];
 	struct view_poll *polls[NQ_WORKERS];
 };
 
-/* -ENOMEM */
-int view_build(const struct nq_switch *sw, struct view **out);
+/* -ENOMEM. `hold`: queues that go from one worker to another are nobody's. */
+int view_build(const struct nq_switch *sw, bool hold, struct view **out);
 void view_free(struct view *view); /* accepts NULL */
 
 static inline bool vlan_allowed(const struct nq_vlan_rules *rules, uint16_t vlan)

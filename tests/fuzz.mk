@@ -78,3 +78,8 @@ switch_fuzz_EXTRA := $(DPDK_LIBS) -lpthread
 $(eval $(call fuzzer,vhost,netqueue base))
 vhost_fuzz_OBJS := $(O)/tests/fakes/vhost_front.o
 vhost_fuzz_EXTRA := $(DPDK_LIBS) -lpthread
+
+# A file with an access list.
+$(eval $(call fuzzer,switch_acl,netqueue base))
+switch_acl_fuzz_OBJS := $(O)/cli/switch_acl.o
+switch_acl_fuzz_EXTRA := -ljansson

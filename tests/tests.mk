@@ -122,6 +122,7 @@ CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
 CLI_TESTS += console doctor help host_file host_steps
 CLI_TESTS += switch_rules
 CLI_TESTS += bench_guest bench_initrd bench_report
+CLI_TESTS += switch_acl
 CLI_TESTS += vm_dial vm_threads
 CLI_TESTS += host_look redact tune
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
@@ -133,6 +134,7 @@ $(foreach t,vmm_console vmm_events,$(eval $(t)_test_OBJS += $(O)/tests/fakes/ser
 vm_place_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
+switch_acl_test_OBJS = $(CLI_REST) $(O)/cli/switch_acl.o
 vm_def_test_LDFLAGS := -Wl,--wrap=io_write_full,--wrap=fsync,--wrap=renameat
 doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,host_look tune vm_threads,$(eval $(t)_test_OBJS = $$(CLI_REST) $(O)/tests/fakes/fake_sysfs.o))
@@ -167,8 +169,11 @@ sample_test_EXTRA := -lm
 
 # netqueue: DPDK without huge pages or root, in the test's own process.
 NETQUEUE_TESTS := bond lacp ports security switch tunnel vhost
+NETQUEUE_TESTS += offload policy
 $(eval $(call unit_tests,netqueue,$(NETQUEUE_TESTS),netqueue base))
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/netqueue/rig.o))
 $(foreach t,ports tunnel,$(eval $(t)_test_OBJS += $(O)/tests/netqueue/host.o))
 vhost_test_OBJS += $(O)/tests/fakes/vhost_front.o
+offload_test_OBJS += $(O)/tests/fakes/vhost_front.o $(O)/tests/netqueue/packet.o
+policy_test_OBJS += $(O)/tests/netqueue/packet.o
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_EXTRA := $(DPDK_LIBS) -lpthread))

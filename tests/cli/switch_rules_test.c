@@ -102,11 +102,12 @@ static void test_vlan_long(void **state)
 
 static void test_rules_there_and_back(void **state)
 {
-	json_t *json =
-		json_pack("{s:s,s:i,s:b,s:b,s:b,s:{s:i,s:i,s:i},s:i,s:i,s:[s],s:[s,s]}", "vlan",
-			  "10", "mac_limit", 4, "isolated", 1, "learn", 0, "unknown", 0, "storm",
-			  "broadcast", 1, "multicast", 2, "unknown", 3, "rate", 1000, "burst", 2000,
-			  "macs", "02:00:00:00:00:01", "ips", "10.0.0.1", "fd00::1");
+	json_t *json = json_pack(
+		"{s:s,s:i,s:b,s:b,s:b,s:{s:i,s:i,s:i},s:i,s:i,s:i,s:i,s:s,s:s,s:[s],s:[s,s]}",
+		"vlan", "10", "mac_limit", 4, "isolated", 1, "learn", 0, "unknown", 0, "storm",
+		"broadcast", 1, "multicast", 2, "unknown", 3, "rate", 1000, "burst", 2000, "shape",
+		3000, "shape_burst", 4000, "acl_in", "web", "acl_out", "", "macs",
+		"02:00:00:00:00:01", "ips", "10.0.0.1", "fd00::1");
 	struct nq_port_rules rules;
 	char error[RULES_ERROR];
 
@@ -114,6 +115,7 @@ static void test_rules_there_and_back(void **state)
 	nq_port_rules_init(&rules);
 	assert_int_equal(rules_decode(json, &rules, error), 0);
 	assert_int_equal(rules.security.ip4[0], 0x0a000001);
+	assert_string_equal(rules.acl_in, "web");
 	assert_true(rules.no_learn && rules.no_unknown && rules.isolated);
 	json_t *back = rules_encode(&rules);
 	assert_true(json_equal(json, back));

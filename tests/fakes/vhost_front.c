@@ -315,6 +315,7 @@ static int negotiate(struct front *front)
 		wanted |= UINT64_C(1) << FRONT_F_MRG_RXBUF;
 	if (front->options.queues > 1)
 		wanted |= UINT64_C(1) << FRONT_F_MQ;
+	wanted |= front->options.also;
 	front->features = offered & wanted & ~front->options.not_wanted;
 	if (!err)
 		err = ask(front, FRONT_GET_PROTOCOL_FEATURES, &front->protocol);
@@ -474,6 +475,42 @@ int front_send(struct front *front, unsigned queue, const void *frame, size_t le
 	return 0;
 }
 
+int front_send_large(struct front *front, unsigned queue, const struct front_header *header,
+		     const void *frame, size_t len)
+{
+	struct front_ring *r = &front->rings[2 * queue + 1];
+
+	if (r->pending)
+		return -EBUSY;
+	/* All buffers of a ring lie one behind the other: from the first that there is room. */
+	while (r->next % FRONT_SIZE && HEADER + len > FRONT_BUFFER) {
+		memset(buffer_to_add(r), 0, HEADER + 60); /* from nobody: the switch drops it */
+		add(front, r, HEADER + 60, 0);
+	}
+	uint8_t *buffer = buffer_to_add(r);
+	memcpy(buffer, header, sizeof(*header));
+	memcpy(buffer + HEADER, frame, len);
+	add(front, r, (uint32_t)(HEADER + len), 0);
+	return 0;
+}
+_Static_assert(sizeof(struct front_header) == HEADER, "virtio 1.2 section 5.1.6");
+_Static_assert(FRONT_LARGE + HEADER <= BUFFER_AREA, "it fits");
+
+void front_kick(struct front *front, unsigned queue)
+{
+	const uint64_t one = 1;
+
+	if (write(front->rings[2 * queue + 1].kick, &one, sizeof(one)) < 0)
+		return; /* full: it has been kicked */
+}
+
+bool front_wants_kick(const struct front *front, unsigned queue)
+{
+	const uint16_t *used = (const uint16_t *)(const void *)front->rings[2 * queue + 1].used;
+
+	return !(__atomic_load_n(&used[0], __ATOMIC_ACQUIRE) & 1);
+}
+
 void front_post(struct front *front, unsigned queue)
 {
 	struct front_ring *r = &front->rings[2 * queue];
@@ -492,6 +529,7 @@ size_t front_receive(struct front *front, unsigned queue, void *frame, size_t si
 
 	if (!buffer || len < HEADER)
 		return 0;
+	memcpy(&front->last, buffer, sizeof(front->last));
 	memcpy(&parts, buffer + 10, sizeof(parts));
 	len -= HEADER;
 	buffer += HEADER;

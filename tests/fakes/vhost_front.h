@@ -47,7 +47,17 @@ struct front_options {
 	unsigned queues;     /* pairs; 0: 1 */
 	unsigned rx_buffer;  /* bytes of each buffer to receive into; 0: FRONT_BUFFER */
 	uint64_t not_wanted; /* features */
+	uint64_t also;	     /* features that are wanted, too */
 };
+
+/* virtio 1.2 section 5.1.6: in front of each frame */
+struct front_header {
+	uint8_t flags, gso_type;
+	uint16_t hdr_len, gso_size, csum_start, csum_offset, buffers;
+};
+#define FRONT_HDR_NEEDS_CSUM 1
+#define FRONT_GSO_TCPV4	     1
+#define FRONT_GSO_TCPV6	     4
 
 struct front_ring {
 	uint8_t *desc, *avail, *used; /* of a packed ring: ring, driver's area, device's area */
@@ -64,6 +74,7 @@ struct front {
 	uint64_t features, protocol;
 	unsigned ring_count;
 	struct front_ring rings[FRONT_RINGS]; /* even: to receive by */
+	struct front_header last;	      /* of what was received last */
 };
 
 /* Connects to a server at `path`; negative errno. */
@@ -83,6 +94,15 @@ void front_reset_rings(struct front *front);
 
 /* A frame of the guest's; -ENOSPC: the ring is full. */
 int front_send(struct front *front, unsigned queue, const void *frame, size_t len);
+/* With a header of its own, and of up to FRONT_LARGE bytes: nothing else may be on its way by that
+ * queue (-EBUSY), whose buffers it takes. */
+#define FRONT_LARGE 66000
+int front_send_large(struct front *front, unsigned queue, const struct front_header *header,
+		     const void *frame, size_t len);
+/* Lets the device know that there is something to send. */
+void front_kick(struct front *front, unsigned queue);
+/* Whether the device wants to be told (split rings, without event index). */
+bool front_wants_kick(const struct front *front, unsigned queue);
 /* How many of those sent have been taken. */
 unsigned front_sent(struct front *front, unsigned queue);
 /* Puts empty buffers where there are none. */

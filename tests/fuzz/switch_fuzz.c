@@ -46,7 +46,31 @@ static void rules_of(unsigned port, struct nq_port_rules *rules)
 	rules->security.ip6[0][0] = 0xfd;
 	rules->storm = (struct nq_storm_rules){1000, 1000, 1000};
 	rules->rate_bytes = 1000000;
+	rules->shape_bytes = 1000000;
 	rules->mac_limit = 4;
+	strcpy(rules->acl_in, "list");
+	strcpy(rules->acl_out, "list");
+}
+
+/* Rules that look at everything there is to a frame. */
+static int load_list(void)
+{
+	struct nq_acl_rule rules[4];
+	struct nq_acl acl = {.name = "list", .count = 4, .rules = rules};
+
+	for (unsigned i = 0; i < 4; i++) {
+		nq_acl_rule_init(&rules[i]);
+		rules[i].deny = i & 1;
+		rules[i].has_protocol = true;
+		rules[i].protocol = i & 2 ? 17 : 6;
+		rules[i].to_port[0] = (uint16_t)(i * 1000);
+		rules[i].family = i & 1 ? 4 : 6;
+	}
+	rules[0].tcp_flags = 0x02;
+	rules[0].tcp_mask = 0x12;
+	rules[3].from[0] = 10;
+	rules[3].from_bits = 8;
+	return nq_acl_load(sw, &acl);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -56,7 +80,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	struct nq_bridge_config bridge = {.name = "br", .ageing_s = 10};
 
 	(void)argc, (void)argv;
-	if (nq_eal_start(&eal) || nq_switch_create(&options, &sw) || nq_bridge_add(sw, &bridge))
+	if (nq_eal_start(&eal) || nq_switch_create(&options, &sw) || nq_bridge_add(sw, &bridge) ||
+	    load_list())
 		abort();
 	for (unsigned i = 0; i < PORTS; i++) {
 		struct nq_port_config config = {.bridge = "br", .kind = "ring"};
@@ -110,8 +135,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			drain();
 	}
 	drain();
+	nq_switch_event(sw); /* what was said of groups */
 	now_ns += 1000000000;
 	nq_switch_tick(sw);
+	drain(); /* what waited for its rate */
 	nq_buffers(sw, &count, &available);
 	if (received() - before != sent || count != available)
 		abort();

@@ -20,7 +20,9 @@
 #include "netqueue/netqueue.h"
 #include "tests/fakes/vhost_front.h"
 
-#define STEPS 64
+#define STEPS	 64
+/* Checksums and TCP segments, both ways (virtio 1.2 section 5.1.3). */
+#define OFFLOADS ((uint64_t)(1 << 0 | 1 << 1 | 1 << 7 | 1 << 8 | 1 << 11 | 1 << 12))
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -118,6 +120,22 @@ static void move_ring(struct front *front, struct input *in)
 	front_message(front, FRONT_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0, NULL, 0);
 }
 
+/* A frame of TCP that is left unfinished, with headers that may be anything. */
+static void unfinished(struct front *front, struct input *in)
+{
+	static uint8_t frame[FRONT_LARGE] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,   0,
+					     0,	   0,	 0,    1,    8,	   0,	 0x45};
+	struct front_header header = {0};
+	uint16_t len = 0;
+
+	take_bytes(in, &header, sizeof(header));
+	take_bytes(in, &len, sizeof(len));
+	frame[14 + 9] = 6;
+	frame[14 + 20 + 12] = 0x50;
+	take_bytes(in, frame + 12, take(in) % 80u);
+	front_send_large(front, take(in) % front->options.queues, &header, frame, 14u + len);
+}
+
 static void frames(struct front *front, struct input *in)
 {
 	uint8_t frame[1600] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1};
@@ -154,7 +172,7 @@ static int settle(struct front *front)
 
 static int step(struct front *front, struct input *in)
 {
-	switch (take(in) % 8) {
+	switch (take(in) % 10) {
 	case 0:
 		any_message(front, in);
 		return 0;
@@ -172,6 +190,11 @@ static int step(struct front *front, struct input *in)
 	case 5:
 		front_receive(front, take(in) % front->options.queues, (uint8_t[2048]){0}, 2048);
 		front_sent(front, 0);
+		return 0;
+	case 6:
+	case 7:
+		unfinished(front, in);
+		poll_all();
 		return 0;
 	default:
 		frames(front, in);
@@ -202,6 +225,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct front_options options = {.packed = flags & 1,
 					.mergeable = flags & 2,
 					.queues = flags & 4 ? 2 : 1,
+					.also = flags & 32 ? OFFLOADS : 0,
 					.rx_buffer = flags & 8 ? 100 : 0};
 	struct front front;
 	unsigned count, available;

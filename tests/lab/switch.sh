@@ -37,7 +37,8 @@ LAB_INITRD=$work/guest.cpio
 modprobe tun
 
 # ---- the switch ----
-check "the switch starts" sluice switch start --memory 64M --buffers 4096 --sleep 1000
+ip link set lo up
+check "the switch starts" sluice switch start --memory 64M --buffers 4096 --sleep 1000 --metrics 127.0.0.1:9179
 check "a bridge" sluice switch bridge br0 --add
 check "a port that listens" sluice switch port one --add --bridge br0 --to "vhost:$work/one" --server \
 	--vlan 10 --macs 02:00:00:00:88:01 --ips 192.168.88.1
@@ -70,11 +71,30 @@ check "one's address is behind its port, in VLAN 10" jq -e \
 	'any(.[]; .mac == "02:00:00:00:88:01" and .port == "one" and .vlan == 10)' "$work/fdb"
 sluice switch stats --json >"$work/stats"
 check "2 MB have been counted" jq -e '.[1].rx_bytes > 2000000 and .[0].tx_bytes > 2000000' "$work/stats"
+echo "# two's frames: $(jq '.[1].rx_bytes / .[1].rx_packets | floor' "$work/stats") bytes on the average"
+check "in frames that are larger than any cable carries" jq -e '.[1].rx_bytes / .[1].rx_packets > 1514' "$work/stats"
+check "which nobody had to cut" jq -e '.[0].segmented == 0' "$work/stats"
 check "nobody lied about addresses" jq -e '.[0].drops.security == null' "$work/stats"
 ip addr add 192.168.88.9/24 dev sw-host
 ip link set sw-host up
 check "the host reaches both by its tap" sh -c \
 	'busybox ping -q -c 3 -W 20 192.168.88.1 && busybox ping -q -c 3 -W 20 192.168.88.2'
+check "and gets two's 2 MB, too" test "$(busybox nc 192.168.88.2 7001 | sha256sum)" = \
+	"$(sed -n 's/.*sent \([0-9a-f]*\)/\1/p' "$work/out2")"
+check "in frames that were cut for it" sh -c \
+	"sluice switch stats host --json | jq -e '.[0].segmented > 0 and .[0].drops.oversize == null'"
+check "a second worker comes under traffic" sluice switch set --workers 2
+check "and has a queue" sh -c "sluice switch show --json | jq -e '[.workers[].queues] | length == 2 and min > 0'"
+busybox wget -q -O "$work/metrics" http://127.0.0.1:9179/metrics
+check_text "its counters are served" 'sluice_switch_segmented_packets_total.port="host",bridge="br0". [1-9]' "$work/metrics"
+echo '{"rules": [{"name": "no-ping", "action": "deny", "protocol": "icmp"}]}' >"$work/list"
+check "an access list" sluice switch acl quiet --load "$work/list"
+check "is used" sluice switch set two --acl-in quiet
+check "and stops pings" wait_for 30 sh -c "sluice switch acl quiet --json | jq -e '.hits[0] > 2'"
+sluice switch trace two --seconds 5 --json >"$work/trace"
+check_text "which a trace tells" '"reason": *"acl"' "$work/trace"
+echo '{"rules": []}' >"$work/list"
+check "swapped for an empty one" sluice switch acl quiet --load "$work/list"
 check "frames are captured" sluice switch capture two --output "$work/two.pcapng" --packets 4 --seconds 20
 check "in a file that says so" test "$(head -c 4 "$work/two.pcapng" | od -An -tx1 | tr -d ' ')" = 0a0d0d0a
 check "one may not be somebody else" sluice switch set one --ips 192.168.88.77
