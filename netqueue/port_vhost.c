@@ -381,6 +381,9 @@ static void vhost_event(struct port *port)
 	for (unsigned q = 0; vid >= 0 && q < port->config.queues; q++)
 		if (is_on(&v->guest_tx, q))
 			rte_vhost_enable_guest_notification(vid, TX_RING(q), 0);
+	/* Only of a device that is ready and has VIRTIO_NET_F_MTU. */
+	if (vid < 0 || rte_vhost_get_mtu(vid, &port->peer_mtu))
+		port->peer_mtu = 0;
 	pthread_mutex_unlock(&v->asking);
 }
 

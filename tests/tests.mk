@@ -142,9 +142,10 @@ api_test_OBJS = $(filter-out $(O)/cli/vmm_main.o,$(call objs,$(vmm_SRCS))) $(O)/
 api_test_EXTRA = $(VMM_LIBS)
 
 # netqueue: DPDK without huge pages or root, in the test's own process.
-NETQUEUE_TESTS := bond lacp ports security switch tunnel vhost
+NETQUEUE_TESTS := bond lacp ports security switch tunnel vhost vhost_move
 $(eval $(call unit_tests,netqueue,$(NETQUEUE_TESTS),netqueue base))
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/netqueue/rig.o))
 $(foreach t,ports tunnel,$(eval $(t)_test_OBJS += $(O)/tests/netqueue/host.o))
 vhost_test_OBJS += $(O)/tests/fakes/vhost_front.o
+vhost_move_test_OBJS += $(O)/tests/fakes/vhost_front.o
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_EXTRA := $(DPDK_LIBS) -lpthread))
