@@ -385,6 +385,13 @@ static const struct cli_option vm_run_options[] = {
 };
 
 static const struct cli_option vm_attach_options[] = {
+	{.name = "--port",
+	 .value = "BRIDGE[,KEY=VALUE,...]",
+	 .kind = CLI_TEXT,
+	 .repeat = true,
+	 .help = "a NIC on a port of the switch, which is made with it and goes with it; settings vlan "
+		 "(as for switch port; trunk:10:20 for a list), queues and mac. The VM's memory must "
+		 "be shared (vm run --memory SIZE,share, or any --net vhost-user)"},
 	{.name = "--vf",
 	 .value = "PF[/N][:KEY=VALUE,...]",
 	 .kind = CLI_VF,
@@ -1197,6 +1204,7 @@ const struct cli_command cli_commands[] = {
 		  "order given, and stops at the first that cannot be attached.",
 	 .examples = EXAMPLES("sluice vm attach web --vf ens1f0/2:mac=02:00:00:00:00:02",
 			      "sluice vm attach web --disk /srv/data.img,serial=DATA",
+			      "sluice vm attach web --port br0,vlan=10,queues=2",
 			      "sluice vm attach web --device 0000:02:00.0")},
 	{.noun = "vm",
 	 .verb = "detach",
@@ -1208,9 +1216,8 @@ const struct cli_command cli_commands[] = {
 	 .more_kind = CLI_VF,
 	 .options = detach_options,
 	 .summary = "take a device from a VM that runs",
-	 .about =
-		 "DEVICE is a VF, the address of a whole device, or the path or serial number of a "
-		 "disk.\n\n" DETACH_ABOUT,
+	 .about = "DEVICE is a VF, the address of a whole device, the path or serial number of a "
+		  "disk, or the name of a NIC (of its port or tap).\n\n" DETACH_ABOUT,
 	 .examples = EXAMPLES("sluice vm detach web ens1f0/2", "sluice vm detach web /srv/data.img",
 			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
 	{.noun = "vm",

@@ -112,7 +112,7 @@ CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_engine disk_spec
 CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
 CLI_TESTS += doctor
-CLI_TESTS += switch_rules
+CLI_TESTS += switch_rules vm_port
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue base))

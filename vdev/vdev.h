@@ -116,11 +116,13 @@ struct vdev_net_config {
 	 * It listens there, unless `listener` (else -1; stays the caller's) is where it calls. */
 	const char *socket;
 	int listener;
-	bool packed; /* offer packed rings too: a switch that dies leaves them in doubt */
+	bool packed;   /* offer packed rings too: a switch that dies leaves them in doubt */
+	unsigned slot; /* 0: the first free one */
 };
 
-/* A virtio-net device behind its own root port. */
-int vdev_net_add(struct vdev_machine *machine, const struct vdev_net_config *config);
+/* A virtio-net device behind its own root port; *slot is that one's. */
+int vdev_net_add(struct vdev_machine *machine, const struct vdev_net_config *config,
+		 unsigned *slot);
 
 struct vdev_net_traffic {
 	uint64_t packets, bytes, drops;
