@@ -42,6 +42,10 @@ int cli_run_path(const struct cli *cli, char path[CLI_PATH], const char *fmt, ..
 int cmd_host_show(struct cli *cli, const struct cli_args *args);
 int cmd_host_caps(struct cli *cli, const struct cli_args *args);
 int cmd_host_doctor(struct cli *cli, const struct cli_args *args);
+int cmd_host_metrics(struct cli *cli, const struct cli_args *args);
+int cmd_host_top(struct cli *cli, const struct cli_args *args);
+int cmd_host_report(struct cli *cli, const struct cli_args *args);
+int cmd_host_tune(struct cli *cli, const struct cli_args *args);
 int cmd_pf_list(struct cli *cli, const struct cli_args *args);
 int cmd_pf_show(struct cli *cli, const struct cli_args *args);
 int cmd_pf_set(struct cli *cli, const struct cli_args *args);
@@ -71,6 +75,9 @@ int cmd_iommu_walk(struct cli *cli, const struct cli_args *args);
 int cmd_iommu_release(struct cli *cli, const struct cli_args *args);
 int cmd_iommu_guard(struct cli *cli, const struct cli_args *args);
 int cmd_vm_run(struct cli *cli, const struct cli_args *args);
+int cmd_vm_define(struct cli *cli, const struct cli_args *args);
+int cmd_vm_undefine(struct cli *cli, const struct cli_args *args);
+int cmd_vm_start(struct cli *cli, const struct cli_args *args);
 int cmd_vm_list(struct cli *cli, const struct cli_args *args);
 int cmd_vm_show(struct cli *cli, const struct cli_args *args);
 int cmd_vm_top(struct cli *cli, const struct cli_args *args);
@@ -87,6 +94,7 @@ int cmd_vm_kill(struct cli *cli, const struct cli_args *args);
 int cmd_vm_save(struct cli *cli, const struct cli_args *args);
 int cmd_vm_events(struct cli *cli, const struct cli_args *args);
 int cmd_vm_balloon(struct cli *cli, const struct cli_args *args);
+int cmd_vm_link(struct cli *cli, const struct cli_args *args);
 int cmd_vm_stop(struct cli *cli, const struct cli_args *args);
 int cmd_vm_console(struct cli *cli, const struct cli_args *args);
 int cmd_vm_attach(struct cli *cli, const struct cli_args *args);
@@ -106,6 +114,8 @@ int cmd_switch_fdb(struct cli *cli, const struct cli_args *args);
 int cmd_switch_stats(struct cli *cli, const struct cli_args *args);
 int cmd_switch_mirror(struct cli *cli, const struct cli_args *args);
 int cmd_switch_capture(struct cli *cli, const struct cli_args *args);
+int cmd_bench_nic(struct cli *cli, const struct cli_args *args);
+int cmd_bench_compare(struct cli *cli, const struct cli_args *args);
 int cmd_completion_bash(struct cli *cli, const struct cli_args *args);
 
 #endif
