@@ -12,6 +12,7 @@ cli_SRCS += cli/program.c
 cli_SRCS += cli/cmd_host_doctor.c
 cli_SRCS += cli/cmd_host_units.c cli/unit.c
 cli_SRCS += cli/cmd_vm_plug.c cli/vm_claim.c cli/vm_plug.c
+cli_SRCS += cli/vm_port.c
 cli_SRCS += cli/cmd_vm_life.c cli/cmd_vm_events.c cli/cmd_vm_restore.c cli/vm_record.c cli/vm_file.c
 vmm_SRCS := cli/vmm_main.c cli/vmm_config.c cli/vmm_machine.c cli/vmm_ctl.c cli/vmm_console.c
 vmm_SRCS += cli/vmm_hotplug.c

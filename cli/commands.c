@@ -409,6 +409,13 @@ static const struct cli_option vm_start_options[] = {
 	}
 
 static const struct cli_option vm_attach_options[] = {
+	{.name = "--port",
+	 .value = "BRIDGE[,KEY=VALUE,...]",
+	 .kind = CLI_TEXT,
+	 .repeat = true,
+	 .help = "a NIC on a port of the switch, which is made with it and goes with it; settings vlan "
+		 "(as for switch port; trunk:10:20 for a list), queues and mac. The VM's memory must "
+		 "be shared (vm run --memory SIZE,share, or any --net vhost-user)"},
 	{.name = "--vf",
 	 .value = "PF[/N][:KEY=VALUE,...]",
 	 .kind = CLI_VF,
@@ -1535,6 +1542,7 @@ const struct cli_command cli_commands[] = {
 		 "is told, and why.",
 	 .examples = EXAMPLES("sluice vm attach web --vf ens1f0/2:mac=02:00:00:00:00:02",
 			      "sluice vm attach web --disk /srv/data.img,serial=DATA",
+			      "sluice vm attach web --port br0,vlan=10,queues=2",
 			      "sluice vm attach web --device 0000:02:00.0",
 			      "sluice vm attach web --vf fast --live --config")},
 	{.noun = "vm",
@@ -1547,9 +1555,8 @@ const struct cli_command cli_commands[] = {
 	 .more_kind = CLI_VF,
 	 .options = detach_options,
 	 .summary = "take a device from a VM, running or defined",
-	 .about =
-		 "DEVICE is a VF, the address of a whole device, or the path or serial number of a "
-		 "disk.\n\n" DETACH_ABOUT,
+	 .about = "DEVICE is a VF, the address of a whole device, the path or serial number of a "
+		  "disk, or the name of a NIC (of its port or tap).\n\n" DETACH_ABOUT,
 	 .examples = EXAMPLES("sluice vm detach web ens1f0/2", "sluice vm detach web /srv/data.img",
 			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
 	{.noun = "vm",

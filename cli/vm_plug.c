@@ -399,6 +399,68 @@ static int attach_disk(struct plug *p, const struct disk_spec *spec)
 	return err;
 }
 
+/* ---- NICs on the switch ---- */
+
+static int call_attach_net(const struct plug *p, const struct vmm_net *net, int *slot)
+{
+	char path[CLI_PATH], error[RPC_ERROR_TEXT];
+	long log_from = log_size(p);
+	json_t *result = NULL, *params = json_pack("{s:o}", "net", vmm_port_encode(net));
+	int err = vm_path(p->cli, p->name, VM_CTL, path);
+
+	if (err) {
+		json_decref(params);
+		return err;
+	}
+	err = rpc_call(path, "attach", params, VM_CALL_MS, &result, error);
+	if (err)
+		explain(p, net->tap_name, log_from, error);
+	*slot = (int)json_integer_value(json_object_get(result, "slot"));
+	json_decref(result);
+	return err;
+}
+
+static void report_port(const struct plug *p, const struct vmm_net *net, int slot, int64_t ms)
+{
+	char mac[PARSE_MAC_TEXT];
+
+	format_mac(net->mac, mac);
+	if (p->cli->json) {
+		json_t *json =
+			json_pack("{s:s,s:s,s:s,s:i,s:I}", "vm", p->name, "port", net->tap_name,
+				  "mac", mac, "slot", slot, "milliseconds", (json_int_t)ms);
+		cli_print_json(stdout, json);
+		json_decref(json);
+	} else {
+		printf("%s: port %s attached, %s, slot %d, in %lld.%03lld s\n", p->subject,
+		       net->tap_name, mac, slot, (long long)(ms / 1000), (long long)(ms % 1000));
+	}
+}
+
+static int attach_port(struct plug *p, const struct vm_port_spec *spec)
+{
+	int64_t start = now_ms();
+	struct vmm_net net;
+	int slot = 0;
+
+	if (p->cli->dry_run) {
+		printf("%s: would be given a port of bridge %s\n", p->subject, spec->bridge);
+		return 0;
+	}
+	int err = vm_port_add(p->cli, p->name, spec, &net);
+	if (err)
+		return err;
+	err = vm_dial_allow(p->cli, p->name, net.socket);
+	if (!err)
+		err = call_attach_net(p, &net, &slot);
+	if (!err)
+		report_port(p, &net, slot, now_ms() - start);
+	else
+		vm_port_remove(p->cli, net.tap_name);
+	vmm_net_finish(&net);
+	return err;
+}
+
 int vm_plug_attach(struct cli *cli, struct vm_request *r)
 {
 	char error[RPC_ERROR_TEXT];
@@ -420,17 +482,22 @@ int vm_plug_attach(struct cli *cli, struct vm_request *r)
 	}
 	for (size_t i = 0; i < r->disk_count && !err; i++)
 		err = attach_disk(&p, &r->disks[i]);
+	for (size_t i = 0; i < r->port_count && !err; i++)
+		err = attach_port(&p, &r->ports[i]);
 	plug_close(&p);
 	return err;
 }
 
 /* ---- detach ---- */
 
-/* What is to go: a disk of the VM, by its path or serial number, else a function. */
+/* What is to go: a disk of the VM, by its path or serial number, a NIC by its port, else a
+ * function.
+ */
 struct target {
 	const char *text; /* as typed */
 	char disk[PATH_MAX];
-	bool is_disk;
+	bool is_disk, is_net;
+	bool owns_port; /* made with the NIC */
 	struct bdf bdf;
 };
 
@@ -452,8 +519,23 @@ static const json_t *find_disk(const struct plug *p, const char *text)
 	return NULL;
 }
 
+static const json_t *find_net(const struct plug *p, const char *text)
+{
+	const json_t *nets = json_object_get(p->status, "nets");
+
+	for (size_t i = 0; i < json_array_size(nets); i++) {
+		const json_t *net = json_array_get(nets, i);
+
+		if (!strcmp(json_string_value(json_object_get(net, "name")), text))
+			return net;
+	}
+	return NULL;
+}
+
 static const json_t *find_target(const struct plug *p, const struct target *t)
 {
+	if (t->is_net)
+		return find_net(p, t->text);
 	return t->is_disk ? find_disk(p, t->disk) : find_device(p, t->bdf);
 }
 
@@ -461,7 +543,13 @@ static int resolve(const struct plug *p, const char *text, struct target *t)
 {
 	const json_t *disk = find_disk(p, text);
 
-	*t = (struct target){.text = text, .is_disk = disk};
+	const json_t *net = disk ? NULL : find_net(p, text);
+	const char *socket = json_string_value(json_object_get(net, "socket"));
+
+	*t = (struct target){.text = text, .is_disk = disk, .is_net = net};
+	t->owns_port = socket && vm_port_owns(p->cli, p->name, socket);
+	if (net)
+		return 0;
 	if (!disk && text[0] == '/')
 		return log_fail(-ENOENT, p->subject, "has no disk %s; see sluice vm show %s", text,
 				p->name);
@@ -475,9 +563,14 @@ static int ask(const struct plug *p, const struct target *t, unsigned ms)
 {
 	char path[CLI_PATH], text[BDF_TEXT], error[RPC_ERROR_TEXT];
 	json_t *result = NULL;
-	json_t *params = json_pack("{s:s,s:I}", t->is_disk ? "disk" : "bdf",
-				   t->is_disk ? t->disk : bdf_format(t->bdf, text), "timeout",
-				   (json_int_t)ms);
+	json_t *params = json_pack("{s:s,s:I}",
+				   t->is_net	? "net"
+				   : t->is_disk ? "disk"
+						: "bdf",
+				   t->is_net	? t->text
+				   : t->is_disk ? t->disk
+						: bdf_format(t->bdf, text),
+				   "timeout", (json_int_t)ms);
 	int err = vm_path(p->cli, p->name, VM_CTL, path);
 
 	if (err) {
@@ -554,6 +647,8 @@ static int detach(struct plug *p, const char *what, unsigned seconds)
 		err = ask(p, &t, seconds * 1000);
 	if (!err && has)
 		err = await(p, &t, seconds);
+	if (!err && has && t.owns_port)
+		err = vm_port_remove(p->cli, what);
 	if (!err)
 		err = settle(p, true);
 	if (!err)

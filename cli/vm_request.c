@@ -310,6 +310,21 @@ static int parse_disks(const struct cli_args *args, struct vm_request *r)
 	return 0;
 }
 
+static int parse_ports(const struct cli_args *args, struct vm_request *r)
+{
+	const struct cli_given *given = NULL;
+	char why[VM_PORT_WHY];
+
+	while ((given = cli_next(args, "--port", given))) {
+		if (r->port_count == VMM_NETS_MAX)
+			return log_fail(-EINVAL, r->subject, "more than %d NICs for one VM",
+					VMM_NETS_MAX);
+		if (vm_port_parse(given->text, &r->ports[r->port_count++], why))
+			return log_fail(-EINVAL, r->subject, "port: %s", why);
+	}
+	return 0;
+}
+
 /* That a balloon has something to work with. */
 static int check_balloon(const struct vm_request *r)
 {
@@ -345,7 +360,9 @@ int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
 	int err = parse_picks(args, r);
 	if (!err)
 		err = parse_disks(args, r);
-	if (!err && !r->pick_count && !r->disk_count)
+	if (!err)
+		err = parse_ports(args, r);
+	if (!err && !r->pick_count && !r->disk_count && !r->port_count)
 		err = log_fail(-EINVAL, r->subject, "nothing to attach; for example: %s",
 			       args->command->examples[0]);
 	return err;

@@ -12,6 +12,7 @@
 #include "cli/numa_spec.h"
 #include "cli/vf_spec.h"
 #include "cli/vm_firmware.h"
+#include "cli/vm_port.h"
 #include "cli/vmm_config.h"
 
 /* One function for the VM: a VF with settings, or a whole device. */
@@ -57,6 +58,8 @@ struct vm_request {
 	size_t net_count;
 	struct disk_spec disks[VMM_DISKS_MAX];
 	size_t disk_count;
+	struct vm_port_spec ports[VMM_NETS_MAX]; /* of vm attach */
+	size_t port_count;
 	bool rng;
 	bool sandbox;
 };

@@ -354,6 +354,7 @@ int vm_give_back(struct cli *cli, const char *name)
 	struct sriov *sriov = cli_sriov(cli);
 	int err = sriov ? sriov_release_all(sriov, name) : -EIO;
 
+	vm_port_forget(cli, name);
 	if (!err)
 		vm_dir_remove(cli, name);
 	return err;
@@ -375,6 +376,8 @@ static int died(struct supervisor *s, int status)
 	struct sriov *sriov = cli_sriov(s->cli);
 	int err = sriov ? sriov_release_all(sriov, s->request->name) : -EIO;
 	char end[64];
+
+	vm_port_forget(s->cli, s->request->name);
 
 	if (WIFSIGNALED(status))
 		snprintf(end, sizeof(end), "killed by signal %d", WTERMSIG(status));
@@ -427,6 +430,7 @@ static int finish(struct supervisor *s, const char *end)
 	while (ending < endings + ARRAY_SIZE(endings) - 1 && strcmp(ending->end, end) != 0)
 		ending++;
 	int err = sriov ? sriov_release_all(sriov, s->request->name) : -EIO;
+	vm_port_forget(s->cli, s->request->name);
 	if (ending->well && !err)
 		vm_dir_remove(s->cli, s->request->name);
 	else

@@ -132,6 +132,12 @@ void vmm_net_init(struct vmm_net *net)
 		net->tap[i] = net->vhost[i] = -1;
 }
 
+void vmm_net_finish(struct vmm_net *net)
+{
+	free(net->tap_name);
+	free(net->socket);
+}
+
 void vmm_disk_init(struct vmm_disk *disk)
 {
 	*disk = (struct vmm_disk){.file.fd = -1, .life_fd = -1};
@@ -186,8 +192,7 @@ void vmm_config_finish(struct vmm_config *config)
 	for (size_t i = 0; i < config->device_count; i++)
 		free(config->devices[i].name);
 	for (size_t i = 0; i < VMM_NETS_MAX; i++) {
-		free(config->nets[i].tap_name);
-		free(config->nets[i].socket);
+		vmm_net_finish(&config->nets[i]);
 	}
 	for (size_t i = 0; i < config->disk_count; i++) {
 		vmm_disk_finish(&config->disks[i]);
@@ -244,7 +249,7 @@ static json_t *encode_fds(const int *fds, unsigned count)
 	return array;
 }
 
-static json_t *encode_port(const struct vmm_net *net)
+json_t *vmm_port_encode(const struct vmm_net *net)
 {
 	char mac[PARSE_MAC_TEXT];
 	json_t *json = json_pack("{s:s,s:s,s:i,s:s,s:i,s:b}", "tap", net->tap_name, "mac",
@@ -265,7 +270,7 @@ static json_t *encode_nets(const struct vmm_config *config)
 		const struct vmm_net *net = &config->nets[i];
 
 		if (net->socket) {
-			json_array_append_new(array, encode_port(net));
+			json_array_append_new(array, vmm_port_encode(net));
 			continue;
 		}
 		json_t *json = json_pack("{s:s,s:s,s:i,s:o,s:o*,s:o*,s:o*}", "tap", net->tap_name,
@@ -477,7 +482,7 @@ static int decode_fds(const json_t *json, size_t count, int fds[VMM_NET_PAIRS_MA
 	return (int)size;
 }
 
-static int decode_port(const json_t *json, struct vmm_net *net)
+int vmm_port_decode(const json_t *json, struct vmm_net *net)
 {
 	const json_t *listen = json_object_get(json, "listen_fd");
 	const json_t *packed = json_object_get(json, "packed");
@@ -500,7 +505,7 @@ static int decode_port(const json_t *json, struct vmm_net *net)
 static int decode_net(const json_t *json, struct vmm_net *net)
 {
 	if (json_object_get(json, "socket"))
-		return decode_port(json, net);
+		return vmm_port_decode(json, net);
 
 	const json_t *vhost = json_object_get(json, "vhost_fds");
 	const char *mac = json_string_value(json_object_get(json, "mac"));

@@ -59,6 +59,8 @@ struct vmm_net {
 	unsigned pairs;
 	int tap[VMM_NET_PAIRS_MAX];   /* one per pair of queues; -1 behind them */
 	int vhost[VMM_NET_PAIRS_MAX]; /* of /dev/vhost-net; -1: none */
+	unsigned slot;		      /* of the running VMM, not in the JSON, as of a disk */
+	bool leaving;
 };
 
 struct vmm_disk {
@@ -131,6 +133,10 @@ struct vmm_config {
 
 /* No descriptors yet. */
 void vmm_net_init(struct vmm_net *net);
+/* A switch's port (`socket`). What is missing in it or wrong: -EINVAL. */
+json_t *vmm_port_encode(const struct vmm_net *net);
+int vmm_port_decode(const json_t *json, struct vmm_net *net);
+void vmm_net_finish(struct vmm_net *net); /* its texts, not its descriptors */
 void vmm_disk_init(struct vmm_disk *disk);
 /* All descriptors -1, one CPU, nothing else. */
 void vmm_config_init(struct vmm_config *config);

@@ -59,6 +59,23 @@ static json_t *disks_of(const struct vmm_ctl *ctl)
 	return array;
 }
 
+static json_t *nets_of(const struct vmm_ctl *ctl)
+{
+	const struct vmm_config *config = ctl->config;
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < config->net_count; i++) {
+		const struct vmm_net *net = &config->nets[i];
+		enum vdev_slot_state state = vdev_slot_state(ctl->machine->devices, net->slot);
+
+		json_array_append_new(array,
+				      json_pack("{s:s,s:s?,s:i,s:s}", "name", net->tap_name,
+						"socket", net->socket, "slot", (int)net->slot,
+						"state", vdev_slot_state_name(state)));
+	}
+	return array;
+}
+
 static void status_memory(const struct vmm_ctl *ctl, json_t *result)
 {
 	const uint64_t ram = ctl->config->ram;
@@ -78,13 +95,13 @@ static int method_status(void *opaque, const json_t *params, json_t **result, ch
 	(void)params, (void)error;
 	vdev_cpus_get(ctl->machine->devices, &cpus, &unheard);
 	*result = json_pack(
-		"{s:s,s:s,s:i,s:I,s:i,s:i,s:i,s:i,s:I,s:s,s:b,s:o,s:o,s:I}", "name",
+		"{s:s,s:s,s:i,s:I,s:i,s:i,s:i,s:i,s:I,s:s,s:b,s:o,s:o,s:o,s:I}", "name",
 		ctl->config->name, "state", vmm_life_state(ctl->life), "pid", ctl->config->pid,
 		"since", (json_int_t)ctl->since, "resets", (int)ctl->resets, "cpus", (int)cpus,
 		"max_cpus", (int)hv_vm_cpus(ctl->machine->vm), "cpus_unheard", (int)unheard, "ram",
 		(json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
 		"container", ctl->config->container_fd >= 0, "devices", devices_of(ctl), "disks",
-		disks_of(ctl), "events_missed",
+		disks_of(ctl), "nets", nets_of(ctl), "events_missed",
 		(json_int_t)vmm_events_lost(ctl->events) +
 			(json_int_t)rpc_server_missed(ctl->server));
 	status_memory(ctl, *result);
@@ -377,6 +394,21 @@ static int attach_disk(const struct vmm_ctl *ctl, const json_t *json, unsigned *
 	return err;
 }
 
+static int attach_net(const struct vmm_ctl *ctl, const json_t *json, unsigned *slot)
+{
+	struct vmm_net net;
+
+	vmm_net_init(&net);
+	/* No descriptor comes with it: the switch listens. */
+	int err = json_object_get(json, "listen_fd") ? -EINVAL : vmm_port_decode(json, &net);
+	if (!err)
+		err = vmm_hotplug_attach_net(ctl->machine, &net);
+	*slot = net.slot;
+	if (err)
+		vmm_net_finish(&net);
+	return err;
+}
+
 static int method_attach(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	int busy = refuse_while_saving(opaque, error);
@@ -384,9 +416,11 @@ static int method_attach(void *opaque, const json_t *params, json_t **result, ch
 	if (busy)
 		return busy;
 	struct vmm_hotplug_files files = {.group = -1, .container = -1};
-	const json_t *disk = json_object_get(params, "disk");
+	const json_t *disk = json_object_get(params, "disk"), *net = json_object_get(params, "net");
 	unsigned slot = 0;
-	int err = disk ? attach_disk(opaque, disk, &slot) : attach(opaque, params, &files, &slot);
+	int err = disk	? attach_disk(opaque, disk, &slot)
+		  : net ? attach_net(opaque, net, &slot)
+			: attach(opaque, params, &files, &slot);
 
 	io_close(&files.group);
 	io_close(&files.container);
@@ -415,21 +449,27 @@ static int method_detach(void *opaque, const json_t *params, json_t **result, ch
 	const struct vmm_ctl *ctl = opaque;
 	const char *text = json_string_value(json_object_get(params, "bdf"));
 	const char *disk = json_string_value(json_object_get(params, "disk"));
+	const char *net = json_string_value(json_object_get(params, "net"));
 	json_int_t timeout = json_integer_value(json_object_get(params, "timeout"));
 	struct bdf bdf;
 	int err;
 
-	if (!text == !disk || (text && bdf_parse(text, &bdf)) || timeout < 1 ||
+	if (!!text + !!disk + !!net != 1 || (text && bdf_parse(text, &bdf)) || timeout < 1 ||
 	    timeout > DETACH_MAX_MS)
 		return -EINVAL;
 	if (refuse_while_saving(ctl, error))
 		return -EBUSY;
 	if (disk)
 		err = vmm_hotplug_detach_disk(ctl->machine, disk, (unsigned)timeout);
+	else if (net)
+		err = vmm_hotplug_detach_net(ctl->machine, net, (unsigned)timeout);
 	else
 		err = vmm_hotplug_detach(ctl->machine, bdf, (unsigned)timeout);
 	if (err == -ENOENT)
-		snprintf(error, RPC_ERROR_TEXT, "the VM does not have %s", disk ? disk : text);
+		snprintf(error, RPC_ERROR_TEXT, "the VM does not have %s",
+			 disk  ? disk
+			 : net ? net
+			       : text);
 	if (!err)
 		*result = json_pack("{s:s}", "state", vdev_slot_state_name(VDEV_SLOT_PENDING));
 	return err;
@@ -580,9 +620,9 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"status", method_status, ""},
 	{"stat", method_stat, ""},
 	{"maps", method_maps, ""},
-	{"attach", method_attach, "name? bdf? group? node? files? disk?"},
+	{"attach", method_attach, "name? bdf? group? node? files? disk? net?"},
 	{"touch", method_touch, ""},
-	{"detach", method_detach, "bdf? disk? timeout"},
+	{"detach", method_detach, "bdf? disk? net? timeout"},
 	{"cpus", method_cpus, "count?"},
 	{"memory", method_memory, "size"},
 	{"power-button", method_power_button, ""},

@@ -239,6 +239,58 @@ static void remove_disk(struct vmm_config *config, struct vmm_disk *disk)
 	config->disk_count--;
 }
 
+/* ---- NICs ---- */
+
+static struct vmm_net *find_net(struct vmm_config *config, const char *name)
+{
+	for (size_t i = 0; i < config->net_count; i++)
+		if (!strcmp(config->nets[i].tap_name, name))
+			return &config->nets[i];
+	return NULL;
+}
+
+static void remove_net(struct vmm_config *config, struct vmm_net *net)
+{
+	size_t behind = (size_t)(config->nets + config->net_count - net) - 1;
+
+	for (unsigned i = 0; i < VMM_NET_PAIRS_MAX; i++) {
+		io_close(&net->tap[i]);
+		io_close(&net->vhost[i]);
+	}
+	io_close(&net->listen_fd);
+	vmm_net_finish(net);
+	memmove(net, net + 1, behind * sizeof(*net));
+	config->net_count--;
+}
+
+int vmm_hotplug_attach_net(struct vmm_machine *m, struct vmm_net *net)
+{
+	struct vmm_config *config = m->config;
+
+	if (find_net(config, net->tap_name))
+		return log_fail(-EEXIST, net->tap_name, "not attached: the VM has it already");
+	if (config->net_count == VMM_NETS_MAX)
+		return log_fail(-ENOSPC, net->tap_name, "not attached: the VM has %d NICs",
+				VMM_NETS_MAX);
+	if (!config->share_ram)
+		return log_fail(-EINVAL, net->tap_name,
+				"not attached: the switch could not map the VM's memory; start it "
+				"with --memory SIZE,share");
+	int err = vmm_machine_add_net(m, net);
+	if (err)
+		return err;
+	config->nets[config->net_count++] = *net;
+	tell(m, "plugged", net->tap_name);
+	return 0;
+}
+
+int vmm_hotplug_detach_net(struct vmm_machine *m, const char *name, unsigned timeout_ms)
+{
+	const struct vmm_net *net = find_net(m->config, name);
+
+	return net ? vdev_slot_eject(m->devices, net->slot, timeout_ms) : -ENOENT;
+}
+
 int vmm_hotplug_detach_disk(struct vmm_machine *m, const char *name, unsigned timeout_ms)
 {
 	const struct vmm_disk *disk = find_disk(m->config, name);
@@ -283,6 +335,12 @@ void vmm_hotplug_ejected(void *opaque, unsigned slot)
 			remove_disk(config, &config->disks[i]);
 			return;
 		}
+	for (size_t i = 0; i < config->net_count; i++)
+		if (config->nets[i].slot == slot) {
+			tell(m, "ejected", config->nets[i].tap_name);
+			remove_net(config, &config->nets[i]);
+			return;
+		}
 }
 
 /* ---- a guest that resets ---- */
@@ -296,6 +354,11 @@ void vmm_hotplug_mark(struct vmm_machine *m)
 		struct vmm_disk *disk = &m->config->disks[i];
 
 		disk->leaving = vdev_slot_state(m->devices, disk->slot) == VDEV_SLOT_PENDING;
+	}
+	for (size_t i = 0; i < m->config->net_count; i++) {
+		struct vmm_net *net = &m->config->nets[i];
+
+		net->leaving = vdev_slot_state(m->devices, net->slot) == VDEV_SLOT_PENDING;
 	}
 	for (size_t i = 0; i < m->config->device_count; i++) {
 		struct vmm_device *device = &m->config->devices[i];
@@ -318,6 +381,9 @@ void vmm_hotplug_prune(struct vmm_config *config)
 	for (size_t i = config->disk_count; i-- > 0;)
 		if (config->disks[i].leaving)
 			remove_disk(config, &config->disks[i]);
+	for (size_t i = config->net_count; i-- > 0;)
+		if (config->nets[i].leaving)
+			remove_net(config, &config->nets[i]);
 	for (size_t i = config->group_count; i-- > 0;)
 		if (!in_use(config, config->groups[i].id))
 			remove_group(config, &config->groups[i]);

@@ -22,9 +22,12 @@ int vmm_hotplug_attach(struct vmm_machine *machine, struct vmm_device *device,
 		       struct vmm_hotplug_files *files);
 /* The disk is taken over, its descriptor too, on success. */
 int vmm_hotplug_attach_disk(struct vmm_machine *machine, struct vmm_disk *disk);
-/* Asks the guest to let go of the function, or of the disk; -ENOENT. */
+/* A NIC on a switch's port, likewise. Its memory must be such that others can map it. */
+int vmm_hotplug_attach_net(struct vmm_machine *machine, struct vmm_net *net);
+/* Asks the guest to let go of the function, of the disk or of the NIC; -ENOENT. */
 int vmm_hotplug_detach(struct vmm_machine *machine, struct bdf bdf, unsigned timeout_ms);
 int vmm_hotplug_detach_disk(struct vmm_machine *machine, const char *name, unsigned timeout_ms);
+int vmm_hotplug_detach_net(struct vmm_machine *machine, const char *name, unsigned timeout_ms);
 /* For vdev_machine_config; opaque is the machine. */
 void vmm_hotplug_ejected(void *opaque, unsigned slot);
 

@@ -185,7 +185,7 @@ static int add_watchdog(struct vmm_machine *m, const char *action)
 	return log_fail(-EINVAL, m->config->name, "its watchdog knows no way to %s", action);
 }
 
-static int add_net(struct vmm_machine *m, const struct vmm_net *net)
+int vmm_machine_add_net(struct vmm_machine *m, struct vmm_net *net)
 {
 	char name[IFNAMSIZ + 8];
 	struct vdev_net_config config = {
@@ -199,12 +199,13 @@ static int add_net(struct vmm_machine *m, const struct vmm_net *net)
 		.dial = dial_of(m->config),
 		.listener = net->listen_fd,
 		.packed = net->packed,
+		.slot = net->slot,
 		.e1000e = net->e1000e,
 	};
 
 	snprintf(name, sizeof(name), "net %s", net->tap_name);
 	memcpy(config.mac, net->mac, sizeof(config.mac));
-	return vdev_net_add(m->devices, &config);
+	return vdev_net_add(m->devices, &config, &net->slot);
 }
 
 static int create_devices(struct vmm_machine *m)
@@ -247,7 +248,7 @@ static int create_devices(struct vmm_machine *m)
 	if (!err && m->config->rng)
 		err = vdev_rng_add(m->devices);
 	for (size_t i = 0; i < m->config->net_count && !err; i++)
-		err = add_net(m, &m->config->nets[i]);
+		err = vmm_machine_add_net(m, &m->config->nets[i]);
 	if (!err && m->config->virtio_console)
 		err = vdev_console_add(m->devices);
 	if (!err && m->config->vsock_fd >= 0)

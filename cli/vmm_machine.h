@@ -42,5 +42,6 @@ void vmm_machine_destroy(struct vmm_machine *machine);
 int vmm_machine_add_device(struct vmm_machine *machine, struct vmm_device *device);
 /* The same for a disk; its descriptor stays the configuration's. */
 int vmm_machine_add_disk(struct vmm_machine *machine, struct vmm_disk *disk);
+int vmm_machine_add_net(struct vmm_machine *machine, struct vmm_net *net);
 
 #endif

@@ -69,6 +69,7 @@ struct port {
 	uint16_t bond;	  /* that it is a member of; NQ_NO_PORT */
 	uint8_t bond_index;
 	uint16_t tunnels;	      /* that end here */
+	uint16_t peer_mtu;	      /* of the other end; 0: it did not say */
 	struct nq_port_config config; /* kind and where: our own copies */
 	const struct port_ops *ops;
 	void *backend;

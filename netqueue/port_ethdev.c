@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -154,13 +155,17 @@ static int args_of(const struct port *port, char args[LONGEST])
 
 /* ---- opening ---- */
 
+static bool joins(const struct port *port)
+{
+	return port->ops == &port_af_packet || port->ops == &port_af_xdp;
+}
+
 /* Before DPDK is asked, whose errors all say that it is not permitted. */
 static int check_where(const struct port *port)
 {
 	const char *where = port->config.where, *name = port->config.name;
-	bool joins = port->ops == &port_af_packet || port->ops == &port_af_xdp;
 
-	if (joins && !if_nametoindex(where))
+	if (joins(port) && !if_nametoindex(where))
 		return log_fail(-ENODEV, name, "there is no interface %s; see ip link", where);
 	/* The driver would take another queue of somebody's tap. */
 	if (port->ops == &port_tap && if_nametoindex(where))
@@ -375,14 +380,27 @@ static unsigned ethdev_tx_queues(const struct port *port)
 	return ((const struct ethdev *)port->backend)->queues;
 }
 
+/* Of an interface that was there; its driver in DPDK says that it always has a link. */
+static bool is_running(const struct port *port)
+{
+	struct ifreq request = {0};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(request.ifr_name, IFNAMSIZ, "%s", port->config.where);
+	bool running = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 &&
+		       request.ifr_flags & IFF_RUNNING;
+	io_close(&fd);
+	return running;
+}
+
 static void ethdev_info(const struct port *port, struct nq_port_info *out)
 {
 	const struct ethdev *dev = port->backend;
 	struct rte_eth_dev_info info;
 	struct rte_eth_link link = {0};
 
-	out->up =
-		rte_eth_link_get_nowait(dev->id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+	out->up = rte_eth_link_get_nowait(dev->id, &link) == 0 &&
+		  link.link_status == RTE_ETH_LINK_UP && (!joins(port) || is_running(port));
 	out->queues = dev->queues;
 	if (rte_eth_dev_info_get(dev->id, &info) == 0)
 		snprintf(out->text, sizeof(out->text), "%s, %u Mb/s", info.driver_name,

@@ -387,6 +387,9 @@ static void vhost_event(struct port *port)
 		if (is_on(&v->guest_tx, q))
 			rte_vhost_enable_guest_notification(vid, TX_RING(q), 0);
 	int node = vid >= 0 ? rte_vhost_get_numa_node(vid) : -1;
+	/* Only of a device that is ready and has VIRTIO_NET_F_MTU. */
+	if (vid < 0 || rte_vhost_get_mtu(vid, &port->peer_mtu))
+		port->peer_mtu = 0;
 	pthread_mutex_unlock(&v->asking);
 	/* Workers may have either. */
 	if (vid >= 0)

@@ -37,7 +37,9 @@ static struct view_port *make_port(const struct nq_switch *sw, struct port *port
 	v->bridge = port->mirrors || v->bond != NQ_NO_PORT ? VIEW_NO_BRIDGE : port->bridge;
 	v->aside = v->bridge == VIEW_NO_BRIDGE || port->ops == &port_bond;
 	v->tx_queues = (uint16_t)port->ops->tx_queues(port);
-	v->max_frame = port->config.mtu + 14 + 2 * 4;
+	v->max_frame = (port->peer_mtu ? MIN(port->config.mtu, (unsigned)port->peer_mtu)
+				       : port->config.mtu) +
+		       14 + 2 * 4;
 	v->rules = *rules;
 	v->limits[LIMIT_RATE] = limit_make(rules->rate_bytes, burst);
 	v->limits[LIMIT_BROADCAST] =

@@ -120,7 +120,7 @@ CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_engine disk_spec
 CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
 CLI_TESTS += console doctor help host_file host_steps
-CLI_TESTS += switch_rules
+CLI_TESTS += switch_rules vm_port
 CLI_TESTS += bench_guest bench_initrd bench_report
 CLI_TESTS += switch_acl
 CLI_TESTS += vm_dial vm_threads
@@ -168,7 +168,7 @@ flow_test_EXTRA := -ljansson -lpthread
 sample_test_EXTRA := -lm
 
 # netqueue: DPDK without huge pages or root, in the test's own process.
-NETQUEUE_TESTS := bond lacp ports security switch tunnel vhost
+NETQUEUE_TESTS := bond lacp ports security switch tunnel vhost vhost_move
 NETQUEUE_TESTS += offload policy
 $(eval $(call unit_tests,netqueue,$(NETQUEUE_TESTS),netqueue base))
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/netqueue/rig.o))
@@ -176,4 +176,5 @@ $(foreach t,ports tunnel,$(eval $(t)_test_OBJS += $(O)/tests/netqueue/host.o))
 vhost_test_OBJS += $(O)/tests/fakes/vhost_front.o
 offload_test_OBJS += $(O)/tests/fakes/vhost_front.o $(O)/tests/netqueue/packet.o
 policy_test_OBJS += $(O)/tests/netqueue/packet.o
+vhost_move_test_OBJS += $(O)/tests/fakes/vhost_front.o
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_EXTRA := $(DPDK_LIBS) -lpthread))

@@ -234,7 +234,7 @@ int vdev_watchdog_add(struct vdev_machine *m, enum vdev_watchdog_action action)
 	return add_function(m, vdev_watchdog_function(dog), 0);
 }
 
-int vdev_net_add(struct vdev_machine *m, const struct vdev_net_config *config)
+int vdev_net_add(struct vdev_machine *m, const struct vdev_net_config *config, unsigned *slot)
 {
 	struct vdev_function *fn = NULL;
 	struct vdev_e1000e *nic;
@@ -252,7 +252,11 @@ int vdev_net_add(struct vdev_machine *m, const struct vdev_net_config *config)
 		if (!err)
 			fn = vdev_net_function(net);
 	}
-	return err ? err : add_function(m, fn, 0);
+	if (!err)
+		err = add_function(m, fn, config->slot);
+	if (!err)
+		*slot = fn->bridge->slot;
+	return err;
 }
 
 static bool net_stat(struct vdev_function *fn, struct vdev_net_stat *out)

@@ -125,12 +125,14 @@ struct vdev_net_config {
 	const char *socket;
 	struct vdev_dial dial;
 	int listener;
-	bool packed; /* offer packed rings too: a switch that dies leaves them in doubt */
-	bool e1000e; /* no virtio-net but an emulated Intel 82574: one pair, a tap, no vhost */
+	bool packed;   /* offer packed rings too: a switch that dies leaves them in doubt */
+	unsigned slot; /* 0: the first free one */
+	bool e1000e;   /* no virtio-net but an emulated Intel 82574: one pair, a tap, no vhost */
 };
 
-/* A NIC behind its own root port. */
-int vdev_net_add(struct vdev_machine *machine, const struct vdev_net_config *config);
+/* A NIC behind its own root port; *slot is that one's. */
+int vdev_net_add(struct vdev_machine *machine, const struct vdev_net_config *config,
+		 unsigned *slot);
 
 struct vdev_net_traffic {
 	uint64_t packets, bytes, drops;

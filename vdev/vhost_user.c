@@ -206,10 +206,15 @@ static int send_written(struct vdev_vhost_user *vu, const struct vdev_vu_wire *w
 
 static int agree(struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
 {
-	uint64_t theirs = 0, queues = 0;
+	uint64_t theirs = 0, queues = 0, wanted = vu->config.protocol;
 	int err = vdev_vu_ask(wire, VU_GET_PROTOCOL_FEATURES, &theirs);
+	const struct hv_ram_block *ignored;
 
-	vu->protocol = theirs & vu->config.protocol;
+	/* It replaces the table, which all know: only for memory that does not fit into one. */
+	if (hv_mem_blocks(vu->config.vm, &ignored) > VU_REGIONS)
+		wanted |= UINT64_C(1) << VU_PROTOCOL_SLOTS;
+	vu->protocol = theirs & wanted;
+	vu->slots = 0;
 	if (!err)
 		err = vdev_vu_tell(wire, VU_SET_PROTOCOL_FEATURES, vu->protocol);
 	if (!err && vdev_vu_agreed(vu, VU_PROTOCOL_MQ))

@@ -22,7 +22,8 @@ struct vdev_vhost_user {
 
 	uint64_t offered, protocol; /* of the connection */
 	unsigned queue_max;
-	bool known; /* there was one; from then on these stay: */
+	size_t slots; /* of memory that this connection was told of, one by one */
+	bool known;   /* there was one; from then on these stay: */
 	uint64_t first_offered;
 	unsigned first_queues;
 

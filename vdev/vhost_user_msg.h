@@ -38,6 +38,8 @@ enum vdev_vu_request {
 	VU_SET_CONFIG = 25,
 	VU_GET_INFLIGHT_FD = 31,
 	VU_SET_INFLIGHT_FD = 32,
+	VU_GET_MAX_MEM_SLOTS = 36,
+	VU_ADD_MEM_REG = 37,
 };
 
 /* Among the device's features, the one that says that there are protocol features. */
@@ -49,6 +51,7 @@ enum vdev_vu_request {
 #define VU_PROTOCOL_MTU	      4u
 #define VU_PROTOCOL_CONFIG    9u
 #define VU_PROTOCOL_INFLIGHT  12u
+#define VU_PROTOCOL_SLOTS     15u /* CONFIGURE_MEM_SLOTS */
 
 #define VU_VERSION    0x1u /* bits 0 and 1 of the flags */
 #define VU_REPLY      0x4u
@@ -80,6 +83,11 @@ struct vdev_vu_memory {
 	struct vdev_vu_region region[VU_REGIONS];
 };
 
+struct vdev_vu_slot {
+	uint64_t padding;
+	struct vdev_vu_region region;
+};
+
 struct vdev_vu_config {
 	uint32_t offset, size, flags;
 	uint8_t bytes[VU_CONFIG_MAX];
@@ -95,6 +103,7 @@ _Static_assert(sizeof(struct vdev_vu_header) == 12, "vhost-user: Header");
 _Static_assert(sizeof(struct vdev_vu_state) == 8, "vhost-user: A vring state description");
 _Static_assert(sizeof(struct vdev_vu_addr) == 40, "vhost-user: A vring address description");
 _Static_assert(sizeof(struct vdev_vu_region) == 32, "vhost-user: Memory region description");
+_Static_assert(sizeof(struct vdev_vu_slot) == 40, "vhost-user: Single memory region description");
 _Static_assert(offsetof(struct vdev_vu_memory, region) == 8, "vhost-user: Multiple regions");
 _Static_assert(offsetof(struct vdev_vu_config, bytes) == 12, "vhost-user: Virtio device config");
 _Static_assert(offsetof(struct vdev_vu_inflight, queue_size) == 18, "vhost-user: Inflight");

@@ -72,7 +72,43 @@ static int decode_base(struct vdev_virtq *q, uint32_t base)
 
 /* ---- handing queues over ---- */
 
-static int send_memory(const struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
+static struct vdev_vu_region region_of(const struct hv_ram_block *block)
+{
+	return (struct vdev_vu_region){
+		.gpa = block->gpa,
+		.size = block->size,
+		.address = (uintptr_t)block->hva,
+		.offset = block->offset,
+	};
+}
+
+/* Once on a connection: RAM stays where it is. */
+static int send_slots(struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire,
+		      const struct hv_ram_block *blocks, size_t count)
+{
+	uint64_t most = 0;
+	int err = vdev_vu_agreed(vu, VU_PROTOCOL_SLOTS)
+			  ? vdev_vu_ask(wire, VU_GET_MAX_MEM_SLOTS, &most)
+			  : 0;
+
+	if (!err && most < count) {
+		if (!vu->complained)
+			log_error(vu->name,
+				  "the guest's memory is in %zu pieces, and the other end maps %u",
+				  count, most ? (unsigned)most : VU_REGIONS);
+		err = -E2BIG;
+	}
+	for (; !err && vu->slots < count; vu->slots++) {
+		const struct vdev_vu_slot slot = {.region = region_of(&blocks[vu->slots])};
+
+		err = vdev_vu_confirmed(wire, VU_ADD_MEM_REG,
+					vdev_vu_agreed(vu, VU_PROTOCOL_REPLY_ACK), &slot,
+					sizeof(slot), &blocks[vu->slots].fd, 1);
+	}
+	return err;
+}
+
+static int send_memory(struct vdev_vhost_user *vu, const struct vdev_vu_wire *wire)
 {
 	const struct hv_ram_block *blocks;
 	size_t count = hv_mem_blocks(vu->config.vm, &blocks);
@@ -80,14 +116,9 @@ static int send_memory(const struct vdev_vhost_user *vu, const struct vdev_vu_wi
 	int fds[VU_REGIONS];
 
 	if (count > VU_REGIONS)
-		return -E2BIG;
+		return send_slots(vu, wire, blocks, count);
 	for (size_t i = 0; i < count; i++) {
-		table.region[i] = (struct vdev_vu_region){
-			.gpa = blocks[i].gpa,
-			.size = blocks[i].size,
-			.address = (uintptr_t)blocks[i].hva,
-			.offset = blocks[i].offset,
-		};
+		table.region[i] = region_of(&blocks[i]);
 		fds[i] = blocks[i].fd;
 	}
 	return vdev_vu_confirmed(

@@ -56,7 +56,7 @@ struct hv_vm {
 	uint64_t refuse_gpa; /* hv_mem_map_device fails there */
 	uint8_t ram[4096];
 	uint64_t age; /* guest time ahead of the monotonic clock */
-	struct hv_ram_block block[4];
+	struct hv_ram_block block[16];
 	struct hv_mem_growth growth;
 	bool grown[16];
 	size_t blocks;

@@ -38,6 +38,18 @@ static void forget_memory(struct fake_vu *vu)
 		munmap(vu->vm->block[i].hva, vu->vm->block[i].size);
 	if (vu->vm)
 		vu->vm->blocks = 0;
+	vu->slots = 0;
+}
+
+static bool map_region(struct fake_vu *vu, const struct vdev_vu_region *r, int fd)
+{
+	void *hva = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)r->offset);
+
+	if (hva == MAP_FAILED)
+		return false;
+	vu->vm->block[vu->vm->blocks++] =
+		(struct hv_ram_block){.gpa = r->gpa, .size = r->size, .hva = hva, .fd = -1};
+	return true;
 }
 
 static bool take_memory(struct fake_vu *vu, const struct vdev_vu_memory *memory, const int *fds,
@@ -48,16 +60,19 @@ static bool take_memory(struct fake_vu *vu, const struct vdev_vu_memory *memory,
 		return false;
 	vu->memory = *memory;
 	for (unsigned i = 0; i < count; i++) {
-		const struct vdev_vu_region *r = &memory->region[i];
-		void *hva = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[i],
-				 (off_t)r->offset);
-
-		if (hva == MAP_FAILED)
+		if (!map_region(vu, &memory->region[i], fds[i]))
 			return false;
-		vu->vm->block[vu->vm->blocks++] =
-			(struct hv_ram_block){.gpa = r->gpa, .size = r->size, .hva = hva, .fd = -1};
 	}
 	return true;
+}
+
+static bool take_slot(struct fake_vu *vu, const struct vdev_vu_slot *slot, const int *fds,
+		      unsigned count)
+{
+	if (count != 1 || vu->slots == vu->slots_max || vu->slots == ARRAY_SIZE(vu->slot))
+		return false;
+	vu->slot[vu->slots++] = slot->region;
+	return map_region(vu, &slot->region, fds[0]);
 }
 
 /* An address of the front-end's as one of the guest's. */
@@ -65,6 +80,12 @@ static uint64_t gpa_of(const struct fake_vu *vu, uint64_t address)
 {
 	for (unsigned i = 0; i < vu->memory.count; i++) {
 		const struct vdev_vu_region *r = &vu->memory.region[i];
+
+		if (address >= r->address && address - r->address < r->size)
+			return r->gpa + (address - r->address);
+	}
+	for (unsigned i = 0; i < vu->slots; i++) {
+		const struct vdev_vu_region *r = &vu->slot[i];
 
 		if (address >= r->address && address - r->address < r->size)
 			return r->gpa + (address - r->address);
@@ -230,6 +251,7 @@ struct message {
 		struct vdev_vu_state state;
 		struct vdev_vu_addr addr;
 		struct vdev_vu_memory memory;
+		struct vdev_vu_slot slot;
 		struct vdev_vu_config config;
 		struct vdev_vu_inflight inflight;
 		uint8_t bytes[512];
@@ -394,6 +416,14 @@ static void obey(struct fake_vu *vu, struct message *m)
 	case VU_SET_MEM_TABLE:
 		vu->regions = m->count;
 		failed = !take_memory(vu, &m->u.memory, m->fds, m->count);
+		for (unsigned i = 0; i < m->count; i++)
+			io_close(&m->fds[i]);
+		break;
+	case VU_GET_MAX_MEM_SLOTS:
+		reply_number(vu, m, vu->slots_max);
+		return;
+	case VU_ADD_MEM_REG:
+		failed = !take_slot(vu, &m->u.slot, m->fds, m->count);
 		for (unsigned i = 0; i < m->count; i++)
 			io_close(&m->fds[i]);
 		break;

@@ -66,6 +66,8 @@ struct fake_vu {
 	bool running[FAKE_VU_QUEUES];
 	int kick[FAKE_VU_QUEUES];
 	struct vdev_vu_memory memory;
+	struct vdev_vu_region slot[16]; /* told one by one */
+	unsigned slots, slots_max;
 	int sock, listener, stop;
 	void *note_map;
 	size_t note_size;

@@ -305,7 +305,8 @@ int front_enable(struct front *front, unsigned ring, bool on)
 
 static int negotiate(struct front *front)
 {
-	uint64_t wanted = UINT64_C(1) << FRONT_F_VERSION_1 | UINT64_C(1) << FRONT_F_PROTOCOL;
+	uint64_t wanted = front->options.wanted | UINT64_C(1) << FRONT_F_VERSION_1 |
+			  UINT64_C(1) << FRONT_F_PROTOCOL;
 	uint64_t offered = 0;
 	int err = ask(front, FRONT_GET_FEATURES, &offered);
 
@@ -315,11 +316,10 @@ static int negotiate(struct front *front)
 		wanted |= UINT64_C(1) << FRONT_F_MRG_RXBUF;
 	if (front->options.queues > 1)
 		wanted |= UINT64_C(1) << FRONT_F_MQ;
-	wanted |= front->options.also;
 	front->features = offered & wanted & ~front->options.not_wanted;
 	if (!err)
 		err = ask(front, FRONT_GET_PROTOCOL_FEATURES, &front->protocol);
-	front->protocol &= 1; /* MQ */
+	front->protocol &= 1 | front->options.protocol; /* MQ */
 	if (!err)
 		err = tell(front, FRONT_SET_PROTOCOL_FEATURES, front->protocol);
 	if (!err)

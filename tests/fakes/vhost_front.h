@@ -12,11 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FRONT_RINGS  8	/* four queue pairs */
+#define FRONT_RINGS  32 /* sixteen queue pairs */
 #define FRONT_SIZE   64 /* entries of a ring; a power of two */
 #define FRONT_BUFFER 2048
 #define FRONT_GPA    UINT64_C(0x40000000)
-#define FRONT_MEMORY (4u << 20)
+#define FRONT_MEMORY (8u << 20)
 
 enum front_request {
 	FRONT_GET_FEATURES = 1,
@@ -24,6 +24,7 @@ enum front_request {
 	FRONT_SET_OWNER = 3,
 	FRONT_RESET_OWNER = 4,
 	FRONT_SET_MEM_TABLE = 5,
+	FRONT_SET_LOG_BASE = 6,
 	FRONT_SET_VRING_NUM = 8,
 	FRONT_SET_VRING_ADDR = 9,
 	FRONT_SET_VRING_BASE = 10,
@@ -34,6 +35,8 @@ enum front_request {
 	FRONT_SET_PROTOCOL_FEATURES = 16,
 	FRONT_GET_QUEUE_NUM = 17,
 	FRONT_SET_VRING_ENABLE = 18,
+	FRONT_SEND_RARP = 19,
+	FRONT_SET_MTU = 20,
 };
 
 #define FRONT_F_MRG_RXBUF   15
@@ -47,7 +50,8 @@ struct front_options {
 	unsigned queues;     /* pairs; 0: 1 */
 	unsigned rx_buffer;  /* bytes of each buffer to receive into; 0: FRONT_BUFFER */
 	uint64_t not_wanted; /* features */
-	uint64_t also;	     /* features that are wanted, too */
+	uint64_t wanted;     /* beside those that the rest asks for */
+	uint64_t protocol;   /* features of the protocol, beside MQ */
 };
 
 /* virtio 1.2 section 5.1.6: in front of each frame */

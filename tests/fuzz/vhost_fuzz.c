@@ -225,7 +225,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct front_options options = {.packed = flags & 1,
 					.mergeable = flags & 2,
 					.queues = flags & 4 ? 2 : 1,
-					.also = flags & 32 ? OFFLOADS : 0,
+					.wanted = flags & 32 ? OFFLOADS : 0,
 					.rx_buffer = flags & 8 ? 100 : 0};
 	struct front front;
 	unsigned count, available;

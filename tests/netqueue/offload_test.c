@@ -74,9 +74,9 @@ static void guest(struct front *front, const char *name, struct front_options op
 static void three_guests(bool packed)
 {
 	guest(&sender, "sender",
-	      (struct front_options){.packed = packed, .mergeable = true, .also = SENDS | TAKES});
+	      (struct front_options){.packed = packed, .mergeable = true, .wanted = SENDS | TAKES});
 	guest(&taker, "taker",
-	      (struct front_options){.packed = packed, .mergeable = true, .also = SENDS | TAKES});
+	      (struct front_options){.packed = packed, .mergeable = true, .wanted = SENDS | TAKES});
 	guest(&plain, "plain", (struct front_options){.packed = packed});
 	assert_true(sender.features & F_HOST_TSO4);
 	assert_true(taker.features & F_GUEST_TSO6);
@@ -314,8 +314,8 @@ static void test_small_buffers(void **state)
 	struct front small;
 
 	(void)state;
-	guest(&sender, "sender", (struct front_options){.also = SENDS});
-	guest(&small, "small", (struct front_options){.also = TAKES});
+	guest(&sender, "sender", (struct front_options){.wanted = SENDS});
+	guest(&small, "small", (struct front_options){.wanted = TAKES});
 	packet_unfinished(&packet, "10.0.0.1", "10.0.0.2", 20000);
 	struct front_header header = header_of(&packet, FRONT_GSO_TCPV4, MSS);
 	assert_int_equal(front_send_large(&sender, 0, &header, packet.bytes, packet.len), 0);
@@ -342,7 +342,7 @@ static void test_not_offered(void **state)
 					.where = path_of("off"),
 					.server = true,
 					.no_offloads = true};
-	const struct front_options options = {.also = SENDS | TAKES};
+	const struct front_options options = {.wanted = SENDS | TAKES};
 	struct front front;
 
 	(void)state;

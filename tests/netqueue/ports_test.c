@@ -49,16 +49,16 @@ static int add(const char *name, const char *bridge, const char *kind, const cha
 	return nq_port_add(rig.sw, &config);
 }
 
-static void wait_up(const char *port)
+static void wait_link(const char *port, bool up)
 {
-	struct nq_port_info info = {0};
+	struct nq_port_info info = {.up = !up};
 
-	for (int ms = 0; ms < HOST_PATIENCE_MS && !info.up; ms++) {
+	for (int ms = 0; ms < HOST_PATIENCE_MS && info.up != up; ms++) {
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 		rig_poll(&rig);
 		assert_int_equal(nq_port_info(rig.sw, port, &info), 0);
 	}
-	assert_true(info.up);
+	assert_int_equal(info.up, up);
 }
 
 /* What comes in by the port leaves by the ring, and the other way round. */
@@ -96,6 +96,10 @@ static void test_af_packet(void **state)
 	host_make_veth();
 	assert_int_equal(add("p", "br", "af_packet", "sw-veth", false), 0);
 	carries("sw-peer");
+	host_ip("link set sw-peer down"); /* the cable, so to say */
+	wait_link("p", false);
+	host_ip("link set sw-peer up");
+	wait_link("p", true);
 	assert_int_equal(nq_port_remove(rig.sw, "p"), 0);
 	host_ip("link del sw-veth");
 }
@@ -139,8 +143,8 @@ static void test_memif(void **state)
 	for (int round = 0; round < 3; round++) {
 		assert_int_equal(add("s", "br", "memif", where, true), 0);
 		assert_int_equal(add("c", "far", "memif", where, false), 0);
-		wait_up("s");
-		wait_up("c");
+		wait_link("s", true);
+		wait_link("c", true);
 		for (int i = 0; i < 50; i++) {
 			rig_send(&rig, "ring", "b a len=1514");
 			host_expect_ring(&rig, "far-ring", "b a len=1514");

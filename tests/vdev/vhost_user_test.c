@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -588,6 +589,54 @@ static void test_nic_pairs(void **state)
 	finish(rig);
 }
 
+/* Memory in more pieces than a table holds, as of a VM with many nodes. */
+static struct rig *many_pieces(unsigned slots_max)
+{
+	struct rig *rig = prepare(FAKE_VU_ECHO);
+	struct hv_vm *vm = rig->g.vm;
+	size_t first = vm->blocks;
+
+	for (unsigned i = 0; i < 10; i++) {
+		vm->block[vm->blocks++] =
+			(struct hv_ram_block){.gpa = FAKE_RAM_GPA * 16 + i * UINT64_C(0x1000000),
+					      .size = 0x10000,
+					      .fd = -1};
+	}
+	for (size_t i = first; i < vm->blocks; i++) {
+		struct hv_ram_block *b = &vm->block[i];
+
+		b->fd = memfd_create("piece", MFD_CLOEXEC);
+		if (b->fd < 0 || ftruncate(b->fd, (off_t)b->size) < 0)
+			abort();
+		b->hva = mmap(NULL, b->size, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
+	}
+	rig->vu.slots_max = slots_max;
+	rig->vu.protocol |= UINT64_C(1) << VU_PROTOCOL_SLOTS;
+	fake_vu_start(&rig->vu);
+	assert_int_equal(add_nic(rig, 1, false), 0);
+	return rig;
+}
+
+static void test_many_pieces(void **state)
+{
+	struct rig *rig = many_pieces(13);
+	(void)state;
+
+	guest_bring_up(&rig->g, V1 | MRG | CTRL, 3);
+	echo(rig, 0, 1);
+	assert_int_equal(rig->vu.slots, 13);
+	assert_int_equal(rig->vu.regions, 0); /* no table beside them */
+	/* A driver that starts again does not tell them twice; another back-end hears them all. */
+	guest_bring_up(&rig->g, V1 | MRG | CTRL, 3);
+	echo(rig, 0, 2);
+	assert_int_equal(rig->vu.slots, 13);
+	fake_vu_stop(&rig->vu);
+	fake_vu_start(&rig->vu);
+	echo(rig, 0, 3);
+	assert_int_equal(rig->vu.slots, 13);
+	finish(rig);
+}
+
 static void test_nic_too_many(void **state)
 {
 	struct rig *rig = prepare(FAKE_VU_ECHO);
@@ -689,6 +738,7 @@ int main(void)
 		cmocka_unit_test(test_nic),
 		cmocka_unit_test(test_nic_packed),
 		cmocka_unit_test(test_nic_pairs),
+		cmocka_unit_test(test_many_pieces),
 		cmocka_unit_test(test_nic_too_many),
 		cmocka_unit_test(test_nic_comes_back),
 		cmocka_unit_test(test_packed_in_doubt),
