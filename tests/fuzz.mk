@@ -72,3 +72,6 @@ switch_fuzz_EXTRA := $(DPDK_LIBS) -lpthread
 $(eval $(call fuzzer,vhost,netqueue base))
 vhost_fuzz_OBJS := $(O)/tests/fakes/vhost_front.o
 vhost_fuzz_EXTRA := $(DPDK_LIBS) -lpthread
+$(eval $(call fuzzer,vhost_ring,netqueue base))
+vhost_ring_fuzz_OBJS := $(O)/tests/fakes/vhost_front.o
+vhost_ring_fuzz_EXTRA := $(DPDK_LIBS) -lpthread
