@@ -10,7 +10,7 @@
 #: make deps         install what is missing (apt; root or sudo)
 #: make demo         a VF in a guest, on an emulated host, in a minute
 #: make test         every ring of tests: unit, sanitizers, local KVM, the lab's two rigs
-#: make test-unit | test-asan | test-kvm | test-lab | test-lab-asan | test-rig2
+#: make test-unit | test-asan | test-tsan | test-kvm | test-lab | test-lab-asan | test-rig2
 #: make test-fuzz    every fuzzer for SLUICE_FUZZ_SECONDS (15); make fuzz: for ten minutes each
 #: make bench-iommu  cost of map and unmap by page size: our walker, and VFIO on the emulated host
 #: make coverage     lines of iommu/ that its unit tests run (gcov)
@@ -141,13 +141,14 @@ list-fuzzers:
 deps:
 	@packaging/deps.sh build test lint lab
 
-RINGS := unit kvm asan fuzz lab-self lab lab-asan rig2
+RINGS := unit kvm asan tsan fuzz lab-self lab lab-asan rig2
 .PHONY: $(RINGS:%=test-%)
 
 test:
 	@packaging/deps.sh build test lab
 	@$(MAKE) --no-print-directory staged unit-programs
 	@$(MAKE) --no-print-directory SAN=address,undefined staged unit-programs
+	@$(MAKE) --no-print-directory SAN=thread tsan-programs
 	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
 	@lab/lab fetch --rig all
 	@tests/run $(RINGS)
@@ -159,6 +160,18 @@ test-unit test-kvm:
 test-asan:
 	@$(MAKE) --no-print-directory SAN=address,undefined unit-programs
 	@tests/run asan
+
+# What has threads of its own: the switch's workers beside its control thread.
+TSAN_TESTS := $(filter netqueue/%,$(UNIT_TESTS))
+.PHONY: tsan-programs list-tsan-tests
+tsan-programs: $(TSAN_TESTS:%=$(O)/tests/%)
+
+list-tsan-tests:
+	@printf '%s\n' $(TSAN_TESTS)
+
+test-tsan:
+	@$(MAKE) --no-print-directory SAN=thread tsan-programs
+	@tests/run tsan
 
 test-fuzz:
 	@$(MAKE) --no-print-directory FUZZ=1 fuzzers

@@ -15,9 +15,6 @@ keep=$PWD/build/bench
 work=$(mktemp -d /tmp/sluice-bench-XXXXXX)
 lines=$keep/switch.lines
 mkdir -p "$keep" && : >"$lines"
-# shellcheck source=bench/switch_contestants.sh
-. bench/switch_contestants.sh
-
 finish() {
 	stop_all
 	rmdir "$work"
@@ -30,6 +27,8 @@ trap 'exit 130' INT TERM
 mapfile -t cpus < <(taskset -pc $$ | sed 's/.*: //' | tr ',' '\n' |
 	awk -F- '{ for (i = $1; i <= (NF > 1 ? $2 : $1); i++) print i }')
 guest_cpu=${cpus[0]} switch_cpu=${cpus[1]:-}
+# shellcheck source=bench/switch_contestants.sh
+. bench/switch_contestants.sh
 only=${BENCH_ONLY:-all}
 short=${BENCH_SHORT:-}
 

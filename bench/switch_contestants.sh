@@ -10,6 +10,7 @@
 #                                database and sockets of their own; one that this machine may run is not touched
 # Wants: work (a folder for sockets), keep (one that stays), switch_cpu, guest_cpu.
 
+: "${work:?}" "${keep:?}" "${switch_cpu=}" "${guest_cpu:?}"
 started=()
 
 wait_for_file() { # PATH...

@@ -143,7 +143,9 @@ api_test_EXTRA = $(VMM_LIBS)
 
 # netqueue: DPDK without huge pages or root, in the test's own process.
 NETQUEUE_TESTS := security switch vhost
+NETQUEUE_TESTS += hostile
 $(eval $(call unit_tests,netqueue,$(NETQUEUE_TESTS),netqueue base))
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/netqueue/rig.o))
 vhost_test_OBJS += $(O)/tests/fakes/vhost_front.o
+hostile_test_OBJS += $(O)/tests/fakes/vhost_front.o
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_EXTRA := $(DPDK_LIBS) -lpthread))

@@ -47,6 +47,7 @@ struct front_options {
 	unsigned queues;     /* pairs; 0: 1 */
 	unsigned rx_buffer;  /* bytes of each buffer to receive into; 0: FRONT_BUFFER */
 	uint64_t not_wanted; /* features */
+	unsigned hang_up;    /* before the message of this number; 0: never */
 };
 
 struct front_ring {
@@ -62,7 +63,7 @@ struct front {
 	int socket, memfd;
 	uint8_t *memory;
 	uint64_t features, protocol;
-	unsigned ring_count;
+	unsigned ring_count, messages;
 	struct front_ring rings[FRONT_RINGS]; /* even: to receive by */
 };
 

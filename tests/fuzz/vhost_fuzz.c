@@ -87,7 +87,9 @@ static void take_bytes(struct input *in, void *out, size_t len)
 		((uint8_t *)out)[i] = take(in);
 }
 
-/* A message as it comes, but for the sizes of memory. */
+/* A message as it comes, but for the sizes of memory. Those of a ring come without a descriptor:
+ * rte_vhost keeps one open for ever when there is no such ring, and has none left after thousands
+ * of such connections. */
 static int any_message(struct front *front, struct input *in)
 {
 	uint8_t request = take(in), payload[64] = {0}, flags = take(in);
@@ -96,10 +98,12 @@ static int any_message(struct front *front, struct input *in)
 
 	take_bytes(in, payload, len);
 	request %= 25;
+	bool of_ring = (request >= FRONT_SET_VRING_NUM && request <= FRONT_GET_VRING_BASE) ||
+		       request == FRONT_SET_VRING_ENABLE;
 	if (request == FRONT_SET_MEM_TABLE)
 		return 0;
-	int err = front_message(front, request, payload, len, fds + (flags >> 6 & 1), flags >> 7,
-				NULL, 0);
+	int err = front_message(front, request, payload, len, fds + (flags >> 6 & 1),
+				of_ring ? 0 : flags >> 7, NULL, 0);
 	messages += !err;
 	return err;
 }
