@@ -18,6 +18,7 @@
 #: make bench-boot   start to first user-space line, beside QEMU, in one run
 #: make bench-blk    random reads from a virtio disk, beside QEMU, in one run
 #: make bench-hotplug  a VF comes and goes, beside QEMU, in one run
+#: make bench-sriov  vf list and plan on a made-up machine with 1,000 VFs
 #: make lint         include direction, headers, format, shellcheck, cppcheck, clang-tidy, man pages
 #: make install | uninstall  [DESTDIR=] [prefix=/usr/local]
 #: make clean        everything but the lab's cache
@@ -82,8 +83,8 @@ $(O)/%.o: %.S
 
 # What links what. sluice links libpci (GPL-2+), so that binary as a whole is under the GPL;
 # sluice-vmm links only permissive and LGPL libraries.
-SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson
-VMM_LIBS    := -ljansson -luring -lpthread
+SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -lyaml -lseccomp
+VMM_LIBS    := -ljansson -luring -lseccomp -lpthread
 SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
 
 $(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/base.a
@@ -223,6 +224,12 @@ bench-iommu:
 	@$(MAKE) --no-print-directory $(IOMMU_BENCH)
 	@lab/lab fetch --rig 1
 	@bench/iommu.sh
+
+.PHONY: bench-sriov
+bench-sriov:
+	@packaging/deps.sh build
+	@$(MAKE) --no-print-directory $(O)/bin/sluice
+	@O=$(O) bench/sriov.sh
 
 # Lines of iommu/ that its unit tests run; below COVERAGE_MIN percent is a failure.
 .PHONY: coverage

