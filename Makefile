@@ -208,14 +208,15 @@ $(O)/bench/switch_cycles: $(O)/bench/switch_cycles.o $(O)/tests/fakes/vhost_fron
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpthread
 
-$(O)/bench/switch_rate: $(O)/bench/switch_rate.o $(O)/bench/switch_guests.o
+SWITCH_BENCH := $(O)/bench/switch_rate $(O)/bench/switch_blocked
+$(SWITCH_BENCH): %: %.o $(O)/bench/switch_guests.o
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpthread
 
 .PHONY: bench-switch
 bench-switch:
 	@packaging/deps.sh build bench
-	@$(MAKE) --no-print-directory $(O)/bench/switch_cycles $(O)/bench/switch_rate $(O)/bin/sluice-switch
+	@$(MAKE) --no-print-directory $(O)/bench/switch_cycles $(SWITCH_BENCH) $(O)/bin/sluice-switch
 	@bench/switch.sh
 
 .PHONY: bench-iommu

@@ -7,7 +7,9 @@
 # 1. in one process, cycles of the contestant alone and of its stages (switch_cycles.c)
 # 2. on two CPUs, guests on one and a switch on the other (switch_rate.c): rate; most without loss; latency
 #
-# What is printed is also in build/bench/switch.txt, as numbers in build/bench/switch.json. BENCH_ONLY=cycles|rate|loss
+# 3. on two CPUs, how long changes and a restart stop the switch (switch_blocked.c)
+#
+# What is printed is also in build/bench/switch.txt, as numbers in build/bench/switch.json. BENCH_ONLY=cycles|rate|loss|blocked
 # does a part of it.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
@@ -87,6 +89,27 @@ bench_loss() {
 	done
 }
 
+bench_blocked() {
+	echo
+	echo "Time for which a change stops the switch: frames lost, divided by the rate (${blocked_rate:=200000} a second)"
+	progress "blocked time"
+	start_sluice 2 1 || return 1
+	taskset -c "$guest_cpu" "$keep/switch_blocked" "$guest_cpu" "$blocked_rate" "$pid" "$work/sluice." \
+		"$work/sluice/ctl.sock" "$lines" <<-CHANGES || status=1
+			port-add port-add {"name":"more","bridge":"br","kind":"vhost","where":"$work/more","server":true}
+			VLAN port-set {"name":"g1","rules":{"vlan":"trunk:10-20,native=1"}}
+			VLAN-back port-set {"name":"g1","rules":{"vlan":"all"}}
+			port-remove port-remove {"name":"more"}
+			ACL acl-load {"name":"list","rules":[{"action":"allow","protocol":"udp","to_port":9}]}
+			ACL-attach port-set {"name":"g1","rules":{"acl_in":"list"}}
+			ACL-swap acl-load {"name":"list","rules":[{"action":"allow","ip":4},{"action":"deny","to_port":1}]}
+			ACL-detach port-set {"name":"g1","rules":{"acl_in":""}}
+			workers workers-set {"count":2}
+			workers-back workers-set {"count":1}
+		CHANGES
+	stop_all
+}
+
 main() {
 	local status=0
 	echo "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs, load $(cut -d' ' -f1 /proc/loadavg)"
@@ -104,6 +127,7 @@ main() {
 	if fetch_ovs; then ovs_there=yes; else progress "no Open vSwitch: its packages cannot be had"; fi
 	case $only in all | rate) bench_rate || status=1 ;; esac
 	case $only in all | loss) bench_loss || status=1 ;; esac
+	case $only in all | blocked) bench_blocked || status=1 ;; esac
 	return $status
 }
 

@@ -44,6 +44,7 @@ start_sluice() { # PORTS QUEUES
 	pid=$!
 	started+=("$pid")
 	mapfile -t paths < <(sockets sluice "$1")
+	paths+=("$work/sluice/ctl.sock")
 	wait_for_file "${paths[@]}" || { cat "$work/sluice/log" >&2; return 1; }
 }
 

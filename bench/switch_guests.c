@@ -102,10 +102,10 @@ static int open_port(struct guests *g, const struct guests_options *o, unsigned 
 	char args[256], name[64];
 
 	snprintf(name, sizeof(name), "net_virtio_user_%s%u", o->name, i);
-	snprintf(
-		args, sizeof(args),
-		"%s,path=%s%u,queues=%u,queue_size=%u,packed_vq=%d,mrg_rxbuf=%d,mac=02:00:00:00:01:0%u",
-		name, o->sockets, i, o->queues, GUEST_RING, o->packed, o->mergeable, i);
+	snprintf(args, sizeof(args),
+		 "%s,path=%s%u,queues=%u,queue_size=%u,packed_vq=%d,mrg_rxbuf=%d,"
+		 "mac=02:00:00:00:01:0%u",
+		 name, o->sockets, i, o->queues, GUEST_RING, o->packed, o->mergeable, i);
 	if (rte_dev_probe(args) || rte_eth_dev_get_port_by_name(name, &g->id[i]))
 		return -ECONNREFUSED;
 	uint16_t queues = (uint16_t)o->queues;

@@ -326,7 +326,7 @@ static void open_contestants(struct plan *p)
 				strerror(-err));
 			exit(1);
 		}
-		c->thread = busiest_thread(c->pid, 50);
+		c->thread = busiest_thread(c->pid, 300);
 	}
 }
 
