@@ -213,10 +213,14 @@ $(SWITCH_BENCH): %: %.o $(O)/bench/switch_guests.o
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpthread
 
+$(O)/bench/switch_restart: $(O)/bench/switch_restart.o $(O)/tests/fakes/vhost_front.o
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
 .PHONY: bench-switch
 bench-switch:
 	@packaging/deps.sh build bench
-	@$(MAKE) --no-print-directory $(O)/bench/switch_cycles $(SWITCH_BENCH) $(O)/bin/sluice-switch
+	@$(MAKE) --no-print-directory $(O)/bench/switch_cycles $(SWITCH_BENCH) $(O)/bench/switch_restart $(O)/bin/sluice-switch
 	@bench/switch.sh
 
 .PHONY: bench-iommu

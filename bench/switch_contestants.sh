@@ -4,7 +4,7 @@
 # The switches of `make bench-switch`, to be sourced: each is started on one CPU with so many guests' ports of so many
 # queues, sets `pid` to its process, and listens on $work/NAME.N for guest N.
 #
-#   start_sluice PORTS QUEUES    ours
+#   start_sluice PORTS QUEUES    ours; with listens=false it calls, and somebody else listens there
 #   start_io PORTS QUEUES        testpmd, which hands bursts from one port to the next and looks at nothing
 #   start_ovs PORTS QUEUES       Open vSwitch with DPDK: Debian's packages, unpacked into $keep and not installed, with a
 #                                database and sockets of their own; one that this machine may run is not touched
@@ -32,7 +32,7 @@ sockets() { # NAME PORTS
 start_sluice() { # PORTS QUEUES
 	local i ports=
 	for ((i = 0; i < $1; i++)); do
-		ports+="${ports:+, }{\"name\": \"g$i\", \"bridge\": \"br\", \"kind\": \"vhost\", \"server\": true,
+		ports+="${ports:+, }{\"name\": \"g$i\", \"bridge\": \"br\", \"kind\": \"vhost\", \"server\": ${listens:-true},
 			\"where\": \"$work/sluice.$i\", \"queues\": $2}"
 	done
 	mkdir -p "$work/sluice"
@@ -43,8 +43,8 @@ start_sluice() { # PORTS QUEUES
 	taskset -c "$guest_cpu" build/bin/sluice-switch "$work/sluice" "$work/sluice/start.json" >"$work/sluice/log" 2>&1 &
 	pid=$!
 	started+=("$pid")
-	mapfile -t paths < <(sockets sluice "$1")
-	paths+=("$work/sluice/ctl.sock")
+	paths=("$work/sluice/ctl.sock")
+	[ "${listens:-true}" = false ] || mapfile -t paths < <(sockets sluice "$1")
 	wait_for_file "${paths[@]}" || { cat "$work/sluice/log" >&2; return 1; }
 }
 

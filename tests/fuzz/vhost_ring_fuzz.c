@@ -25,11 +25,11 @@
 #include "netqueue/netqueue.h"
 #include "tests/fakes/vhost_front.h"
 
-#define GUESTS	   4
-#define RINGS_MOST 8
-#define PATTERN	   16
-#define TABLE	   4 /* of an indirect descriptor */
-#define MARGIN	   4096
+#define GUESTS	4
+#define RINGS	8
+#define PATTERN 16
+#define TABLE	4 /* of an indirect descriptor */
+#define MARGIN	4096
 
 /* virtio 1.2 sections 2.7.5 and 2.8.1 */
 #define F_NEXT	   1u
@@ -122,14 +122,21 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 struct input {
 	const uint8_t *data;
 	size_t size;
+	uint64_t more;
 };
 
+/* Where the input ends, it goes on with numbers that are made of it (Marsaglia's xorshift). */
 static uint8_t take(struct input *in)
 {
-	if (!in->size)
-		return 0;
-	in->size--;
-	return *in->data++;
+	if (in->size) {
+		in->size--;
+		in->more = (in->more ^ *in->data) * UINT64_C(0x9e3779b97f4a7c15);
+		return *in->data++;
+	}
+	in->more ^= in->more << 13;
+	in->more ^= in->more >> 7;
+	in->more ^= in->more << 17;
+	return (uint8_t)(in->more >> 32);
 }
 
 static uint64_t address(const struct front *front, const struct front_ring *r, uint8_t kind,
@@ -256,12 +263,12 @@ static void exchange(uint8_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input in = {data, size};
+	struct input in = {data, size, 1};
 	uint8_t options = take(&in);
 	struct front *front = &guests[options % GUESTS];
 	unsigned count, available;
 
-	for (unsigned i = 0; i < RINGS_MOST && in.size; i++) {
+	for (unsigned i = 0; i < RINGS; i++) {
 		write_ring(front, &in);
 		exchange(options);
 	}
