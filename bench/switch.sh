@@ -10,7 +10,8 @@
 # 3. on two CPUs, how long changes and a restart stop the switch (switch_blocked.c)
 #
 # What is printed is also in build/bench/switch.txt, as numbers in build/bench/switch.json. BENCH_ONLY=cycles|rate|loss|blocked
-# does a part of it.
+# does a part of it. BENCH_FIRST=1 puts guests and switch before all else on their CPUs while a trial lasts, on a machine
+# that has other work.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 keep=$PWD/build/bench
@@ -56,7 +57,7 @@ start_list() { # PORTS QUEUES
 }
 
 rate() { # OPTION...
-	taskset -c "$guest_cpu" "$keep/switch_rate" -c "$guest_cpu" -j "$lines" "$@" "${list[@]}"
+	taskset -c "$guest_cpu" "$keep/switch_rate" -c "$guest_cpu" -j "$lines" ${BENCH_FIRST:+-f} "$@" "${list[@]}"
 }
 
 bench_rate() {
