@@ -10,7 +10,7 @@
 #: make deps         install what is missing (apt; root or sudo)
 #: make demo         a VF in a guest, on an emulated host, in a minute
 #: make test         every ring of tests: unit, sanitizers, local KVM, the lab's two rigs
-#: make test-unit | test-asan | test-kvm | test-lab | test-lab-asan | test-rig2
+#: make test-unit | test-asan | test-tsan | test-kvm | test-lab | test-lab-asan | test-rig2
 #: make test-fuzz    every fuzzer for SLUICE_FUZZ_SECONDS (15); make fuzz: for ten minutes each
 #: make test-report  the page of a bench, in headless Chromium if that is there
 #: make bench        every path that a packet can take, measured on the emulated host (bench-nic)
@@ -156,13 +156,14 @@ list-fuzzers:
 deps:
 	@packaging/deps.sh build test lint lab
 
-RINGS := unit kvm asan fuzz lab-self lab lab-asan rig2
+RINGS := unit kvm asan tsan fuzz lab-self lab lab-asan rig2
 .PHONY: $(RINGS:%=test-%)
 
 test:
 	@packaging/deps.sh build test lab
 	@$(MAKE) --no-print-directory staged unit-programs
 	@$(MAKE) --no-print-directory SAN=address,undefined staged unit-programs
+	@$(MAKE) --no-print-directory SAN=thread tsan-programs
 	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
 	@lab/lab fetch --rig all
 	@tests/run $(RINGS)
@@ -174,6 +175,18 @@ test-unit test-kvm:
 test-asan:
 	@$(MAKE) --no-print-directory SAN=address,undefined unit-programs
 	@tests/run asan
+
+# What has threads of its own: the switch's workers beside its control thread.
+TSAN_TESTS := $(filter netqueue/%,$(UNIT_TESTS))
+.PHONY: tsan-programs list-tsan-tests
+tsan-programs: $(TSAN_TESTS:%=$(O)/tests/%)
+
+list-tsan-tests:
+	@printf '%s\n' $(TSAN_TESTS)
+
+test-tsan:
+	@$(MAKE) --no-print-directory SAN=thread tsan-programs
+	@tests/run tsan
 
 test-fuzz:
 	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
@@ -229,11 +242,20 @@ test-packages: packages $(O)/guest/counter
 	@packaging/deps.sh package
 	@packaging/test-packages.sh
 
+SWITCH_BENCH := $(O)/bench/switch_rate $(O)/bench/switch_blocked
+$(SWITCH_BENCH): %: %.o $(O)/bench/switch_guests.o
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lpthread
+
+$(O)/bench/switch_restart: $(O)/bench/switch_restart.o $(O)/tests/fakes/vhost_front.o
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
 .PHONY: bench-switch
 bench-switch:
-	@packaging/deps.sh build
-	@$(MAKE) --no-print-directory $(O)/bench/switch_cycles $(O)/bin/sluice-switch
-	@$(O)/bench/switch_cycles
+	@packaging/deps.sh build bench
+	@$(MAKE) --no-print-directory $(O)/bench/switch_cycles $(SWITCH_BENCH) $(O)/bench/switch_restart $(O)/bin/sluice-switch
+	@bench/switch.sh
 
 .PHONY: bench-iommu
 bench-iommu:

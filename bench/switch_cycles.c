@@ -32,6 +32,8 @@
 
 struct bench {
 	struct nq_switch *sw;
+	unsigned rounds, bursts;
+	FILE *json;
 	uint16_t io[2];
 	struct rte_mempool *pool;
 	char folder[32];
@@ -123,6 +125,15 @@ static void run_contestant(struct bench *b, unsigned who)
 
 /* ---- the guests ---- */
 
+/* It polls, as a busy guest does: virtio 1.2 sections 2.7.7 and 2.8.14. */
+static void want_no_interrupts(struct front *front)
+{
+	const uint16_t off = 1;
+
+	for (unsigned i = 0; i < front->ring_count; i++)
+		memcpy(front->rings[i].avail + (front->options.packed ? 2 : 0), &off, sizeof(off));
+}
+
 static void connect_guests(struct bench *b, const struct front_options *options)
 {
 	for (unsigned i = 0; i < 4; i++) {
@@ -131,6 +142,7 @@ static void connect_guests(struct bench *b, const struct front_options *options)
 		if (front_connect(front, path_of(b, "si"[i / 2], i % 2), options) ||
 		    front_start(front))
 			die("a guest is not taken");
+		want_no_interrupts(front);
 	}
 }
 
@@ -209,7 +221,7 @@ static double median_cycles(struct bench *b, unsigned who, size_t len)
 {
 	static uint64_t took[BURSTS];
 
-	for (unsigned i = 0; i < BURSTS; i++) {
+	for (unsigned i = 0; i < b->bursts; i++) {
 		fill(b, who, len);
 		uint64_t start = rte_rdtsc_precise();
 		run_contestant(b, who);
@@ -217,8 +229,8 @@ static double median_cycles(struct bench *b, unsigned who, size_t len)
 		if (empty(b, who) != 2 * BURST)
 			die("frames are lost");
 	}
-	qsort(took, BURSTS, sizeof(took[0]), by_size);
-	const uint64_t middle = took[BURSTS / 2];
+	qsort(took, b->bursts, sizeof(took[0]), by_size);
+	const uint64_t middle = took[b->bursts / 2];
 	return (double)middle / (2.0 * BURST);
 }
 
@@ -232,21 +244,104 @@ static int by_value(const void *a, const void *b)
 static void measure(struct bench *b, const char *rings, size_t len)
 {
 	double cycles[2][ROUNDS], ratio[ROUNDS];
+	unsigned middle = b->rounds / 2, last = b->rounds - 1;
 
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	for (unsigned round = 0; round < b->rounds; round++) {
 		for (unsigned who = 0; who < 2; who++)
 			cycles[who][round] = median_cycles(b, who, len);
 		ratio[round] = cycles[1][round] / cycles[0][round];
 	}
 	for (unsigned who = 0; who < 2; who++)
-		qsort(cycles[who], ROUNDS, sizeof(double), by_value);
-	qsort(ratio, ROUNDS, sizeof(double), by_value);
+		qsort(cycles[who], b->rounds, sizeof(double), by_value);
+	qsort(ratio, b->rounds, sizeof(double), by_value);
 	printf("%-16s %5zu  %6.0f (%.0f-%.0f)  %6.0f (%.0f-%.0f)  %.2f (%.2f-%.2f)\n", rings, len,
-	       cycles[0][ROUNDS / 2], cycles[0][0], cycles[0][ROUNDS - 1], cycles[1][ROUNDS / 2],
-	       cycles[1][0], cycles[1][ROUNDS - 1], ratio[ROUNDS / 2], ratio[0], ratio[ROUNDS - 1]);
+	       cycles[0][middle], cycles[0][0], cycles[0][last], cycles[1][middle], cycles[1][0],
+	       cycles[1][last], ratio[middle], ratio[0], ratio[last]);
+	fprintf(b->json,
+		"{\"what\":\"cycles\",\"rings\":\"%s\",\"bytes\":%zu,\"switch\":%.1f,\"io\":%.1f,"
+		"\"of_ceiling\":%.3f,\"least\":%.3f,\"most\":%.3f}\n",
+		rings, len, cycles[0][middle], cycles[1][middle], ratio[middle], ratio[0],
+		ratio[last]);
 }
 
-int main(void)
+/* ---- stages ---- */
+
+/* A guest at neither, one, the other or both ends: what it costs to take frames from it and to give
+ * them to it is the difference to ring ports, which cost next to nothing. */
+static double stage_cycles(struct bench *b, const char *from, const char *to, size_t len)
+{
+	static uint64_t took[BURSTS];
+	uint8_t frame[1600] = {2, 0, 0, 0, 0, to[0] == 'r' ? 9 : 2, 2, 0, 0, 0, 0, 0, 0x88, 0xb5};
+	struct front *sender = &b->guests[0][0];
+	unsigned count;
+
+	frame[11] = from[0] == 'r' ? 8 : 1;
+	for (unsigned i = 0; i < b->bursts; i++) {
+		for (unsigned n = 0; n < BURST; n++)
+			if (from[0] == 'r' ? nq_ring_send(b->sw, from, frame, len)
+					   : front_send(sender, 0, frame, len))
+				die("a ring is full");
+		uint64_t start = rte_rdtsc_precise();
+		nq_switch_poll(b->sw);
+		took[i] = rte_rdtsc_precise() - start;
+		for (count = 0; nq_ring_receive(b->sw, "r1", frame + 64, sizeof(frame) - 64) > 0;)
+			count++;
+		if (empty(b, 0) + count != BURST)
+			die("frames are lost between stages");
+	}
+	qsort(took, b->bursts, sizeof(took[0]), by_size);
+	return (double)took[b->bursts / 2] / BURST;
+}
+
+static void add_rings(struct bench *b)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct nq_port_config port = {.bridge = "br", .kind = "ring"};
+		struct nq_mac mac = {.bridge = "br", .mac = {2, 0, 0, 0, 0, (uint8_t)(8 + i)}};
+
+		nq_port_rules_init(&port.rules);
+		snprintf(port.name, sizeof(port.name), "r%u", i);
+		snprintf(mac.port, sizeof(mac.port), "r%u", i);
+		if (nq_port_add(b->sw, &port) || nq_mac_add(b->sw, &mac))
+			die("no ring");
+	}
+}
+
+/* With ports that nobody sends by, so each of them has its share of an empty poll. */
+static void measure_stages(struct bench *b, const char *rings, size_t len)
+{
+	double inside = stage_cycles(b, "r0", "r1", len);
+	double in = stage_cycles(b, "p0", "r1", len), out = stage_cycles(b, "r0", "p1", len);
+
+	printf("%-16s %5zu  receive %4.0f  switch %4.0f  send %4.0f\n", rings, len, in - inside,
+	       inside, out - inside);
+	fprintf(b->json,
+		"{\"what\":\"stages\",\"rings\":\"%s\",\"bytes\":%zu,\"receive\":%.1f,"
+		"\"switch\":%.1f,\"send\":%.1f}\n",
+		rings, len, in - inside, inside, out - inside);
+}
+
+static void take_options(struct bench *b, int argc, char **argv)
+{
+	b->rounds = ROUNDS;
+	b->bursts = BURSTS;
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--short")) {
+			b->rounds = 3;
+			b->bursts = BURSTS / 4;
+		} else if (!strcmp(argv[i], "--json") && i + 1 < argc) {
+			b->json = fopen(argv[++i], "ae");
+		} else {
+			die("options are --short and --json FILE");
+		}
+	}
+	if (!b->json)
+		b->json = fopen("/dev/null", "we");
+	if (!b->json)
+		die("no file for the numbers");
+}
+
+int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
@@ -259,13 +354,15 @@ int main(void)
 	struct nq_eal_options eal = {.memory_mb = 128};
 	struct bench b = {.folder = "/tmp/sluice-bench-XXXXXX"};
 
+	take_options(&b, argc, argv);
 	if (!mkdtemp(b.folder) || nq_eal_start(&eal))
 		die("not started");
 	open_switch(&b);
 	open_io(&b);
 	printf("cycles per frame, guest to guest, one CPU; medians of %d rounds (least-most)\n"
 	       "%-16s %5s  %-18s %-18s %s\n",
-	       ROUNDS, "rings", "bytes", "switch", "io (ceiling)", "part of the ceiling's rate");
+	       (int)b.rounds, "rings", "bytes", "switch", "io (ceiling)",
+	       "part of the ceiling's rate");
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
 		connect_guests(&b, &kinds[k].options);
 		for (unsigned who = 0; who < 2; who++)
@@ -274,6 +371,16 @@ int main(void)
 			measure(&b, kinds[k].name, sizes[s]);
 		disconnect_guests(&b);
 	}
+	printf("cycles per frame of each stage of the switch\n");
+	add_rings(&b);
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		connect_guests(&b, &kinds[k].options);
+		wait_for_traffic(&b, 0, 60);
+		for (size_t s = 0; s < ARRAY_SIZE(sizes); s++)
+			measure_stages(&b, kinds[k].name, sizes[s]);
+		disconnect_guests(&b);
+	}
+	fclose(b.json);
 	nq_switch_destroy(b.sw);
 	for (unsigned side = 0; side < 2; side++) {
 		rte_eth_dev_stop(b.io[side]);

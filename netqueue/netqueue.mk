@@ -29,7 +29,7 @@ netqueue_SRCS += netqueue/xdp_sockets.c
 # DPDK is seen by this folder and its tests alone; its headers are not held to our warnings.
 DPDK_CFLAGS := $(shell $(PKG_CONFIG) --cflags libdpdk 2>/dev/null | sed 's/-I/-isystem /g')
 DPDK_LIBS := $(shell $(PKG_CONFIG) --libs libdpdk 2>/dev/null) -lpcap
-$(O)/netqueue/%.o $(O)/tests/netqueue/%.o $(O)/bench/switch_cycles.o: ALL_CFLAGS += $(DPDK_CFLAGS)
+$(O)/netqueue/%.o $(O)/tests/netqueue/%.o $(O)/bench/switch_cycles.o $(O)/bench/switch_rate.o $(O)/bench/switch_blocked.o $(O)/bench/switch_guests.o: ALL_CFLAGS += $(DPDK_CFLAGS)
 # The thread sanitizer sees neither DPDK's assembler nor its bare compiler barriers: ask for builtins.
 ifeq ($(SAN),thread)
 DPDK_CFLAGS += -DRTE_FORCE_INTRINSICS -DRTE_USE_C11_MEM_MODEL

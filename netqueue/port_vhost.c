@@ -273,6 +273,26 @@ static bool is_on(const _Atomic uint32_t *set, unsigned queue)
 	return atomic_load_explicit(set, memory_order_relaxed) >> queue & 1;
 }
 
+/*
+ * How many frames the library may be given, or asked for, in one call. It notes down the buffers it
+ * has used in an array as long as the ring, and believes the guest's index: one that says that more
+ * buffers wait than the ring has entries makes it write past the end of that array (DPDK 22.11 and
+ * 24.11). A frame takes one buffer, so a burst may be as long as the ring; where buffers are
+ * merged, one frame may take as many as there are entries, and goes alone. Asked each time, because
+ * a frontend may change it at any time.
+ */
+static unsigned most_per_call(const struct vhost *v, int vid, uint16_t ring)
+{
+	struct rte_vhost_vring vring;
+
+	if (rte_vhost_get_vhost_vring(vid, ring, &vring))
+		return 0;
+	if (ring % 2 == 0 && atomic_load_explicit(&v->negotiated, memory_order_relaxed) &
+				     BIT(VIRTIO_NET_F_MRG_RXBUF))
+		return 1;
+	return MIN(vring.size, NQ_BURST);
+}
+
 static uint16_t vhost_rx(struct port *port, unsigned queue, struct rte_mbuf **frames,
 			 uint16_t count)
 {
@@ -281,8 +301,10 @@ static uint16_t vhost_rx(struct port *port, unsigned queue, struct rte_mbuf **fr
 
 	if (vid < 0 || !is_on(&v->guest_tx, queue))
 		return 0;
+	unsigned most = most_per_call(v, vid, TX_RING(queue));
 	return rte_vhost_dequeue_burst(
-		vid, TX_RING(queue), __atomic_load_n(&port->pool, __ATOMIC_RELAXED), frames, count);
+		vid, TX_RING(queue), __atomic_load_n(&port->pool, __ATOMIC_RELAXED), frames,
+		(uint16_t)MIN(count, most));
 }
 
 /* The library stops at a frame that does not fit into the buffers that are there. Either there are
@@ -302,7 +324,7 @@ struct sending {
 	int vid;
 	uint16_t ring;
 	struct rte_mbuf **frames;
-	unsigned count, sent;
+	unsigned count, sent, most;
 	uint64_t lost_bytes;
 };
 
@@ -321,7 +343,7 @@ static void enqueue(struct sending *s, struct nq_stats *stats)
 
 	while (at < s->count) {
 		unsigned n = rte_vhost_enqueue_burst(s->vid, s->ring, s->frames + at,
-						     (uint16_t)(s->count - at));
+						     (uint16_t)MIN(s->count - at, s->most));
 		s->sent += n;
 		at += n;
 		if (n || at == s->count)
@@ -351,6 +373,8 @@ static void vhost_tx(struct port *port, unsigned queue, struct rte_mbuf **frames
 		return;
 	}
 	struct sending s = {.vid = vid, .ring = RX_RING(queue), .frames = frames, .count = count};
+
+	s.most = most_per_call(v, vid, s.ring);
 	enqueue(&s, stats);
 	count_sent(stats, s.sent, bytes - s.lost_bytes);
 	rte_pktmbuf_free_bulk(frames, count);

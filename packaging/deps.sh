@@ -3,7 +3,7 @@
 #
 # Installs what is missing of the packages named in packaging/packages.txt and lab/packages.txt.
 #
-#   packaging/deps.sh GROUP...      groups: build test lint lab
+#   packaging/deps.sh GROUP...      groups: build test lint bench lab
 #
 # Says nothing and changes nothing when all are there. Needs root (or sudo) only to install.
 set -euo pipefail

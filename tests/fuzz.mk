@@ -83,3 +83,6 @@ vhost_fuzz_EXTRA := $(DPDK_LIBS) -lpthread
 $(eval $(call fuzzer,switch_acl,netqueue base))
 switch_acl_fuzz_OBJS := $(O)/cli/switch_acl.o
 switch_acl_fuzz_EXTRA := -ljansson
+$(eval $(call fuzzer,vhost_ring,netqueue base))
+vhost_ring_fuzz_OBJS := $(O)/tests/fakes/vhost_front.o
+vhost_ring_fuzz_EXTRA := $(DPDK_LIBS) -lpthread

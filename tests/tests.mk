@@ -170,6 +170,7 @@ sample_test_EXTRA := -lm
 # netqueue: DPDK without huge pages or root, in the test's own process.
 NETQUEUE_TESTS := bond lacp ports security switch tunnel vhost vhost_move
 NETQUEUE_TESTS += offload policy
+NETQUEUE_TESTS += hostile
 $(eval $(call unit_tests,netqueue,$(NETQUEUE_TESTS),netqueue base))
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/netqueue/rig.o))
 $(foreach t,ports tunnel,$(eval $(t)_test_OBJS += $(O)/tests/netqueue/host.o))
@@ -177,4 +178,5 @@ vhost_test_OBJS += $(O)/tests/fakes/vhost_front.o
 offload_test_OBJS += $(O)/tests/fakes/vhost_front.o $(O)/tests/netqueue/packet.o
 policy_test_OBJS += $(O)/tests/netqueue/packet.o
 vhost_move_test_OBJS += $(O)/tests/fakes/vhost_front.o
+hostile_test_OBJS += $(O)/tests/fakes/vhost_front.o
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_EXTRA := $(DPDK_LIBS) -lpthread))

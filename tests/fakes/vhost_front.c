@@ -58,6 +58,8 @@ static int write_message(struct front *front, const struct message *m, const int
 	struct iovec iov = {(void *)(uintptr_t)m, 12 + m->size};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
+	if (front->options.hang_up && ++front->messages == front->options.hang_up)
+		shutdown(front->socket, SHUT_RDWR);
 	if (fd_count) {
 		msg.msg_control = &control;
 		msg.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));

@@ -52,6 +52,7 @@ struct front_options {
 	uint64_t not_wanted; /* features */
 	uint64_t wanted;     /* beside those that the rest asks for */
 	uint64_t protocol;   /* features of the protocol, beside MQ */
+	unsigned hang_up;    /* before the message of this number; 0: never */
 };
 
 /* virtio 1.2 section 5.1.6: in front of each frame */
@@ -76,7 +77,7 @@ struct front {
 	int socket, memfd;
 	uint8_t *memory;
 	uint64_t features, protocol;
-	unsigned ring_count;
+	unsigned ring_count, messages;
 	struct front_ring rings[FRONT_RINGS]; /* even: to receive by */
 	struct front_header last;	      /* of what was received last */
 };
