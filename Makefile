@@ -53,10 +53,12 @@ help:
 
 include base/base.mk hv-core/hv-core.mk iommu/iommu.mk sriov/sriov.mk vdev/vdev.mk cli/cli.mk
 include netqueue/netqueue.mk
+include gpu/gpu.mk
 include tests/tests.mk tests/fuzz.mk
 
 FOLDERS := base hv-core iommu sriov vdev
 FOLDERS += netqueue
+FOLDERS += gpu
 ARCHIVES := $(FOLDERS:%=$(O)/%.a)
 objs = $(patsubst %,$(O)/%.o,$(basename $(1)))
 
@@ -82,11 +84,11 @@ $(O)/%.o: %.S
 
 # What links what. sluice links libpci (GPL-2+), so that binary as a whole is under the GPL;
 # sluice-vmm links only permissive and LGPL libraries.
-SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson
+SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -ldl
 VMM_LIBS    := -ljansson -luring -lpthread
 SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
 
-$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/base.a
+$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/gpu.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/base.a
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SLUICE_LIBS)

@@ -177,8 +177,10 @@ void vmm_config_finish(struct vmm_config *config)
 	free(config->vars.name);
 	free(config->restore.name);
 	json_decref(config->record);
-	for (size_t i = 0; i < config->device_count; i++)
+	for (size_t i = 0; i < config->device_count; i++) {
 		free(config->devices[i].name);
+		free(config->devices[i].vfio);
+	}
 	for (size_t i = 0; i < VMM_NETS_MAX; i++) {
 		free(config->nets[i].tap_name);
 		free(config->nets[i].socket);
@@ -222,9 +224,9 @@ static json_t *encode_devices(const struct vmm_config *config)
 
 	for (size_t i = 0; i < config->device_count; i++) {
 		const struct vmm_device *device = &config->devices[i];
-		json_array_append_new(array, json_pack("{s:s,s:s,s:i}", "name", device->name, "bdf",
+		json_array_append_new(array, json_pack("{s:s,s:s,s:i,s:s*}", "name", device->name, "bdf",
 						       bdf_format(device->bdf, bdf), "group",
-						       device->group));
+						       device->group, "vfio", device->vfio));
 	}
 	return array;
 }
@@ -445,11 +447,14 @@ static int decode_devices(const json_t *json, struct vmm_config *config)
 		const json_t *item = json_array_get(json, i);
 		const char *bdf = json_string_value(json_object_get(item, "bdf"));
 		struct vmm_device *device = &config->devices[i];
-		if (json_object_size(item) != 3 || !bdf || bdf_parse(bdf, &device->bdf) ||
+		const json_t *vfio = json_object_get(item, "vfio");
+		if (json_object_size(item) != 3 + (vfio != NULL) || !bdf || bdf_parse(bdf, &device->bdf) ||
 		    decode_fd(json_object_get(item, "group"), &device->group) ||
 		    decode_text(json_object_get(item, "name"), &device->name))
 			return -EINVAL;
 		config->device_count = i + 1;
+		if (vfio && decode_text(vfio, &device->vfio))
+			return -EINVAL;
 	}
 	return 0;
 }

@@ -37,7 +37,8 @@ struct vmm_group {
 struct vmm_device {
 	char *name; /* "vf ens1f0/2 (0000:01:10.0)" */
 	struct bdf bdf;
-	int group; /* id of one of `groups` */
+	char *vfio; /* what VFIO knows it by, where that is no address: a UUID; else NULL */
+	int group;  /* id of one of `groups` */
 	/* Of the running VMM, not in the JSON: */
 	unsigned slot; /* where the guest found it; 0: not yet */
 	bool leaving;  /* the guest was asked to let go of it when it reset */

@@ -334,10 +334,14 @@ static int attach(const struct vmm_ctl *ctl, const json_t *params, struct vmm_ho
 	if (!name || !bdf || bdf_parse(bdf, &device.bdf) || !json_is_integer(group) ||
 	    take_files(ctl->server, json_object_get(params, "files"), files))
 		return -EINVAL;
+	const char *vfio = json_string_value(json_object_get(params, "vfio"));
 	device.name = strdup(name);
-	int err = device.name ? vmm_hotplug_attach(ctl->machine, &device, files) : -ENOMEM;
-	if (err)
+	device.vfio = vfio ? strdup(vfio) : NULL;
+	int err = device.name && !vfio == !device.vfio ? vmm_hotplug_attach(ctl->machine, &device, files) : -ENOMEM;
+	if (err) {
 		free(device.name);
+		free(device.vfio);
+	}
 	*slot = device.slot;
 	return err;
 }
@@ -570,7 +574,7 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"status", method_status, ""},
 	{"stat", method_stat, ""},
 	{"maps", method_maps, ""},
-	{"attach", method_attach, "name? bdf? group? files? disk?"},
+	{"attach", method_attach, "name? bdf? group? vfio? files? disk?"},
 	{"touch", method_touch, ""},
 	{"detach", method_detach, "bdf? disk? timeout"},
 	{"cpus", method_cpus, "count?"},

@@ -493,6 +493,35 @@ int sriov_claim_device(struct sriov *ctx, struct bdf bdf, const char *owner)
 	return err;
 }
 
+int sriov_claim_as_is(struct sriov *ctx, struct bdf bdf, const char *name, int group,
+		      const char *owner)
+{
+	struct ledger_claim claim;
+	struct ledger *ledger;
+	int err = context_ledger(ctx, &ledger);
+
+	if (err)
+		return err;
+	err = work_lock(ctx, ledger, bdf);
+	if (err)
+		return err;
+	err = new_claim(ctx, bdf, bdf, -1, owner, &claim);
+	if (!err)
+		err = check_owner(ctx, ledger, &claim);
+	if (!err && !bdf_is_stand_in(bdf))
+		err = read_previous_driver(ctx, &claim);
+	if (!err)
+		err = ledger_put(ledger, &claim);
+	if (!err) {
+		err = group < 0 ? log_fail(-ENOENT, name, "not taken: it has no IOMMU group")
+				: check_holders(group, name);
+		if (err)
+			ledger_drop(ledger, bdf);
+	}
+	lock_drop(ctx);
+	return err;
+}
+
 int sriov_claims(struct sriov *ctx, struct sriov_claim **out, size_t *count)
 {
 	struct ledger_claim *rows = NULL;

@@ -104,6 +104,20 @@ ledger_test_EXTRA := -lsqlite3
 holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 netlink_test_EXTRA := -lnl-3 -lnvme
 
+# gpu: over the same made-up machine, with GPUs in it.
+GPU_TESTS := gpu_kill gpu_slice gpu_stat
+$(eval $(call unit_tests,gpu,$(GPU_TESTS) place,gpu sriov iommu base))
+GPU_FAKES := $(O)/tests/gpu/rig.o $(filter-out %/sriov/host.o,$(SRIOV_FAKES))
+$(foreach t,$(GPU_TESTS),$(eval $(t)_test_OBJS := $(GPU_FAKES)))
+$(foreach t,$(GPU_TESTS),$(eval $(t)_test_LDFLAGS := \
+	-Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step))
+$(foreach t,$(GPU_TESTS) place,$(eval $(t)_test_EXTRA := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -ldl))
+$(O)/tests/gpu/gpu_stat_test: | $(O)/tests/gpu/libfake-nvml.so
+$(O)/tests/gpu/libfake-nvml.so: tests/gpu/fake_nvml.c
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared $(if $(SAN),-fsanitize=$(SAN)) -o $@ $<
+
 # cli: all of sluice but its main; what a test does not call is linked and never run.
 CLI_TESTS := args output proc vf_spec vmm_config vmm_console
 CLI_TESTS += net_spec numa_spec vm_place
@@ -115,7 +129,7 @@ CLI_TESTS += doctor
 CLI_TESTS += switch_rules
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
-$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue base))
+$(eval $(call unit_tests,cli,$(CLI_TESTS),gpu sriov hv-core iommu netqueue base))
 $(foreach t,$(filter-out $(CLI_ALONE),$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,vmm_console vmm_events,$(eval $(t)_test_OBJS += $(O)/tests/fakes/served.o))
