@@ -36,8 +36,8 @@ static int claim_gpu(struct cli *cli, const struct vm_request *r, const struct v
 
 	if (err)
 		return err;
-	fprintf(stderr, "%s: %s: memory cleared: %s (%s)\n", r->subject,
-		vm_pick_name(pick, name), by[scrub], words);
+	fprintf(stderr, "%s: %s: memory cleared: %s (%s)\n", r->subject, vm_pick_name(pick, name),
+		by[scrub], words);
 	return gpu_claim(cli->gpu, &pick->slice, r->name);
 }
 

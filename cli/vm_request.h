@@ -19,11 +19,11 @@
 /* One function for the VM: a VF with settings, a slice of a GPU, or a whole device. */
 struct vm_pick {
 	bool is_vf, is_gpu;
-	bool along; /* it comes with the one before: a card's audio */
-	char gpu[VM_GPU_SPEC]; /* as typed */
+	bool along;		/* it comes with the one before: a card's audio */
+	char gpu[VM_GPU_SPEC];	/* as typed */
 	struct gpu_slice slice; /* as found, or made */
-	struct vf_spec spec; /* as typed */
-	struct sriov_vf vf;  /* as found */
+	struct vf_spec spec;	/* as typed */
+	struct sriov_vf vf;	/* as found */
 	struct bdf bdf;
 };
 

@@ -224,8 +224,8 @@ static json_t *encode_devices(const struct vmm_config *config)
 
 	for (size_t i = 0; i < config->device_count; i++) {
 		const struct vmm_device *device = &config->devices[i];
-		json_array_append_new(array, json_pack("{s:s,s:s,s:i,s:s*}", "name", device->name, "bdf",
-						       bdf_format(device->bdf, bdf), "group",
+		json_array_append_new(array, json_pack("{s:s,s:s,s:i,s:s*}", "name", device->name,
+						       "bdf", bdf_format(device->bdf, bdf), "group",
 						       device->group, "vfio", device->vfio));
 	}
 	return array;
@@ -448,7 +448,8 @@ static int decode_devices(const json_t *json, struct vmm_config *config)
 		const char *bdf = json_string_value(json_object_get(item, "bdf"));
 		struct vmm_device *device = &config->devices[i];
 		const json_t *vfio = json_object_get(item, "vfio");
-		if (json_object_size(item) != 3 + (vfio != NULL) || !bdf || bdf_parse(bdf, &device->bdf) ||
+		if (json_object_size(item) != 3 + (vfio != NULL) || !bdf ||
+		    bdf_parse(bdf, &device->bdf) ||
 		    decode_fd(json_object_get(item, "group"), &device->group) ||
 		    decode_text(json_object_get(item, "name"), &device->name))
 			return -EINVAL;

@@ -337,7 +337,9 @@ static int attach(const struct vmm_ctl *ctl, const json_t *params, struct vmm_ho
 	const char *vfio = json_string_value(json_object_get(params, "vfio"));
 	device.name = strdup(name);
 	device.vfio = vfio ? strdup(vfio) : NULL;
-	int err = device.name && !vfio == !device.vfio ? vmm_hotplug_attach(ctl->machine, &device, files) : -ENOMEM;
+	int err = device.name && !vfio == !device.vfio
+			  ? vmm_hotplug_attach(ctl->machine, &device, files)
+			  : -ENOMEM;
 	if (err) {
 		free(device.name);
 		free(device.vfio);

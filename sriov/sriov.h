@@ -384,8 +384,8 @@ int sriov_claims(struct sriov *ctx, struct sriov_claim **out, size_t *count);
  * A *resource* is something beside VFs that is made in a device, set, and handed out: a mediated
  * device, the type of a vGPU, a partition. It has wishes of its own, below a key that says whose it
  * is ("+gpu:PATH,IDS,SERIAL"), and `vf` counts the resources of the device. It is changed by jobs
- * like VFs are: lock, journal, steps, undoing, finishing after a kill. Only what a step does is told
- * by another folder.
+ * like VFs are: lock, journal, steps, undoing, finishing after a kill. Only what a step does is
+ * told by another folder.
  */
 struct sriov_resource_driver {
 	/* Makes what `step` names be `to` ("": not there). Looks first, does nothing twice, reads
@@ -398,8 +398,9 @@ struct sriov_resource_driver {
 /* Borrowed. Without one, jobs of resources wait for a command that has it. */
 void sriov_resource_driver(struct sriov *ctx, const struct sriov_resource_driver *driver);
 
-#define SRIOV_RESOURCE_KEY  192
-#define SRIOV_RESOURCE_KIND 4096 /* resources of several kinds in one device: kind times this, plus index */
+#define SRIOV_RESOURCE_KEY 192
+#define SRIOV_RESOURCE_KIND \
+	4096 /* resources of several kinds in one device: kind times this, plus index */
 /* "+KIND:" and the identity of the function, as it was when its first wish came; of a device
  * without an address, its name. */
 int sriov_resource_key(struct sriov *ctx, const char *kind, struct bdf bdf, const char *name,
@@ -417,8 +418,8 @@ int sriov_resource_wish(struct sriov *ctx, const char *key, const struct sriov_w
  * other call of this header that changes something comes in between. */
 int sriov_resource_lock(struct sriov *ctx, struct bdf bdf);
 void sriov_resource_unlock(struct sriov *ctx);
-/* Journals the steps (SRIOV_OP_WISH, SRIOV_OP_RESOURCE) and does them, or undoes them, newest first.
- * The lock is held. */
+/* Journals the steps (SRIOV_OP_WISH, SRIOV_OP_RESOURCE) and does them, or undoes them, newest
+ * first. The lock is held. */
 int sriov_resource_change(struct sriov *ctx, struct bdf bdf, const char *name, const char *key,
 			  const struct sriov_step *steps, size_t count, const char *what);
 
