@@ -1467,8 +1467,9 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_gpu_top,
 	 .options = gpu_top_options,
 	 .summary = "temperature, load and memory of the GPUs, again and again",
-	 .about = "From NVIDIA's management library where it is, else from the kernel's files. What "
-		  "nobody tells is shown as a dash.",
+	 .about =
+		 "From NVIDIA's management library where it is, else from the kernel's files. What "
+		 "nobody tells is shown as a dash.",
 	 .examples = EXAMPLES("sluice gpu top", "sluice gpu top --count 1 --json")},
 	{.noun = "gpu",
 	 .verb = "slice",
@@ -1490,7 +1491,8 @@ const struct cli_command cli_commands[] = {
 		 "Mediated devices are kept in mdevctl's files too.",
 	 .examples = EXAMPLES("sluice gpu slice create 0000:03:00.0 --memory 8G --priority high",
 			      "sluice gpu slice create mbochs --profile mbochs-small --dry-run",
-			      "sluice gpu slice list", "sluice gpu slice set 0000:03:00.0/2 --quantum 20",
+			      "sluice gpu slice list",
+			      "sluice gpu slice set 0000:03:00.0/2 --quantum 20",
 			      "sluice gpu slice destroy 0000:03:00.0/2")},
 	{.noun = "gpu",
 	 .verb = "pool",
@@ -1509,8 +1511,9 @@ const struct cli_command cli_commands[] = {
 		 "profile already (same-profile: some vendors allow no others beside them). list "
 		 "shows how full the GPUs are, and how much smaller the largest new slice is than it "
 		 "could be if what is free were in one piece.",
-	 .examples = EXAMPLES("sluice gpu pool set vdi --gpus 0000:03:00.0,0000:04:00.0 --policy spread",
-			      "sluice gpu pool list", "sluice gpu pool remove vdi")},
+	 .examples = EXAMPLES(
+		 "sluice gpu pool set vdi --gpus 0000:03:00.0,0000:04:00.0 --policy spread",
+		 "sluice gpu pool list", "sluice gpu pool remove vdi")},
 	{.noun = "gpu",
 	 .verb = "release",
 	 .run = cmd_gpu_release,
