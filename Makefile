@@ -84,7 +84,7 @@ $(O)/%.o: %.S
 
 # What links what. sluice links libpci (GPL-2+), so that binary as a whole is under the GPL;
 # sluice-vmm links only permissive and LGPL libraries.
-SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -ldl
+SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -lpng -ldl
 VMM_LIBS    := -ljansson -luring -lpthread
 SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
 

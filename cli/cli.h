@@ -96,6 +96,7 @@ int cmd_vm_kill(struct cli *cli, const struct cli_args *args);
 int cmd_vm_save(struct cli *cli, const struct cli_args *args);
 int cmd_vm_events(struct cli *cli, const struct cli_args *args);
 int cmd_vm_balloon(struct cli *cli, const struct cli_args *args);
+int cmd_vm_screenshot(struct cli *cli, const struct cli_args *args);
 int cmd_vm_stop(struct cli *cli, const struct cli_args *args);
 int cmd_vm_console(struct cli *cli, const struct cli_args *args);
 int cmd_vm_attach(struct cli *cli, const struct cli_args *args);

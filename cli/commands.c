@@ -476,6 +476,13 @@ static const struct cli_option vm_run_options[] = {
 	{0},
 };
 
+static const struct cli_option vm_screenshot_options[] = {
+	{.name = "--device",
+	 .value = "SLICE|ADDRESS",
+	 .kind = CLI_TEXT,
+	 .help = "of this one (the first that shows something)"},
+	{0},
+};
 static const struct cli_option vm_attach_options[] = {
 	{.name = "--vf",
 	 .value = "PF[/N][:KEY=VALUE,...]",
@@ -1283,6 +1290,20 @@ const struct cli_command cli_commands[] = {
 		 "disk.\n\n" DETACH_ABOUT,
 	 .examples = EXAMPLES("sluice vm detach web ens1f0/2", "sluice vm detach web /srv/data.img",
 			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
+	{.noun = "vm",
+	 .verb = "screenshot",
+	 .run = cmd_vm_screenshot,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "FILE",
+	 .more_kind = CLI_FILE,
+	 .options = vm_screenshot_options,
+	 .summary = "what a VM's display shows, as a PNG",
+	 .about =
+		 "Of a mediated device that tells its display plane, or of QEMU's and Bochs' display. "
+		 "Other cards draw where only their own driver finds it.",
+	 .examples = EXAMPLES("sluice vm screenshot web web.png",
+			      "sluice vm screenshot web web.png --device mbochs/0")},
 	{.noun = "vm",
 	 .verb = "cpus",
 	 .run = cmd_vm_cpus,

@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/util.h"
 #include "cli/vmm_hotplug.h"
+#include "cli/vmm_picture.h"
 #include "cli/vmm_stat.h"
 #include "cli/vmm_trace.h"
 
@@ -399,6 +400,13 @@ static int method_attach(void *opaque, const json_t *params, json_t **result, ch
 	return err;
 }
 
+static int method_screenshot(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	return vmm_picture(ctl->machine, ctl->server, params, result, error);
+}
+
 /* Called again and again, it tells how far it is. */
 static int method_touch(void *opaque, const json_t *params, json_t **result, char *error)
 {
@@ -576,6 +584,7 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"status", method_status, ""},
 	{"stat", method_stat, ""},
 	{"maps", method_maps, ""},
+	{"screenshot", method_screenshot, "bdf?"},
 	{"attach", method_attach, "name? bdf? group? vfio? files? disk?"},
 	{"touch", method_touch, ""},
 	{"detach", method_detach, "bdf? disk? timeout"},

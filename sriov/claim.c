@@ -24,6 +24,7 @@
 #include "sriov/context.h"
 #include "sriov/holder.h"
 #include "sriov/lock.h"
+#include "sriov/module.h"
 #include "sriov/owner.h"
 #include "sriov/pf.h"
 #include "sriov/vf.h"
@@ -512,6 +513,9 @@ int sriov_claim_as_is(struct sriov *ctx, struct bdf bdf, const char *name, int g
 		err = read_previous_driver(ctx, &claim);
 	if (!err)
 		err = ledger_put(ledger, &claim);
+	if (!err && !sysfs_exists(&ctx->fs, "module/vfio_iommu_type1"))
+		module_load("vfio_iommu_type1"); /* which nobody needs to open a group, but a
+						    container */
 	if (!err) {
 		err = group < 0 ? log_fail(-ENOENT, name, "not taken: it has no IOMMU group")
 				: check_holders(group, name);

@@ -140,6 +140,15 @@ doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 
 # What scenarios on the emulated host run beside the product.
 TEST_TOOLS := edu extra_map vfio_edu vu_net
+TEST_TOOLS += gpu_check gpu_draw
+$(O)/tests/tools/gpu_check: $(O)/tests/tools/gpu_check.o
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpng
+# For a guest without libraries, and never under a sanitizer.
+$(O)/tests/tools/gpu_draw: tests/tools/gpu_draw.c tests/tools/gpu_pattern.h
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. $(shell $(PKG_CONFIG) --cflags libdrm | sed s/-I/-isystem/) $(WARN) -O2 -static -o $@ $<
 $(O)/tests/tools/vu_net: $(O)/tests/tools/vu_net.o $(O)/tests/fakes/fake_vhost_user.o $(O)/tests/fakes/fake_hv.o $(O)/vdev.a $(O)/base.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -luring -lpthread

@@ -114,6 +114,9 @@ void vdev_vfio_irq_finish(struct vdev_vfio *dev);
 void vdev_vfio_irq_eoi(struct vdev_function *fn);
 bool vdev_vfio_irq_masked(const struct vdev_vfio *dev, unsigned vector);
 
+/* vfio_picture.c */
+int vdev_vfio_take_picture(struct vdev_vfio *dev, int out, struct vdev_picture *picture);
+
 /* vfio_reset.c */
 /* Quiet, function level reset, registers as after power-on; the BARs answer nowhere. */
 void vdev_vfio_reset(struct vdev_vfio *dev);
