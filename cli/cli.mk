@@ -11,6 +11,7 @@ cli_SRCS += cli/cmd_gpu.c
 cli_SRCS += cli/cmd_gpu_pool.c
 cli_SRCS += cli/cmd_gpu_slice.c
 cli_SRCS += cli/cmd_vm_memory.c
+cli_SRCS += cli/gpu_file.c
 cli_SRCS += cli/cmd_vm_screenshot.c
 cli_SRCS += cli/program.c
 cli_SRCS += cli/cmd_host_doctor.c

@@ -54,11 +54,22 @@ static int plan_all(struct cli *cli, const struct cli_args *args, json_t *rows)
 	return err;
 }
 
+/* GPUs have no phases: what they need is there when their driver is. With --pf it is about that
+ * one. */
+static bool wants_gpus(const struct cli_args *args)
+{
+	return !cli_has(args, "--pf") && phase_of(args) != SRIOV_PHASE_EARLY;
+}
+
 int cmd_plan(struct cli *cli, const struct cli_args *args)
 {
 	json_t *rows = json_array();
 	int err = plan_all(cli, args, rows);
 
+	if (!err && wants_gpus(args)) {
+		int n = gpu_apply(cli->gpu, true, show_plan_gpu, rows);
+		err = n < 0 ? n : 0;
+	}
 	if (!err)
 		show_plan(cli, rows);
 	json_decref(rows);
@@ -140,6 +151,13 @@ static int apply_all(struct cli *cli, const struct cli_args *args, struct tally 
 	for (size_t i = 0; !err && i < count; i++)
 		tally->failed += apply_pf(cli, args, &pfs[i], tally) != 0;
 	free(pfs);
+	if (!err && wants_gpus(args)) {
+		size_t before = json_array_size(tally->rows);
+		int n = gpu_apply(cli->gpu, cli->dry_run, show_plan_gpu, tally->rows);
+		tally->failed += n < 0;
+		tally->done += n > 0;
+		tally->steps += (unsigned)(json_array_size(tally->rows) - before);
+	}
 	return err;
 }
 
@@ -176,8 +194,10 @@ int cmd_assert(struct cli *cli, const struct cli_args *args)
 	struct sriov *sriov = cli_sriov(cli);
 	json_t *rows = json_array();
 	int wrong = sriov ? sriov_assert(sriov, tell, rows) : -EIO;
+	int more = wrong < 0 ? wrong : gpu_assert(cli->gpu, tell, rows);
 
 	(void)args;
+	wrong = more < 0 ? more : wrong + more;
 	if (wrong >= 0 && cli->json)
 		cli_print_json(stdout, rows);
 	for (size_t i = 0; wrong > 0 && !cli->json && i < json_array_size(rows); i++) {

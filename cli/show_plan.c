@@ -42,6 +42,17 @@ void show_plan_add(json_t *rows, const struct sriov_plan *plan)
 	}
 }
 
+void show_plan_gpu(const char *subject, const char *what, const char *before, const char *after,
+		   void *rows)
+{
+	json_t *row = json_pack("{s:s,s:s,s:s,s:s}", "pf", subject, "what", what, "after", after,
+				"effect", effect_name(SRIOV_SAFE));
+
+	if (*before)
+		json_object_set_new(row, "before", json_string(before));
+	json_array_append_new(rows, row);
+}
+
 void show_plan(const struct cli *cli, const json_t *rows)
 {
 	if (cli->json)

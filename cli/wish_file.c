@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cli/gpu_file.h"
 #include "cli/show_plan.h"
 #include "sriov/attr.h"
 
@@ -123,7 +124,7 @@ int wish_file_export(struct cli *cli, bool found, json_t **out)
 	if (!err)
 		err = export_pools(sriov, pools);
 	*out = json_pack("{s:o,s:o}", "pfs", pfs, "pools", pools);
-	return err;
+	return err ? err : gpu_file_export(cli, *out);
 }
 
 /* ---- in ---- */
@@ -276,6 +277,8 @@ int wish_file_apply(struct cli *cli, const char *path, bool yes, json_t *rows)
 		err = err ? err : apply_pf(cli, path, row, yes, rows);
 	json_array_foreach (json_object_get(root, "pools"), i, row)
 		err = err ? err : apply_pool(cli, path, row);
+	if (!err)
+		err = gpu_file_apply(cli, path, root, yes, rows);
 	json_decref(root);
 	return err;
 }

@@ -247,6 +247,11 @@ static int reset(const struct gpu *gpu, const struct gpu_device *dev, const stru
 			 "it has no reset; its memory was filled with zeros through "
 			 "BAR %u",
 			 bar->index);
+	} else if (dev->vendor == BOCHS_VENDOR) {
+		*scrub = GPU_SCRUB_US;
+		snprintf(words, GPU_WHY,
+			 "it has no reset; the VM's process fills its memory with zeros when it "
+			 "opens it and when it closes it");
 	}
 	return err ? log_fail(err, dev->name, "not cleared: %s", strerror(-err)) : 0;
 }

@@ -27,8 +27,7 @@
 #define FORMAT_XRGB 0x34325258u /* "XR24" */
 #define FORMAT_ARGB 0x34325241u /* "AR24" */
 
-#define BOCHS_IDS 0x11111234u /* device and vendor */
-#define DISPI	  0x500
+#define DISPI 0x500
 enum {
 	DISPI_XRES = 1,
 	DISPI_YRES,
@@ -186,7 +185,7 @@ int vdev_vfio_take_picture(struct vdev_vfio *dev, int out, struct vdev_picture *
 		return from_region(dev, &info, out, picture);
 	if (query(dev, VFIO_GFX_PLANE_TYPE_DMABUF, &info))
 		return from_buffer(dev, &info, out, picture);
-	if (ids == BOCHS_IDS && dev->bar[0].size && dev->bar[2].size)
+	if (ids == VDEV_VFIO_BOCHS && dev->bar[0].size && dev->bar[2].size)
 		return from_bochs(dev, out, picture);
 	return -ENOTTY;
 }
