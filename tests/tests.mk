@@ -38,6 +38,7 @@ conformance_test_EXTRA := -ljansson
 
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
+VDEV_TESTS += vfio_picture
 VDEV_TESTS += watchdog net_ctrl
 VDEV_TESTS += pci_slot cpus
 VDEV_TESTS += acpi_slots
