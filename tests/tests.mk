@@ -127,6 +127,7 @@ CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_engine disk_spec
 CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
 CLI_TESTS += doctor
+CLI_TESTS += gpu_file
 CLI_TESTS += switch_rules
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := vm_file vmm_config vmm_console vmm_events
@@ -138,6 +139,8 @@ vm_place_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
+gpu_file_test_OBJS = $(O)/cli/gpu_file.o $(O)/cli/show_plan.o $(O)/cli/output.o $(O)/cli/context.o $(GPU_FAKES)
+gpu_file_test_LDFLAGS := -Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step
 
 # What scenarios on the emulated host run beside the product.
 TEST_TOOLS := edu extra_map vfio_edu vu_net
