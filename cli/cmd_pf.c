@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/cli.h"
+#include "cli/show_plan.h"
 #include "iommu/iommu.h"
-#include "sriov/attr.h"
 
 static const char *pf_name(const struct sriov_pf *pf, char bdf[BDF_TEXT])
 {
@@ -126,7 +126,7 @@ static void put_settings(json_t *object, const char *key, unsigned bits)
 	json_t *names = json_array();
 	size_t count;
 
-	for (const struct attr_info *row = attr_table(&count); count--; row++)
+	for (const struct sriov_attr_info *row = sriov_attr_table(&count); count--; row++)
 		if (bits & row->bit)
 			json_array_append_new(names, json_string(row->name));
 	json_object_set_new(object, key, names);
@@ -205,33 +205,48 @@ static void report(const struct cli *cli, const char *name, const char *key, con
 	}
 }
 
+static void add_wish(struct sriov_wish *wishes, size_t *count, const char *name, const char *value)
+{
+	struct sriov_wish *wish = &wishes[(*count)++];
+
+	*wish = (struct sriov_wish){.vf = -1};
+	snprintf(wish->name, sizeof(wish->name), "%s", name);
+	snprintf(wish->value, sizeof(wish->value), "%s", strcmp(value, "any") ? value : "");
+}
+
 int cmd_pf_set(struct cli *cli, const struct cli_args *args)
 {
-	const char *mode = cli_text(args, "--eswitch", NULL);
-	const struct cli_given *keep = cli_given(args, "--nvme-keep");
+	const char *mode = cli_text(args, "--eswitch", NULL), *keep;
+	struct sriov_wish wishes[2];
+	size_t count = 0;
 	struct sriov *sriov;
 	struct sriov_pf pf;
 	char bdf[BDF_TEXT];
-	int err = 0;
 
+	keep = cli_text(args, "--nvme-keep", NULL);
 	if (!mode && !keep) {
 		log_error("pf set", "nothing to set; for example: %s", args->command->examples[0]);
 		return CLI_USAGE;
 	}
+	if (mode)
+		add_wish(wishes, &count, "eswitch", mode);
+	if (keep)
+		add_wish(wishes, &count, "nvme-keep", keep);
+	for (size_t i = 0; i < count; i++)
+		if (sriov_wish_check("pf set", &wishes[i]))
+			return CLI_USAGE;
 	sriov = cli_sriov(cli);
 	if (!sriov || sriov_pf_find(sriov, args->operand, &pf))
 		return CLI_FAILED;
-	if (mode && !cli->dry_run)
-		err = sriov_pf_set_eswitch(sriov, &pf,
-					   !strcmp(mode, "switchdev") ? SRIOV_ESWITCH_SWITCHDEV
-								      : SRIOV_ESWITCH_LEGACY);
-	if (!err && keep && !cli->dry_run)
-		err = sriov_nvme_keep(sriov, &pf, (unsigned)keep->number);
-	if (!err && mode)
+	if (cli->dry_run)
+		return show_plan_changes(cli, &pf, wishes, count);
+	if (sriov_change(sriov, &pf, wishes, count, "pf set"))
+		return CLI_FAILED;
+	if (mode)
 		report(cli, pf_name(&pf, bdf), "switch mode", mode);
-	if (!err && keep)
-		report(cli, pf_name(&pf, bdf), "NVMe queues and interrupts kept", keep->text);
-	return err ? CLI_FAILED : CLI_OK;
+	if (keep)
+		report(cli, pf_name(&pf, bdf), "NVMe queues and interrupts kept", keep);
+	return CLI_OK;
 }
 
 int cmd_pf_alias(struct cli *cli, const struct cli_args *args)

@@ -195,9 +195,18 @@ static int write_config(const struct cli *cli, const json_t *config)
 		       : 0;
 }
 
-int cmd_switch_start(struct cli *cli, const struct cli_args *args)
+int switch_start(const struct cli *cli, const json_t *config)
 {
 	char folder[CLI_PATH];
+	int err = make_folder(cli, folder);
+
+	if (!err)
+		err = write_config(cli, config);
+	return err ? err : spawn(cli, folder);
+}
+
+int cmd_switch_start(struct cli *cli, const struct cli_args *args)
+{
 	json_t *config = read_config(cli, args);
 
 	if (!config)
@@ -211,16 +220,24 @@ int cmd_switch_start(struct cli *cli, const struct cli_args *args)
 		json_decref(config);
 		return err ? CLI_USAGE : switch_report(cli, SUBJECT, "would be started");
 	}
-	err = make_folder(cli, folder);
-	if (!err)
-		err = write_config(cli, config);
+	err = switch_start(cli, config);
 	json_decref(config);
-	if (!err)
-		err = spawn(cli, folder);
 	return err ? CLI_FAILED : switch_report(cli, SUBJECT, "started");
 }
 
 /* ---- stop ---- */
+
+int switch_stop(const struct cli *cli)
+{
+	if (switch_tell(cli, "quit", NULL, NULL))
+		return -EIO;
+	for (int ms = 0; switch_runs(cli); ms += STEP_MS) {
+		if (ms > START_MS)
+			return log_fail(-ETIMEDOUT, SUBJECT, "was told to end, and has not");
+		nap();
+	}
+	return 0;
+}
 
 int cmd_switch_stop(struct cli *cli, const struct cli_args *args)
 {
@@ -229,13 +246,8 @@ int cmd_switch_stop(struct cli *cli, const struct cli_args *args)
 		return log_fail(CLI_FAILED, SUBJECT, "does not run");
 	if (cli->dry_run)
 		return switch_report(cli, SUBJECT, "would be stopped");
-	if (switch_tell(cli, "quit", NULL, NULL))
+	if (switch_stop(cli))
 		return CLI_FAILED;
-	for (int ms = 0; switch_runs(cli); ms += STEP_MS) {
-		if (ms > START_MS)
-			return log_fail(CLI_FAILED, SUBJECT, "was told to end, and has not");
-		nap();
-	}
 	return switch_report(cli, SUBJECT, "stopped");
 }
 

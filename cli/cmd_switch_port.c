@@ -164,8 +164,10 @@ static int read_kind(const char *text, json_t *params)
 	if (!k->name || !strcmp(kind, "ring"))
 		return log_fail(-EINVAL, text,
 				"no kind of port; vhost:SOCKET, tap:INTERFACE, "
-				"af_packet:INTERFACE, pci:ADDRESS, pcap:IN,OUT or "
-				"null");
+				"af_packet:INTERFACE, af_xdp:INTERFACE, "
+				"memif:SOCKET[,ID], pci:ADDRESS, bond:MEMBERS, "
+				"vtep:ADDRESS/BITS, vxlan:REMOTE,vni=N,local=ADDRESS, "
+				"pcap:IN,OUT or null");
 	if (!k->where != !where)
 		return log_fail(-EINVAL, text,
 				k->where ? "a port of kind %s needs its %s"
@@ -186,13 +188,14 @@ static int read_kind(const char *text, json_t *params)
 	return 0;
 }
 
+/* Without a bridge: for a bond. */
 static int add_port(struct cli *cli, const struct cli_args *args)
 {
 	const char *name = args->operand, *to = cli_text(args, "--to", NULL);
-	const char *bridge = cli_text(args, "--bridge", NULL);
+	const char *bridge = cli_text(args, "--bridge", "");
 
-	if (!to || !bridge) {
-		log_error(name, "a new port needs --bridge BRIDGE and --to KIND[:WHERE]");
+	if (!to) {
+		log_error(name, "a new port needs --to KIND[:WHERE]");
 		return CLI_USAGE;
 	}
 	json_t *rules = read_rules(name, args);
@@ -266,4 +269,70 @@ int cmd_switch_port(struct cli *cli, const struct cli_args *args)
 		return CLI_USAGE;
 	}
 	return show_port(cli, args->operand);
+}
+
+/* ---- bond ---- */
+
+static int add_bond(struct cli *cli, const struct cli_args *args)
+{
+	const char *name = args->operand, *bridge = cli_text(args, "--bridge", NULL);
+	const char *members = cli_text(args, "--members", NULL);
+	char where[PATH_MAX];
+
+	if (!members || !bridge) {
+		log_error(name, "a new bond needs --bridge BRIDGE and --members PORT,PORT");
+		return CLI_USAGE;
+	}
+	if (snprintf(where, sizeof(where), "%s,mode=%s", members,
+		     cli_text(args, "--mode", "lacp")) >= (int)sizeof(where)) {
+		log_error(name, "too many members");
+		return CLI_USAGE;
+	}
+	json_t *rules = read_rules(name, args);
+	if (!rules)
+		return CLI_USAGE;
+	json_t *params = json_pack("{s:s,s:s,s:s,s:s,s:o}", "name", name, "bridge", bridge, "kind",
+				   "bond", "where", where, "rules", rules);
+	set_number(params, "mtu", args, "--mtu");
+	return switch_change(cli, name, "port-add", params, "added");
+}
+
+static int show_bond(struct cli *cli, const char *name)
+{
+	static const struct cli_column columns[] = {{"MEMBER", "name", CLI_SHOW_PLAIN},
+						    {"LINK", "up", CLI_SHOW_PLAIN},
+						    {"IN USE", "in_use", CLI_SHOW_PLAIN},
+						    {"STATE", "text", CLI_SHOW_PLAIN},
+						    {0}};
+	json_t *ports = NULL, *members = NULL;
+	int rc = switch_tell(cli, "ports", NULL, &ports);
+
+	for (size_t i = 0; i < json_array_size(ports); i++) {
+		json_t *p = json_array_get(ports, i);
+
+		if (!strcmp(json_string_value(json_object_get(p, "name")), name))
+			members = json_object_get(p, "members");
+	}
+	if (!rc && !members)
+		rc = log_fail(CLI_FAILED, name, "no such bond; see sluice switch show");
+	if (members && cli->json)
+		cli_print_json(stdout, members);
+	else if (members)
+		cli_print_table(stdout, columns, members);
+	json_decref(ports);
+	return rc;
+}
+
+int cmd_switch_bond(struct cli *cli, const struct cli_args *args)
+{
+	static const char *const verbs[] = {"--add", "--remove", NULL};
+
+	if (one_of(args, args->operand, verbs))
+		return CLI_USAGE;
+	if (cli_has(args, "--add"))
+		return add_bond(cli, args);
+	if (cli_has(args, "--remove"))
+		return switch_change(cli, args->operand, "port-remove",
+				     named("name", args->operand), "removed");
+	return show_bond(cli, args->operand);
 }

@@ -11,7 +11,6 @@
 #include "cli/vf_spec.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
-#include "sriov/attr.h"
 
 static int exit_code(int err)
 {
@@ -269,7 +268,7 @@ static int read_attrs(const struct cli_args *args, struct sriov_attrs *attrs)
 	for (const struct cli_option *option = args->command->options; option->name; option++) {
 		const char *value = cli_text(args, option->name, NULL);
 		if (value && strcmp(option->name, "--driver") &&
-		    attr_parse("vf set", option->name + 2, value, attrs))
+		    sriov_attr_parse("vf set", option->name + 2, value, attrs))
 			return -EINVAL;
 	}
 	if (!attrs->set && !cli_has(args, "--driver"))

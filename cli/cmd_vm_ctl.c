@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/console.h"
 #include "cli/terminal.h"
+#include "cli/vm_def.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_supervise.h"
 #include "cli/vmm_config.h"
@@ -130,11 +131,17 @@ static json_t *describe_vm(const struct cli *cli, const char *name,
 {
 	json_t *row = json_pack("{s:s}", "name", name);
 
+	json_object_set_new(row, "defined", json_boolean(vm_def_known(cli, name)));
 	if (sriov_owner_alive(cli->sriov, name)) {
 		describe_running(cli, name, row);
 		return row;
 	}
 	json_t *held = claims_of(claims, count, name);
+	if (!vm_known(cli, name) && !json_array_size(held)) {
+		json_decref(held);
+		vm_def_describe(cli, name, row);
+		return row;
+	}
 	json_t *result = vm_read_json(cli, name, VM_RESULT);
 	const char *end = json_string_value(json_object_get(result, "end"));
 	char state[64];
@@ -154,6 +161,16 @@ static bool listed(const json_t *names, const char *name)
 	return false;
 }
 
+static void add_defined(const struct cli *cli, json_t *names)
+{
+	json_t *defined = vm_def_names(cli);
+
+	for (size_t i = 0; i < json_array_size(defined); i++)
+		if (!listed(names, json_string_value(json_array_get(defined, i))))
+			json_array_append(names, json_array_get(defined, i));
+	json_decref(defined);
+}
+
 int cmd_vm_list(struct cli *cli, const struct cli_args *args)
 {
 	struct sriov *sriov = cli_sriov(cli);
@@ -168,6 +185,7 @@ int cmd_vm_list(struct cli *cli, const struct cli_args *args)
 	for (size_t i = 0; i < count; i++)
 		if (!listed(names, claims[i].owner))
 			json_array_append_new(names, json_string(claims[i].owner));
+	add_defined(cli, names);
 	for (size_t i = 0; i < json_array_size(names); i++)
 		json_array_append_new(rows,
 				      describe_vm(cli, json_string_value(json_array_get(names, i)),
@@ -201,6 +219,8 @@ static const struct cli_column show_columns[] = {
 	{"disks", "disks", CLI_SHOW_PLAIN},
 	{"IOMMU groups", "iommu_groups", CLI_SHOW_PLAIN},
 	{"log", "log", CLI_SHOW_PLAIN},
+	{"defined as", "definition", CLI_SHOW_PLAIN},
+	{"defined in", "cwd", CLI_SHOW_PLAIN},
 	{0},
 };
 
@@ -254,13 +274,16 @@ int cmd_vm_show(struct cli *cli, const struct cli_args *args)
 	json_t *maps = NULL;
 	size_t count;
 
-	if (!vm_known(cli, args->operand))
+	if (!vm_known(cli, args->operand) && !vm_def_known(cli, args->operand))
 		return refuse_unknown(args->operand);
 	if (!sriov || sriov_claims(sriov, &claims, &count))
 		return CLI_FAILED;
 	json_t *vm = describe_vm(cli, args->operand, claims, count);
 	free(claims);
-	describe_config(cli, args->operand, vm);
+	if (vm_known(cli, args->operand))
+		describe_config(cli, args->operand, vm);
+	if (vm_def_known(cli, args->operand))
+		vm_def_show(cli, args->operand, vm);
 	if (vm_try(cli, args->operand, "maps", &maps, error) == 0)
 		json_object_set(vm, "maps", maps);
 	if (cli->json) {
@@ -436,6 +459,13 @@ static void session_closed(void *opaque)
 	loop_stop(session->loop, 1);
 }
 
+static void session_silent(void *opaque)
+{
+	struct session *session = opaque;
+
+	loop_stop(session->loop, 0);
+}
+
 static void session_signal(void *opaque, uint32_t events)
 {
 	struct session *session = opaque;
@@ -462,7 +492,9 @@ static int session_signals(struct session *session)
 	return loop_add(session->loop, session->signals, EPOLLIN, session_signal, session, &source);
 }
 
-static int join_console(struct session *session, const char *path)
+#define PATIENCE_MS 1000u /* the least silence after the input's end that counts */
+
+static int join_console(struct session *session, const char *path, bool follow)
 {
 	struct console_config config = {.loop = session->loop,
 					.sock = console_connect(path),
@@ -470,6 +502,8 @@ static int join_console(struct session *session, const char *path)
 					.out = STDOUT_FILENO,
 					.key = console_key_typed,
 					.closed = session_closed,
+					.silent = session_silent,
+					.patience_ms = follow ? 0 : PATIENCE_MS,
 					.opaque = session};
 	struct console *console = NULL;
 
@@ -501,7 +535,7 @@ int cmd_vm_console(struct cli *cli, const struct cli_args *args)
 	if (!err)
 		err = loop_create(&session.loop);
 	if (!err)
-		err = join_console(&session, path);
+		err = join_console(&session, path, cli_has(args, "--follow"));
 	loop_destroy(session.loop);
 	io_close(&session.signals);
 	if (err == -ENOENT || err == -ECONNREFUSED)

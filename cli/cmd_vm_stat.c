@@ -115,9 +115,9 @@ static bool can_post(struct cli *cli)
 	       sscanf(text, "%" SCNx64, &cap) == 1 && cap & POSTING_CAP;
 }
 
-static void add_path(json_t *to, const char *mode, const char *chip, bool posting)
+static void add_path(json_t *to, const char *mode, const char *chip, bool posting, uint64_t taken)
 {
-	const char *path = vm_costs_irq_path(mode, chip, posting);
+	const char *path = vm_costs_irq_path(mode, chip, posting, taken);
 
 	if (path)
 		json_object_set_new(to, "path", json_string(path));
@@ -138,7 +138,7 @@ static void add_interrupts(json_t *device, bool posting)
 			continue;
 		json_object_set_new(vector, "interrupts", integer(count));
 		json_object_set_new(vector, "chip", json_string(chip));
-		add_path(vector, mode, chip, posting);
+		add_path(vector, mode, chip, posting, count);
 		total += count;
 	}
 	if (mode && bdf && !strcmp(mode, "intx") && !read_interrupt(mode, 0, bdf, &count, chip))
@@ -146,7 +146,7 @@ static void add_interrupts(json_t *device, bool posting)
 	/* A level that the host has seen and we have not went to KVM's own I/O APIC. */
 	bool direct = mode && !strcmp(mode, "intx") && total &&
 		      !json_integer_value(json_object_get(device, "intx"));
-	add_path(device, direct ? "line" : mode, chip, posting && !direct);
+	add_path(device, direct ? "line" : mode, chip, posting && !direct, total);
 	json_object_set_new(device, "interrupts", integer(total));
 }
 

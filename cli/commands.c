@@ -19,6 +19,7 @@ const struct cli_noun cli_nouns[] = {
 	{"assert", "whether the machine is as it is wished"},
 	{"export", "what is wished, as a file"},
 	{"switch", "the switch that joins virtual machines (DPDK)"},
+	{"bench", "the same work over every path that a packet can take, measured"},
 	{"completion", "completion of commands in a shell"},
 	{0},
 };
@@ -178,7 +179,14 @@ static const struct cli_option gpu_pool_options[] = {
 	{0},
 };
 
-static const struct cli_option plan_options[] = {PF_OPTION, PHASE_OPTION, {0}};
+#define FROM_OPTION                                                                               \
+	{                                                                                         \
+		.name = "--from", .value = "FILE", .kind = CLI_FILE,                              \
+		.help = "a host file (YAML or JSON; see export) instead of /etc/sluice/host.yaml" \
+	}
+
+static const struct cli_option plan_options[] = {PF_OPTION, PHASE_OPTION, FROM_OPTION, {0}};
+static const struct cli_option assert_options[] = {FROM_OPTION, {0}};
 
 static const struct cli_option apply_options[] = {
 	PF_OPTION,
@@ -189,15 +197,14 @@ static const struct cli_option apply_options[] = {
 	 .max = 3600,
 	 .help = "where something waits for a PF's link, wait for it so long"},
 	{.name = "--yes", .help = "also what somebody feels: VFs made anew, drivers changed"},
-	{.name = "--from",
-	 .value = "FILE",
-	 .kind = CLI_FILE,
-	 .help = "first wish for what this file says (see export)"},
+	FROM_OPTION,
 	{0},
 };
 
 static const struct cli_option export_options[] = {
 	{.name = "--found", .help = "the machine as it is, instead of as it is wished"},
+	{.name = "--schema",
+	 .help = "instead, every key that a host file can have, as tables in Markdown"},
 	{0},
 };
 
@@ -222,16 +229,15 @@ static const struct cli_option pool_set_options[] = {
 
 static const struct cli_option pf_set_options[] = {
 	{.name = "--eswitch",
-	 .value = "legacy|switchdev",
+	 .value = "legacy|switchdev|any",
 	 .kind = CLI_WORD,
-	 .words = "legacy|switchdev",
-	 .help = "how the card's own switch is run"},
+	 .words = "legacy|switchdev|any",
+	 .help = "how the card's own switch is run; any: as it happens to be"},
 	{.name = "--nvme-keep",
-	 .value = "N",
-	 .kind = CLI_NUMBER,
-	 .max = UINT16_MAX,
+	 .value = "N|any",
+	 .kind = CLI_TEXT,
 	 .help = "of the queues and of the interrupts that VFs could have, N stay with the NVMe "
-		 "controller, which is reset"},
+		 "controller, which is reset; any: as it happens to be"},
 	{0},
 };
 
@@ -330,7 +336,9 @@ static const struct cli_option vf_set_options[] = {
 	{0},
 };
 
+/* The first is of this run alone; the others are the VM (VM_OPTIONS). */
 static const struct cli_option vm_run_options[] = {
+	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--kernel",
 	 .value = "FILE",
 	 .kind = CLI_FILE,
@@ -412,7 +420,8 @@ static const struct cli_option vm_run_options[] = {
 	 .repeat = true,
 	 .help = "give the VM a virtio NIC on a tap, or on a new one (NAME-n0) that goes with the VM, or on "
 		 "a switch's port at a vhost-user socket; settings bridge, mac (else made of the VM's name, "
-		 "always the same), queues (1), mtu, backend=vhost|user, standby=on (the guest uses it "
+		 "always the same), queues (1), mtu, backend=vhost|user, model=e1000e (an emulated Intel "
+		 "82574, for guests without virtio drivers; on a tap only), standby=on (the guest uses it "
 		 "while the VF of the same address, by default its first --vf, is away); of a port also "
 		 "server (listen there, and the switch calls) and packed (rings; after a kill of the "
 		 "switch with buffers under way the NIC then asks for a reset)"},
@@ -430,7 +439,6 @@ static const struct cli_option vm_run_options[] = {
 		 "per second); format=qcow2 (or vmdk, vdi, vhdx, ...): qemu-storage-daemon reads the "
 		 "image; vhost-user=SOCKET[,queues=N]: another process serves the disk"},
 	{.name = "--rng", .help = "give the guest entropy of the host's (virtio-rng)"},
-	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{.name = "--on-reboot",
 	 .value = "restart|exit",
 	 .kind = CLI_WORD,
@@ -473,6 +481,15 @@ static const struct cli_option vm_run_options[] = {
 	 .help = "who has the I/O APIC, PIC and PIT: the VM's process, or KVM, which spends no "
 		 "exits on INTx and a PC's timer (split)"},
 	{.name = "--no-kaslr", .help = "load the kernel where it was linked"},
+	{.name = "--no-sandbox",
+	 .help = "for debugging: the VMM keeps the rights of whoever starts it (see docs/threats.md)"},
+	{0},
+};
+
+#define VM_OPTIONS (vm_run_options + 1)
+
+static const struct cli_option vm_start_options[] = {
+	{.name = "--detach", .help = "return when the VM runs; it lives on in the background"},
 	{0},
 };
 
@@ -483,6 +500,13 @@ static const struct cli_option vm_screenshot_options[] = {
 	 .help = "of this one (the first that shows something)"},
 	{0},
 };
+#define WHEN_OPTIONS                                                                                    \
+	{.name = "--live", .help = "the VM that runs; what it does when no other is said"},             \
+	{                                                                                               \
+		.name = "--config",                                                                     \
+		.help = "its definition, from the next start on; what it does when the VM does not run" \
+	}
+
 static const struct cli_option vm_attach_options[] = {
 	{.name = "--vf",
 	 .value = "PF[/N][:KEY=VALUE,...]",
@@ -506,6 +530,22 @@ static const struct cli_option vm_attach_options[] = {
 	 .repeat = true,
 	 .help = "a raw image, block device, image of another format, or vhost-user=SOCKET, with settings "
 		 "as for vm run"},
+	WHEN_OPTIONS,
+	{0},
+};
+
+static const struct cli_option vf_attach_options[] = {
+	WHEN_OPTIONS,
+	{0},
+};
+
+static const struct cli_option guest_time_options[] = {
+	{.name = "--timeout",
+	 .value = "S",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 86400,
+	 .help = "seconds that the guest has (30)"},
 	{0},
 };
 
@@ -516,6 +556,7 @@ static const struct cli_option detach_options[] = {
 	 .min = 1,
 	 .max = 86400,
 	 .help = "seconds that the guest has (30)"},
+	WHEN_OPTIONS,
 	{0},
 };
 
@@ -523,7 +564,8 @@ static const struct cli_option detach_options[] = {
 	"Asks the guest through ACPI, or, where its own driver has the slot, by the slot's attention " \
 	"button, after which it waits five seconds. The guest stops its driver and lets go; then the " \
 	"device is taken out, and goes back to its former driver and settings. A guest that does not " \
-	"do so in time keeps the device, and may be asked again."
+	"do so in time keeps the device, and may be asked again.\n\nOf a VM that does not run, the "   \
+	"definition is changed (--config)."
 
 static const struct cli_option vm_stat_options[] = {
 	{.name = "--exits",
@@ -538,6 +580,43 @@ static const struct cli_option vm_stat_options[] = {
 	 .kind = CLI_WORD,
 	 .words = "on|off",
 	 .help = "count the time that exits and accesses take from now on, or no longer"},
+	{0},
+};
+
+static const struct cli_option host_metrics_options[] = {
+	{.name = "--listen",
+	 .value = "ADDRESS:PORT",
+	 .kind = CLI_TEXT,
+	 .help = "serve them at http://ADDRESS:PORT/metrics until a signal, as in 127.0.0.1:9178"},
+	{0},
+};
+
+static const struct cli_option host_top_options[] = {
+	{.name = "--interval",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "how long each look lasts (2)"},
+	{.name = "--once", .help = "one look, then end; so does --json"},
+	{0},
+};
+
+static const struct cli_option host_tune_options[] = {
+	{.name = "--apply", .help = "change it; without this it is only shown"},
+	{.name = "--undo",
+	 .help = "put back what was changed, unless somebody else changed it since"},
+	{.name = "--hugepages",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 1u << 24,
+	 .help = "reserve so many huge pages of 2 MiB, now and at each boot"},
+	{.name = "--isolate",
+	 .value = "CPUS",
+	 .kind = CLI_TEXT,
+	 .help = "keep these for pinned VMs, as in 2-5,8: the host's programs stay off from the next "
+		 "boot on, interrupts at once"},
 	{0},
 };
 
@@ -586,6 +665,11 @@ static const struct cli_option vm_trace_options[] = {
 	 .value = "FILE",
 	 .kind = CLI_FILE,
 	 .help = "where to write it (standard output)"},
+	{0},
+};
+
+static const struct cli_option console_options[] = {
+	{.name = "--follow", .help = "go on after the input's end, until the VM ends"},
 	{0},
 };
 
@@ -733,15 +817,19 @@ static const struct cli_option switch_bridge_options[] = {
 static const struct cli_option switch_port_options[] = {
 	{.name = "--add", .help = "make it"},
 	{.name = "--remove", .help = "take it away, also under traffic"},
-	{.name = "--bridge", .value = "BRIDGE", .kind = CLI_TEXT, .help = "where it belongs"},
+	{.name = "--bridge",
+	 .value = "BRIDGE",
+	 .kind = CLI_TEXT,
+	 .help = "where it belongs; left out: nowhere, until a bond takes it"},
 	{.name = "--to",
 	 .value = "KIND[:WHERE]",
 	 .kind = CLI_TEXT,
 	 .help = "what is at the other end: vhost:SOCKET (a guest), tap:INTERFACE (made), "
-		 "af_packet:INTERFACE (there), pci:ADDRESS (a NIC or VF on vfio-pci), pcap:IN,OUT "
-		 "(files), null"},
+		 "af_packet:INTERFACE or af_xdp:INTERFACE (there), memif:SOCKET[,ID] (another "
+		 "process), pci:ADDRESS (a NIC or VF on vfio-pci), vtep:IP/BITS[,gateway=IP] (where tunnels end), "
+		 "vxlan:IP,vni=N,local=IP (a tunnel), pcap:IN,OUT (files), null"},
 	{.name = "--server",
-	 .help = "vhost: make the socket and listen, instead of connecting to it"},
+	 .help = "vhost, memif: make the socket and listen, instead of connecting to it"},
 	{.name = "--queues",
 	 .value = "N",
 	 .kind = CLI_NUMBER,
@@ -760,6 +848,30 @@ static const struct cli_option switch_port_options[] = {
 	 .min = 60,
 	 .max = 1518,
 	 .help = "null: length of the frames it gives (64)"},
+	SWITCH_RULES,
+	{0},
+};
+
+static const struct cli_option switch_bond_options[] = {
+	{.name = "--add", .help = "make it"},
+	{.name = "--remove", .help = "take it away; its members are ports by themselves again"},
+	{.name = "--bridge", .value = "BRIDGE", .kind = CLI_TEXT, .help = "where it belongs"},
+	{.name = "--members",
+	 .value = "PORT,...",
+	 .kind = CLI_TEXT,
+	 .help = "one to eight ports, best made without --bridge"},
+	{.name = "--mode",
+	 .value = "lacp|backup|hash",
+	 .kind = CLI_WORD,
+	 .words = "lacp|backup|hash",
+	 .help = "lacp: those that the other end agrees on, by IEEE 802.1AX; hash: all that have a "
+		 "link; in both a conversation stays with one member; backup: one at a time (lacp)"},
+	{.name = "--mtu",
+	 .value = "BYTES",
+	 .kind = CLI_NUMBER,
+	 .min = 68,
+	 .max = 9600,
+	 .help = "the largest payload of a frame, in and out (1500)"},
 	SWITCH_RULES,
 	{0},
 };
@@ -798,6 +910,46 @@ static const struct cli_option switch_mirror_options[] = {
 	{.name = "--off", .help = "no copies any longer"},
 	{0},
 };
+
+static const struct cli_option bench_nic_options[] = {
+	{.name = "--paths",
+	 .value = "NAME,...",
+	 .kind = CLI_TEXT,
+	 .help = "only these: emulated, tap, vhost, switch, vf, native, qemu-emulated, qemu-tap"},
+	{.name = "--pf",
+	 .value = "PF",
+	 .kind = CLI_PF,
+	 .help = "the PF whose VFs are measured: VF 0 in a guest, VF 1 natively; both have to be there"},
+	{.name = "--rounds",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 60,
+	 .help = "trials of each work over each path, after one that warms up (5; with --brief 1)"},
+	{.name = "--ms",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 50,
+	 .max = 600000,
+	 .help = "length of a trial (1000)"},
+	{.name = "--brief", .help = "fewer works, and no searches for the rate without loss"},
+	{.name = "--output",
+	 .value = "DIRECTORY",
+	 .kind = CLI_FILE,
+	 .help = "where report.json and report.html go (bench-report)"},
+	{.name = "--kernel",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "the guests' kernel (the host's, in /boot)"},
+	{.name = "--modules",
+	 .value = "DIRECTORY",
+	 .kind = CLI_FILE,
+	 .help = "its modules (the host's, in /lib/modules)"},
+	{.name = "--qemu",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "the QEMU to compare with (qemu-system-x86_64, if it is installed)"},
+	{0}};
 
 static const struct cli_option switch_capture_options[] = {
 	{.name = "--output",
@@ -865,6 +1017,56 @@ const struct cli_command cli_commands[] = {
 		 "NUMA. Each finding says why it matters and what to do. Reads only; status 1 when "
 		 "something is bad.",
 	 .examples = EXAMPLES("sluice host doctor", "sluice host doctor --json")},
+	{.noun = "host",
+	 .verb = "tune",
+	 .run = cmd_host_tune,
+	 .changes = true,
+	 .options = host_tune_options,
+	 .summary = "settings of the host that VMs feel",
+	 .about =
+		 "Shows what should be otherwise, and why: kernel arguments for the IOMMU and for isolated "
+		 "cores (a drop-in of GRUB's), huge pages, transparent huge pages of shared memory, NUMA "
+		 "balancing, frequency governors, and interrupts on isolated cores. With --apply it is "
+		 "changed, and kept over reboots by files in /etc/sysctl.d and /etc/tmpfiles.d. What was "
+		 "there before is noted first.",
+	 .examples = EXAMPLES("sluice host tune",
+			      "sluice host tune --isolate 2-7 --hugepages 2048 --apply",
+			      "sluice host tune --undo")},
+	{.noun = "host",
+	 .verb = "metrics",
+	 .run = cmd_host_metrics,
+	 .options = host_metrics_options,
+	 .summary = "figures of the host, its PFs and VFs, and its VMs, for Prometheus",
+	 .about =
+		 "Prints them in Prometheus' text format, or serves them over HTTP. Of the host: "
+		 "processors, memory, huge pages, faults of the IOMMU. Of PFs: link, VFs, traffic and "
+		 "drops; of VFs, who has them. Of VMs: whether they run, restarts, exits by reason, "
+		 "processor time, memory, requests of disks, traffic and drops of NICs. The switch has its "
+		 "own (sluice switch stats --prometheus). A dashboard for Grafana and rules for alerts are "
+		 "in /usr/share/sluice.",
+	 .examples = EXAMPLES("sluice host metrics", "sluice host metrics --listen 127.0.0.1:9178",
+			      "sluice host metrics --json")},
+	{.noun = "host",
+	 .verb = "top",
+	 .run = cmd_host_top,
+	 .options = host_top_options,
+	 .summary = "the whole host right now, again and again",
+	 .about =
+		 "Processors, memory and faults of the IOMMU; each VM with CPU time in percent of one CPU, "
+		 "exits per second that came to its process and those that the kernel handled alone; each PF "
+		 "with its traffic and drops. On a terminal it goes on until Ctrl-C.",
+	 .examples = EXAMPLES("sluice host top", "sluice host top --once --json")},
+	{.noun = "host",
+	 .verb = "report",
+	 .run = cmd_host_report,
+	 .operand = "FILE",
+	 .operand_kind = CLI_FILE,
+	 .summary = "everything that helps to find a fault, in one file",
+	 .about =
+		 "Writes a tar.gz with the findings of host doctor, figures, /proc and the kernel's log, "
+		 "and each VM's configuration, state and log. What is named like a password, a token or a "
+		 "key is left out, and so is what guests wrote to their consoles. Look before you send it.",
+	 .examples = EXAMPLES("sluice host report /tmp/sluice-report.tar.gz")},
 	{.noun = "pf",
 	 .verb = "list",
 	 .run = cmd_pf_list,
@@ -896,7 +1098,8 @@ const struct cli_command cli_commands[] = {
 		 "each VF has a representor, an interface of the host's (vf show), and settings "
 		 "such as tx-max go to the card's ports. Some NVMe controllers keep the queues and "
 		 "interrupts that VFs could have until they are told; that resets them, so their "
-		 "disks must not be in use and they may have no VFs yet.",
+		 "disks must not be in use and they may have no VFs yet. Both are wishes: they hold after a "
+		 "reboot too.",
 	 .examples = EXAMPLES("sluice pf set ens1f0 --eswitch switchdev",
 			      "sluice pf set 0000:02:00.0 --nvme-keep 0")},
 	{.noun = "pf",
@@ -943,7 +1146,9 @@ const struct cli_command cli_commands[] = {
 	 .operand_kind = CLI_PF,
 	 .options = vf_create_options,
 	 .summary = "make a PF have N VFs",
-	 .about = "The number of VFs can only be changed while nobody uses one of them.",
+	 .about =
+		 "The number of VFs can only be changed while nobody uses one of them. Without --probe no "
+		 "driver of the host takes them, also none that is loaded later.",
 	 .examples = EXAMPLES("sluice vf create ens1f0 --count 4",
 			      "sluice vf create 0000:01:00.0 --count 4 --dry-run")},
 	{.noun = "vf",
@@ -999,11 +1204,13 @@ const struct cli_command cli_commands[] = {
 	 .operand_kind = CLI_VM,
 	 .more = "PF[/N][:KEY=VALUE,...]",
 	 .more_kind = CLI_VF,
-	 .summary = "give a VF to a VM that runs",
+	 .options = vf_attach_options,
+	 .summary = "give a VF to a VM, running or defined",
 	 .about =
 		 "Prepares the VF as vm run does, with the same settings, and plugs it into a free slot "
 		 "of the VM. Its first device costs more time than later ones, since all of its memory "
-		 "must be there for the device.",
+		 "must be there for the device; vm run --prefault has that done beforehand, in the "
+		 "background. Of a VM that does not run, the definition is changed (--config).",
 	 .examples = EXAMPLES("sluice vf attach web ens1f0",
 			      "sluice vf attach web ens1f0/2:mac=02:00:00:00:00:02,vlan=100")},
 	{.noun = "vf",
@@ -1015,7 +1222,7 @@ const struct cli_command cli_commands[] = {
 	 .more = "PF/N",
 	 .more_kind = CLI_VF,
 	 .options = detach_options,
-	 .summary = "take a VF from a VM that runs",
+	 .summary = "take a VF from a VM, running or defined",
 	 .about = DETACH_ABOUT,
 	 .examples = EXAMPLES("sluice vf detach web ens1f0/2",
 			      "sluice vf detach web 0000:01:10.0 --timeout 60")},
@@ -1160,6 +1367,42 @@ const struct cli_command cli_commands[] = {
 		 "sluice vm run --kernel msr.flat --initrd environment --memory 256M",
 		 "sluice vm run debian --firmware uefi --disk debian.img --memory 1G")},
 	{.noun = "vm",
+	 .verb = "define",
+	 .run = cmd_vm_define,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_TEXT,
+	 .options = VM_OPTIONS,
+	 .summary = "keep how a VM is to be run, without running it",
+	 .about =
+		 "Takes the options of vm run, and checks their text; whether files, VFs and memory are there is "
+		 "looked at when the VM is started (vm start --dry-run asks beforehand). Paths mean what they "
+		 "mean in the folder where the VM is defined. A definition of that name is replaced; a VM that "
+		 "runs goes on as it is, and is as defined when it is started again.",
+	 .examples =
+		 EXAMPLES("sluice vm define web --kernel vmlinuz --memory 1G --vf fast "
+			  "--net tap,bridge=br0",
+			  "sluice vm define debian --firmware uefi --disk debian.img --memory 1G")},
+	{.noun = "vm",
+	 .verb = "undefine",
+	 .run = cmd_vm_undefine,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .summary = "forget how a VM is to be run",
+	 .about = "Its disks stay. When it runs, it goes on, and is gone when it ends.",
+	 .examples = EXAMPLES("sluice vm undefine web")},
+	{.noun = "vm",
+	 .verb = "start",
+	 .run = cmd_vm_start,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .options = vm_start_options,
+	 .summary = "start a VM that is defined",
+	 .about = "As vm run does, with the options that it was defined with.",
+	 .examples = EXAMPLES("sluice vm start web --detach", "sluice vm start web --dry-run")},
+	{.noun = "vm",
 	 .verb = "list",
 	 .run = cmd_vm_list,
 	 .summary = "the VMs that run, and what is left of those that died",
@@ -1187,9 +1430,11 @@ const struct cli_command cli_commands[] = {
 		 "Counts since the VM's start (or its last reset): exits by reason and by device, the "
 		 "engine's own numbers, interrupts per vector of each device it was given, and the memory that "
 		 "the VM's process uses beside the guest's RAM.\n\n"
-		 "The path of an interrupt is posted, where processor and IOMMU can both put it into the guest's "
-		 "APIC (told from their capabilities; vm irqs reads the entry itself); remapped, when it comes to the host through the IOMMU and to the guest by an eventfd; host, the "
-		 "same without remapping; or emulated, when it is a level that passes through us.",
+		 "The path of an interrupt is remapped, when it comes to the host through the IOMMU and to the "
+		 "guest by an eventfd; host, the same without remapping; emulated, when it is a level that passes "
+		 "through us; or postable, where the host's handler has taken none and processor and IOMMU can "
+		 "put it into the guest's APIC without the host. Whether they do, a guest that runs cannot tell "
+		 "and no counter says; vm irqs reads the IOMMU's own entry.",
 	 .examples = EXAMPLES("sluice vm stat web", "sluice vm stat web --json",
 			      "sluice vm stat web --timing on", "sluice vm stat web --exits 5")},
 	{.noun = "vm",
@@ -1206,6 +1451,19 @@ const struct cli_command cli_commands[] = {
 		 "to the host, as far as it can; its whole size gives all of it back to the guest. "
 		 "Needs a VM started with --balloon. What has come of it is in vm stat.",
 	 .examples = EXAMPLES("sluice vm balloon web 512M", "sluice vm balloon web 4G")},
+	{.noun = "vm",
+	 .verb = "link",
+	 .run = cmd_vm_link,
+	 .changes = true,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "TAP WAY...",
+	 .more_kind = CLI_TEXT,
+	 .summary = "pull the cable of a VM's emulated NIC, or plug it in",
+	 .about =
+		 "WAY is up or down: the NIC on that tap, which has model=e1000e, tells its guest that "
+		 "the link came back, or went. While it is down nothing is sent, and what arrives is dropped.",
+	 .examples = EXAMPLES("sluice vm link web web-n0 down", "sluice vm link web web-n0 up")},
 	{.noun = "vm",
 	 .verb = "top",
 	 .run = cmd_vm_top,
@@ -1269,12 +1527,17 @@ const struct cli_command cli_commands[] = {
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
 	 .options = vm_attach_options,
-	 .summary = "give devices to a VM that runs",
-	 .about = "Plugs each device into a free slot of the VM (vm run --hotplug-ports), in the "
-		  "order given, and stops at the first that cannot be attached.",
+	 .summary = "give devices to a VM, running or defined",
+	 .about =
+		 "Plugs each device into a free slot of the VM (vm run --hotplug-ports), in the "
+		 "order given, and stops at the first that cannot be attached. Of a VM that does not run, "
+		 "the definition is changed (--config): from its next start on it has them. A pool's "
+		 "name is kept as such, and the VF is chosen at each start; which one it would be now "
+		 "is told, and why.",
 	 .examples = EXAMPLES("sluice vm attach web --vf ens1f0/2:mac=02:00:00:00:00:02",
 			      "sluice vm attach web --disk /srv/data.img,serial=DATA",
-			      "sluice vm attach web --device 0000:02:00.0")},
+			      "sluice vm attach web --device 0000:02:00.0",
+			      "sluice vm attach web --vf fast --live --config")},
 	{.noun = "vm",
 	 .verb = "detach",
 	 .run = cmd_vm_detach,
@@ -1284,7 +1547,7 @@ const struct cli_command cli_commands[] = {
 	 .more = "DEVICE",
 	 .more_kind = CLI_VF,
 	 .options = detach_options,
-	 .summary = "take a device from a VM that runs",
+	 .summary = "take a device from a VM, running or defined",
 	 .about =
 		 "DEVICE is a VF, the address of a whole device, or the path or serial number of a "
 		 "disk.\n\n" DETACH_ABOUT,
@@ -1312,7 +1575,7 @@ const struct cli_command cli_commands[] = {
 	 .operand_kind = CLI_VM,
 	 .more = "N",
 	 .more_kind = CLI_NUMBER,
-	 .options = detach_options,
+	 .options = guest_time_options,
 	 .summary = "how many CPUs a running VM has",
 	 .about = "Up to what the VM was started for (vm run --cpus N,max=M). CPUs that come are "
 		  "announced; whether they are used is up to the guest (udev, or "
@@ -1327,7 +1590,7 @@ const struct cli_command cli_commands[] = {
 	 .operand_kind = CLI_VM,
 	 .more = "SIZE",
 	 .more_kind = CLI_TEXT,
-	 .options = detach_options,
+	 .options = guest_time_options,
 	 .summary = "how much memory a running VM has",
 	 .about =
 		 "From what it was started with up to its maximum (vm run --memory SIZE,max=SIZE). "
@@ -1461,11 +1724,14 @@ const struct cli_command cli_commands[] = {
 	 .run = cmd_vm_console,
 	 .operand = "NAME",
 	 .operand_kind = CLI_VM,
+	 .options = console_options,
 	 .summary = "the serial line of a running VM",
 	 .about =
 		 "Shows the last 64 KiB of the guest's output and what follows, and types into it. "
-		 "Ctrl-] leaves; the VM runs on.",
-	 .examples = EXAMPLES("sluice vm console web")},
+		 "Ctrl-] leaves; the VM runs on. Where the input is no terminal and ends, it leaves "
+		 "when the guest has taken all of it and has then said nothing for a second or two.",
+	 .examples = EXAMPLES("sluice vm console web", "echo uptime | sluice vm console web",
+			      "sluice vm console web --follow")},
 	{.noun = "gpu",
 	 .verb = "list",
 	 .run = cmd_gpu_list,
@@ -1579,7 +1845,8 @@ const struct cli_command cli_commands[] = {
 	 .options = plan_options,
 	 .summary = "the steps from the machine as it is to the machine as it is wished",
 	 .about =
-		 "Everything that vf create, vf set, vf adopt and apply --from have wished is kept, and "
+		 "What /etc/sluice/host.yaml says, if there is one, of functions, pools, the switch and VMs; and "
+		 "everything that vf create, vf set, vf adopt and apply have wished, which is kept and "
 		 "held here against what is found. Each step says what it does to who uses the VF "
 		 "(safe, disruptive, destroys VFs) and who is in the way. Nothing is changed.",
 	 .examples = EXAMPLES("sluice plan", "sluice plan --pf ens1f0 --json")},
@@ -1593,12 +1860,17 @@ const struct cli_command cli_commands[] = {
 		 "What a killed command left half done is finished or undone, what dead VMs had is taken "
 		 "back, and the steps of `sluice plan` are done, each read back. When one fails, those of "
 		 "its PF are undone, newest first; other PFs go on. A plan that takes VFs away or that "
-		 "somebody feels needs --yes. Nothing is ever taken from under a VM.",
+		 "somebody feels needs --yes. Nothing is ever taken from under a VM.\n\n"
+		 "A host file is read first: /etc/sluice/host.yaml, or that of --from. A mistake in it is told "
+		 "with its line before anything is done. Then functions, pools, the switch and VMs become as it "
+		 "says; what it does not name stays. What fails is told, and does not keep the rest. Applied "
+		 "again, it changes nothing.",
 	 .examples = EXAMPLES("sluice apply", "sluice apply --yes --pf ens1f0",
-			      "sluice apply --from host.json --dry-run")},
+			      "sluice apply --from host.yaml --dry-run")},
 	{.noun = "assert",
 	 .verb = "",
 	 .run = cmd_assert,
+	 .options = assert_options,
 	 .summary = "exit status 0 if the machine is as it is wished, else what is not",
 	 .about = "Looks at wishes, leftovers of killed commands and of dead VMs. Changes nothing.",
 	 .examples = EXAMPLES("sluice assert", "sluice assert --json")},
@@ -1606,10 +1878,10 @@ const struct cli_command cli_commands[] = {
 	 .verb = "",
 	 .run = cmd_export,
 	 .options = export_options,
-	 .summary = "print what is wished as JSON, for apply --from",
+	 .summary = "print the host as a file, for apply",
 	 .about =
-		 "On another machine of the same kind, or on this one after a mistake, apply --from "
-		 "brings it back.",
+		 "Functions, pools, the switch and the VMs that are defined, as YAML (or JSON). On another machine of "
+		 "the same kind, or on this one after a mistake, apply --from brings it back.",
 	 .examples = EXAMPLES("sluice export", "sluice export --found")},
 	{.noun = "switch",
 	 .verb = "start",
@@ -1670,6 +1942,21 @@ const struct cli_command cli_commands[] = {
 			  "sluice switch port up0 --add --bridge br0 --to pci:0000:01:00.0 --vlan "
 			  "trunk:all",
 			  "sluice switch port web", "sluice switch port web --remove")},
+	{.noun = "switch",
+	 .verb = "bond",
+	 .run = cmd_switch_bond,
+	 .changes = true,
+	 .operand = "BOND",
+	 .operand_kind = CLI_TEXT,
+	 .options = switch_bond_options,
+	 .summary = "make, show or take away a bond of uplinks",
+	 .about =
+		 "Several ports that are one. Links are looked at ten times a second. In mode backup "
+		 "the addresses of the bridge are announced when another member takes over. "
+		 "Without --add or --remove its members are shown, and how far they are.",
+	 .examples = EXAMPLES("sluice switch bond uplink --add --bridge br0 --members up0,up1 "
+			      "--mode lacp --vlan trunk:all",
+			      "sluice switch bond uplink", "sluice switch bond uplink --remove")},
 	{.noun = "switch",
 	 .verb = "set",
 	 .run = cmd_switch_set,
@@ -1736,6 +2023,36 @@ const struct cli_command cli_commands[] = {
 	 .examples =
 		 EXAMPLES("sluice switch capture web --output web.pcapng --packets 100",
 			  "sluice switch capture web --output web.pcapng --seconds 10 --snap 96")},
+	{.noun = "bench",
+	 .verb = "nic",
+	 .run = cmd_bench_nic,
+	 .options = bench_nic_options,
+	 .summary = "measure every path that a packet can take between a guest and this host",
+	 .about =
+		 "Small guests, all with the same program and nothing else, work over an emulated NIC, "
+		 "virtio on a tap, on vhost-net and on the switch, and a VF; the host does the same over a "
+		 "VF of its own, and QEMU over its devices, where it is installed. Trials of all paths are "
+		 "interleaved; medians and spreads are of trials that succeeded. A path that this host does "
+		 "not have is skipped, and the reason is said.\n\n"
+		 "The report says what each path reaches, how long requests wait, and what a packet costs: "
+		 "exits, interrupts and the host's time, by thread. Ctrl-C writes what there is. See "
+		 "docs/benchmarking.md.",
+	 .examples = EXAMPLES("sluice bench nic", "sluice bench nic --pf ens1f0 --rounds 9",
+			      "sluice bench nic --paths emulated,tap --brief --output /tmp/quick")},
+	{.noun = "bench",
+	 .verb = "compare",
+	 .run = cmd_bench_compare,
+	 .operand = "A.json",
+	 .operand_kind = CLI_FILE,
+	 .more = "B.json",
+	 .more_kind = CLI_FILE,
+	 .summary = "tell two reports apart, such as before and after an upgrade",
+	 .about =
+		 "Each work over each path that both have: medians, their ratio, and the probability that "
+		 "chance alone parts the trials so far (Mann and Whitney's test, by rank). What is more "
+		 "likely than 5 % is called no difference; fewer than four trials each cannot be less.",
+	 .examples = EXAMPLES("sluice bench compare old/report.json new/report.json",
+			      "sluice bench compare a.json b.json --json")},
 	{.noun = "completion",
 	 .verb = "bash",
 	 .run = cmd_completion_bash,

@@ -5,6 +5,9 @@
  * Typed bytes wait in a small buffer when the guest does not take them; while it is full, nothing
  * is read from standard input. Files and /dev/null cannot be waited for with epoll, but never
  * block either: they are read whenever there is room.
+ *
+ * Input that ends (a pipe) is not yet the end: the answer comes after it. Nothing in a serial
+ * line's output says where an answer ends, so silence does, as with socat(1).
  */
 #include "cli/console.h"
 
@@ -22,9 +25,10 @@
 struct console {
 	struct console_config config;
 	int sock;
-	struct loop_source *sock_source, *in_source;
+	struct loop_source *sock_source, *in_source, *timer;
 	bool in_open;  /* standard input has not ended */
 	bool out_open; /* somebody still reads standard output */
+	bool heard;    /* the guest has said something since the timer began */
 	uint8_t typed[1024];
 	size_t typed_len;
 };
@@ -59,6 +63,28 @@ static void flush_typed(struct console *console)
 	memmove(console->typed, console->typed + n, console->typed_len);
 }
 
+static void timer_event(void *opaque, uint32_t events);
+
+static void await_silence(struct console *console)
+{
+	console->heard = false;
+	if (loop_timer(console->config.loop, console->config.patience_ms, timer_event, console,
+		       &console->timer) < 0)
+		console->timer = NULL; /* no descriptor to be had: it goes on until the VM ends */
+}
+
+static void timer_event(void *opaque, uint32_t events)
+{
+	struct console *console = opaque;
+
+	(void)events;
+	console->timer = NULL;
+	if (console->heard)
+		await_silence(console);
+	else
+		console->config.silent(console->config.opaque);
+}
+
 /* Moves on what can be moved, then waits for what holds the rest up. */
 static void update(struct console *console)
 {
@@ -78,6 +104,9 @@ static void update(struct console *console)
 	if (console->sock_source)
 		loop_modify(console->sock_source,
 			    EPOLLIN | (console->typed_len ? (uint32_t)EPOLLOUT : 0));
+	if (console->config.patience_ms && !console->in_open && !console->typed_len &&
+	    !console->timer)
+		await_silence(console);
 }
 
 static void in_event(void *opaque, uint32_t events)
@@ -100,6 +129,7 @@ static bool show(struct console *console, int flags)
 		return errno == EAGAIN || errno == EINTR;
 	if (n > 0 && console->out_open && io_write_full(console->config.out, bytes, (size_t)n))
 		console->out_open = false;
+	console->heard = true;
 	return n > 0;
 }
 
@@ -189,6 +219,7 @@ void console_close(struct console *console)
 		return;
 	loop_remove(console->sock_source);
 	loop_remove(console->in_source);
+	loop_remove(console->timer);
 	io_close(&console->sock);
 	free(console);
 }

@@ -22,6 +22,10 @@ struct console_config {
 	int in, out;		      /* stay the caller's */
 	console_key key;	      /* NULL: everything passes */
 	void (*closed)(void *opaque); /* the VM's side is gone; may be NULL */
+	/* After `in` has ended, the guest has been given all of it, and has then said nothing for
+	 * `patience_ms` to twice that; never where it is 0. */
+	void (*silent)(void *opaque);
+	unsigned patience_ms;
 	void *opaque;
 };
 

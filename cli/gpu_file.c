@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "cli/show_plan.h"
 
+#define SUBJECT "host file"
+
 /* ---- out ---- */
 
 static json_t *encode(const struct gpu_slice *s)
@@ -86,7 +88,7 @@ int gpu_file_export(struct cli *cli, json_t *root)
 /* ---- in ---- */
 
 /* Keys are the settings by their names, so that one parser reads all. */
-static int read_request(const char *path, const json_t *row, struct gpu_request *out)
+static int read_request(const json_t *row, struct gpu_request *out)
 {
 	char text[1024] = "";
 	const char *key;
@@ -97,14 +99,14 @@ static int read_request(const char *path, const json_t *row, struct gpu_request 
 		if (!strcmp(key, "slice") || !strcmp(key, "pool"))
 			continue;
 		if (!json_is_string(value) || strchr(json_string_value(value), ','))
-			return log_fail(-EINVAL, path, "'%s' of a slice is no plain text", key);
+			return log_fail(-EINVAL, SUBJECT, "'%s' of a slice is no plain text", key);
 		int n = snprintf(text + used, sizeof(text) - used, "%s%s=%s", used ? "," : "", key,
 				 json_string_value(value));
 		if (n < 0 || (size_t)n >= sizeof(text) - used)
-			return log_fail(-EINVAL, path, "'%s' of a slice is too long", key);
+			return log_fail(-EINVAL, SUBJECT, "'%s' of a slice is too long", key);
 		used += (size_t)n;
 	}
-	return gpu_request_parse(path, text, out);
+	return gpu_request_parse(SUBJECT, text, out);
 }
 
 static const json_t *find_row(const json_t *slices, const struct gpu_slice *s)
@@ -134,9 +136,7 @@ static bool same(const struct gpu_slice *s, const struct gpu_request *r)
 
 struct applying {
 	struct cli *cli;
-	const char *path;
-	bool yes;
-	json_t *rows;
+	json_t *rows; /* NULL: it is done, else only told */
 	struct gpu_device dev;
 	struct gpu_slice *list;
 	size_t count;
@@ -145,7 +145,12 @@ struct applying {
 static void tell(const struct applying *a, const char *subject, const char *before,
 		 const char *after)
 {
+	if (!a->rows)
+		return;
 	show_plan_gpu(subject, "profile", before, after, a->rows);
+	if (*before)
+		json_object_set_new(json_array_get(a->rows, json_array_size(a->rows) - 1), "effect",
+				    json_string(show_plan_effect(SRIOV_DISRUPTIVE)));
 }
 
 /* Those that are there and not in the file, or other than in the file. */
@@ -153,18 +158,15 @@ static int change_slice(struct applying *a, const struct gpu_slice *s, const jso
 {
 	struct gpu_request request;
 	char name[GPU_SLICE_NAME];
-	int err = row ? read_request(a->path, row, &request) : 0;
+	int err = row ? read_request(row, &request) : 0;
 
 	gpu_slice_name(s, name);
 	if (err || (row && same(s, &request)))
 		return err;
 	tell(a, name, s->profile,
 	     row ? (request.profile[0] ? request.profile : s->profile) : "none");
-	if (a->cli->dry_run)
+	if (a->rows)
 		return 0;
-	if (!row && !a->yes)
-		return log_fail(-EPERM, name,
-				"not taken away: look with --dry-run, then pass --yes");
 	return row ? gpu_slice_set(a->cli->gpu, s, &request) : gpu_slice_destroy(a->cli->gpu, s);
 }
 
@@ -173,7 +175,7 @@ static int make_slice(struct applying *a, const json_t *row)
 	const char *pool = json_string_value(json_object_get(row, "pool"));
 	struct gpu_request request;
 	struct gpu_slice made;
-	int err = read_request(a->path, row, &request);
+	int err = read_request(row, &request);
 
 	if (err)
 		return err;
@@ -199,7 +201,7 @@ static int apply_gpu(struct applying *a, const json_t *row)
 	size_t i;
 
 	if (!name)
-		return log_fail(-EINVAL, a->path, "an entry of 'gpus' without 'gpu'");
+		return log_fail(-EINVAL, SUBJECT, "an entry of 'gpus' without 'gpu'");
 	int err = gpu_find(a->cli->gpu, name, &a->dev);
 	if (!err)
 		err = gpu_slice_list(a->cli->gpu, &a->dev, &a->list, &a->count);
@@ -215,7 +217,7 @@ static int apply_gpu(struct applying *a, const json_t *row)
 	return err;
 }
 
-static int apply_pool(struct cli *cli, const char *path, const json_t *row)
+static int apply_pool(struct cli *cli, const json_t *row, bool dry)
 {
 	struct gpu_pool pool = {.mode = -1};
 	const char *name = json_string_value(json_object_get(row, "name"));
@@ -225,28 +227,38 @@ static int apply_pool(struct cli *cli, const char *path, const json_t *row)
 	const char *mode = json_string_value(json_object_get(row, "mode"));
 
 	if (!name)
-		return log_fail(-EINVAL, path, "an entry of 'gpu_pools' without 'name'");
+		return log_fail(-EINVAL, SUBJECT, "an entry of 'gpu_pools' without 'name'");
 	if (policy && gpu_policy_parse(policy, &pool.policy))
-		return log_fail(-EINVAL, path, "pool %s: no policy '%s'", name, policy);
+		return log_fail(-EINVAL, SUBJECT, "pool %s: no policy '%s'", name, policy);
 	snprintf(pool.name, sizeof(pool.name), "%s", name);
 	snprintf(pool.gpus, sizeof(pool.gpus), "%s", gpus ? gpus : "");
 	snprintf(pool.profile, sizeof(pool.profile), "%s", profile ? profile : "");
 	for (int i = 0; mode && i < GPU_MODES; i++)
 		if (!strcmp(mode, gpu_mode_name((enum gpu_mode)i)))
 			pool.mode = i;
-	return cli->dry_run ? 0 : gpu_pool_set(cli->gpu, &pool);
+	return dry ? 0 : gpu_pool_set(cli->gpu, &pool);
 }
 
-int gpu_file_apply(struct cli *cli, const char *path, const json_t *root, bool yes, json_t *rows)
+static int run(struct cli *cli, const json_t *root, json_t *rows)
 {
-	struct applying a = {.cli = cli, .path = path, .yes = yes, .rows = rows};
+	struct applying a = {.cli = cli, .rows = rows};
 	const json_t *row;
 	size_t i;
 	int err = 0;
 
 	json_array_foreach (json_object_get(root, "gpu_pools"), i, row)
-		err = err ? err : apply_pool(cli, path, row);
+		err = err ? err : apply_pool(cli, row, rows);
 	json_array_foreach (json_object_get(root, "gpus"), i, row)
 		err = err ? err : apply_gpu(&a, row);
 	return err;
+}
+
+int gpu_file_plan(struct cli *cli, const json_t *root, json_t *rows)
+{
+	return run(cli, root, rows);
+}
+
+int gpu_file_apply(struct cli *cli, const json_t *root)
+{
+	return run(cli, root, NULL);
 }

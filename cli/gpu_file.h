@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * gpu_file: GPUs in the wish file (wish_file.h):
+ * gpu_file: GPUs in a host file (host_file.h):
  *
  *     "gpus": [{"gpu": "0000:03:00.0",
  *               "slices": [{"slice": 2, "mode": "vf", "profile": "default", "memory":
@@ -16,7 +16,10 @@
 
 /* Adds both keys to `root`, where there is something to say. */
 int gpu_file_export(struct cli *cli, json_t *root);
-/* With --dry-run only the steps, added to `rows`. What takes a slice away needs `yes`. Logs. */
-int gpu_file_apply(struct cli *cli, const char *path, const json_t *root, bool yes, json_t *rows);
+/* The steps that the file calls for, added to `rows`; nothing is changed. What takes a slice away
+ * or makes it anew is disruptive. Logs. */
+int gpu_file_plan(struct cli *cli, const json_t *root, json_t *rows);
+/* Does them. */
+int gpu_file_apply(struct cli *cli, const json_t *root);
 
 #endif

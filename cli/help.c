@@ -8,8 +8,9 @@
 
 /* ---- help on the terminal ---- */
 
-/* Words of `text`, wrapped, each line after the first indented; `\n` keeps its place. */
-static void wrap(FILE *out, const char *text, int column, int indent)
+/* Words of `text`, wrapped, each line after the first indented; `\n` keeps its place. Returns the
+ * column that it has come to. */
+static int wrap(FILE *out, const char *text, int column, int indent)
 {
 	while (*text) {
 		int len = (int)strcspn(text, " \n");
@@ -29,10 +30,12 @@ static void wrap(FILE *out, const char *text, int column, int indent)
 		}
 		text += *text != '\0';
 	}
-	fputc('\n', out);
+	return column;
 }
 
-static void print_entry(FILE *out, const char *left, const char *right, int indent)
+/* `note` goes on where `right` ends. */
+static void print_entry(FILE *out, const char *left, const char *right, const char *note,
+			int indent)
 {
 	int n = fprintf(out, "  %s", left);
 
@@ -41,18 +44,21 @@ static void print_entry(FILE *out, const char *left, const char *right, int inde
 		n = 0;
 	}
 	fprintf(out, "%*s", indent - n, "");
-	wrap(out, right, indent, indent);
+	wrap(out, note, wrap(out, right, indent, indent), indent);
+	fputc('\n', out);
 }
 
 static void print_option(FILE *out, const struct cli_option *option)
 {
-	char left[80], right[256];
+	char left[80];
 
 	snprintf(left, sizeof(left), "%s%s%s", option->name, option->value ? " " : "",
 		 option->value ? option->value : "");
-	snprintf(right, sizeof(right), "%s%s%s", option->help,
-		 option->required ? " (required)" : "", option->repeat ? " (may be repeated)" : "");
-	print_entry(out, left, right, 28);
+	print_entry(out, left, option->help,
+		    option->required ? "(required)"
+		    : option->repeat ? "(may be repeated)"
+				     : "",
+		    28);
 }
 
 static void print_synopsis(FILE *out, const struct cli_command *command)
@@ -79,6 +85,7 @@ static void help_command(FILE *out, const struct cli_command *command)
 	print_synopsis(out, command);
 	fputc('\n', out);
 	wrap(out, command->about, 0, 0);
+	fputc('\n', out);
 	fputs("\noptions:\n", out);
 	for (const struct cli_option *o = command->options; o && o->name; o++)
 		print_option(out, o);
@@ -107,7 +114,7 @@ static void help_noun(FILE *out, const struct cli_noun *noun)
 	for (const struct cli_command *c = cli_commands; c->noun; c++) {
 		if (strcmp(c->noun, noun->name) != 0)
 			continue;
-		print_entry(out, c->verb, c->summary, 14);
+		print_entry(out, c->verb, c->summary, "", 14);
 		example = *example ? example : c->examples[0];
 	}
 	fprintf(out,
@@ -121,7 +128,7 @@ static void help_all(FILE *out)
 	      "usage: sluice <thing> <command> [name] [options]\n\nthings:\n",
 	      out);
 	for (const struct cli_noun *noun = cli_nouns; noun->name; noun++)
-		print_entry(out, noun->name, noun->summary, 14);
+		print_entry(out, noun->name, noun->summary, "", 14);
 	fputs("\nexamples:\n"
 	      "  sluice pf list\n"
 	      "  sluice vf create ens1f0 --count 4\n"

@@ -77,6 +77,15 @@ static int set_standby(struct net_spec *spec, const char *value, char *why)
 	return -EINVAL;
 }
 
+static int set_model(struct net_spec *spec, const char *value, char *why)
+{
+	spec->e1000e = !strcmp(value, "e1000e");
+	if (spec->e1000e || !strcmp(value, "virtio"))
+		return 0;
+	snprintf(why, NET_SPEC_WHY, "model '%.40s': neither virtio nor e1000e", value);
+	return -EINVAL;
+}
+
 static int set(struct net_spec *spec, const char *key, const char *value, char *why)
 {
 	if (!strcmp(key, "tap"))
@@ -93,8 +102,11 @@ static int set(struct net_spec *spec, const char *key, const char *value, char *
 		return set_backend(spec, value, why);
 	if (!strcmp(key, "standby"))
 		return set_standby(spec, value, why);
+	if (!strcmp(key, "model"))
+		return set_model(spec, value, why);
 	snprintf(why, NET_SPEC_WHY,
-		 "unknown setting '%.30s'; there are bridge, mac, queues, mtu, backend, standby",
+		 "unknown setting '%.30s'; there are bridge, mac, queues, mtu, backend, standby, "
+		 "model",
 		 key);
 	return -EINVAL;
 }
@@ -148,6 +160,18 @@ static int check(const struct net_spec *spec, char *why)
 {
 	const char *odd = NULL, *where = spec->tap;
 
+	if (spec->e1000e) {
+		odd = spec->queues > 1			   ? "queues"
+		      : spec->backend == NET_BACKEND_VHOST ? "backend=vhost"
+		      : spec->standby			   ? "standby"
+		      : spec->socket[0]			   ? "vhost-user"
+		      : spec->mtu > NET_SPEC_MTU_E1000E	   ? "an mtu above 9216"
+							   : NULL;
+		if (odd)
+			snprintf(why, NET_SPEC_WHY, "%s: not with model=e1000e", odd);
+		if (odd)
+			return -EINVAL;
+	}
 	if (spec->tap[0] && (spec->bridge[0] || spec->mtu)) {
 		snprintf(why, NET_SPEC_WHY,
 			 "%s: only for a tap that is made for the VM; %s is yours to set up",

@@ -16,6 +16,7 @@
 #define NET_SPEC_SOCKET	    108u /* sun_path, with its end */
 #define NET_SPEC_MTU_MIN    68u	 /* RFC 791: what every link must carry */
 #define NET_SPEC_MTU_MAX    65521u
+#define NET_SPEC_MTU_E1000E 9216u
 
 enum net_backend {
 	NET_BACKEND_ANY, /* vhost where the host has it, else user */
@@ -35,6 +36,7 @@ struct net_spec {
 	char socket[NET_SPEC_SOCKET]; /* of a switch's port; "": a tap */
 	bool server;		      /* we listen there, and the switch calls */
 	bool packed;		      /* rings, if the switch knows them */
+	bool e1000e;		      /* an emulated Intel 82574 in place of virtio */
 };
 
 /* -EINVAL */

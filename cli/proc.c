@@ -27,6 +27,36 @@ static int read_kib(FILE *in, const char *name, uint64_t *bytes)
 	return -ENOENT;
 }
 
+#define NODES_MAX 1024
+
+/* "… N0=512 N1=3 kernelpagesize_kB=4" */
+static void add_pages(char *line, uint64_t kib[NODES_MAX])
+{
+	const char *size = strstr(line, " kernelpagesize_kB=");
+	uint64_t each = size ? strtoull(strchr(size, '=') + 1, NULL, 10) : 4, pages;
+	char *rest = NULL;
+	unsigned node;
+
+	for (char *word = strtok_r(line, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest))
+		if (sscanf(word, "N%u=%" SCNu64, &node, &pages) == 2 && node < NODES_MAX)
+			kib[node] += pages * each;
+}
+
+int proc_numa_node(FILE *in)
+{
+	uint64_t kib[NODES_MAX] = {0}, all = 0;
+	char line[LINE];
+	int most = 0;
+
+	while (fgets(line, sizeof(line), in))
+		add_pages(line, kib);
+	for (int node = 0; node < NODES_MAX; node++) {
+		all += kib[node];
+		most = kib[node] > kib[most] ? node : most;
+	}
+	return all && kib[most] >= all - all / 4 ? most : -1;
+}
+
 int proc_meminfo(FILE *in, const char *name, uint64_t *bytes)
 {
 	return read_kib(in, name, bytes);

@@ -42,6 +42,8 @@ struct proc_area {
 };
 /* /proc/PID/smaps. A mapping belongs to RAM when it starts inside one of `ram`. */
 void proc_smaps(FILE *in, const struct proc_area *ram, size_t ram_count, struct proc_memory *out);
+/* /proc/PID/numa_maps: the node that has three quarters of the memory at least; -1: none has. */
+int proc_numa_node(FILE *in);
 /* A line "NAME: … kB" of /proc/PID/status, in bytes. */
 int proc_status(FILE *in, const char *name, uint64_t *bytes);
 

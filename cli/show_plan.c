@@ -3,17 +3,13 @@
 #include "cli/show_plan.h"
 
 static const struct cli_column columns[] = {
-	{"PF", "pf", CLI_SHOW_PLAIN},
-	{"VF", "vf", CLI_SHOW_PLAIN},
-	{"WHAT", "what", CLI_SHOW_PLAIN},
-	{"IS", "before", CLI_SHOW_PLAIN},
-	{"SHALL BE", "after", CLI_SHOW_PLAIN},
-	{"EFFECT", "effect", CLI_SHOW_PLAIN},
-	{"IN THE WAY", "blocker", CLI_SHOW_PLAIN},
-	{0},
+	{"NAME", "name", CLI_SHOW_PLAIN},	   {"VF", "vf", CLI_SHOW_PLAIN},
+	{"WHAT", "what", CLI_SHOW_PLAIN},	   {"IS", "before", CLI_SHOW_PLAIN},
+	{"SHALL BE", "after", CLI_SHOW_PLAIN},	   {"EFFECT", "effect", CLI_SHOW_PLAIN},
+	{"IN THE WAY", "blocker", CLI_SHOW_PLAIN}, {0},
 };
 
-static const char *effect_name(enum sriov_effect effect)
+const char *show_plan_effect(enum sriov_effect effect)
 {
 	static const char *const names[] = {
 		[SRIOV_SAFE] = "safe",
@@ -28,8 +24,9 @@ void show_plan_add(json_t *rows, const struct sriov_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct sriov_step *s = &plan->steps[i];
-		json_t *row = json_pack("{s:s,s:s,s:s,s:s}", "pf", plan->name, "what", s->name,
-					"after", s->after, "effect", effect_name(s->effect));
+		json_t *row = json_pack("{s:s,s:s,s:s,s:s,s:s}", "name", plan->name, "pf",
+					plan->name, "what", s->name, "after", s->after, "effect",
+					show_plan_effect(s->effect));
 		if (s->vf >= 0)
 			json_object_set_new(row, "vf", json_integer(s->vf));
 		if (s->before[0])
@@ -45,8 +42,8 @@ void show_plan_add(json_t *rows, const struct sriov_plan *plan)
 void show_plan_gpu(const char *subject, const char *what, const char *before, const char *after,
 		   void *rows)
 {
-	json_t *row = json_pack("{s:s,s:s,s:s,s:s}", "pf", subject, "what", what, "after", after,
-				"effect", effect_name(SRIOV_SAFE));
+	json_t *row = json_pack("{s:s,s:s,s:s,s:s,s:s}", "gpu", subject, "name", subject, "what",
+				what, "after", after, "effect", show_plan_effect(SRIOV_SAFE));
 
 	if (*before)
 		json_object_set_new(row, "before", json_string(before));

@@ -5,6 +5,8 @@
 
 #include "cli/cli.h"
 
+/* "safe", "disruptive", "destroys VFs" */
+const char *show_plan_effect(enum sriov_effect effect);
 /* Adds a plan's steps to an array of rows. */
 void show_plan_add(json_t *rows, const struct sriov_plan *plan);
 /* Adds a step of a GPU's slice; for gpu_apply(). */

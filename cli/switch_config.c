@@ -110,10 +110,12 @@ int switch_port_decode(const json_t *json, struct nq_port_config *port, char err
 	port->where = json_string_value(json_object_get(json, "where"));
 	port->server = json_is_true(json_object_get(json, "server"));
 	int err = get_name(json, "name", port->name, error);
-	if (!err)
+	if (!err && json_object_get(json, "bridge"))
 		err = get_name(json, "bridge", port->bridge, error);
 	if (!err && !port->kind)
-		err = bad(error, "kind: vhost, tap, af_packet, pci, pcap or null is wanted");
+		err = bad(
+			error,
+			"kind: vhost, tap, af_packet, af_xdp, memif, pci, bond, vtep, vxlan, pcap or null is wanted");
 	if (!err)
 		err = get_number(json, "queues", NQ_QUEUES, &port->queues, error);
 	if (!err)
@@ -236,6 +238,15 @@ static json_t *encode_macs(const struct nq_switch *sw)
 	return list;
 }
 
+static bool is_upper(const char *kind)
+{
+	const struct nq_port_kind *k = nq_port_kinds;
+
+	while (strcmp(k->name, kind))
+		k++;
+	return k->upper;
+}
+
 json_t *switch_config_encode(const struct nq_switch *sw, const json_t *start)
 {
 	json_t *bridges = json_array(), *ports = json_array(), *mirrors = json_array();
@@ -246,8 +257,12 @@ json_t *switch_config_encode(const struct nq_switch *sw, const json_t *start)
 		json_array_append_new(bridges,
 				      json_pack("{s:s,s:i,s:i}", "name", b->name, "ageing",
 						(int)b->ageing_s, "mac_limit", (int)b->mac_limit));
+	/* Ports that stand on others behind all that do not. */
+	for (int upper = 0; upper <= 1; upper++)
+		while ((p = nq_port_next(sw, p)))
+			if (is_upper(p->kind) == upper)
+				json_array_append_new(ports, switch_port_encode(p));
 	while ((p = nq_port_next(sw, p))) {
-		json_array_append_new(ports, switch_port_encode(p));
 		if (nq_mirror_of(sw, p->name))
 			json_array_append_new(mirrors, json_pack("{s:s,s:s}", "from", p->name, "to",
 								 nq_mirror_of(sw, p->name)));

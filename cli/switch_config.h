@@ -11,7 +11,7 @@
  *      "addresses": [{"bridge": "br0", "port": "web", "mac": "02:…", "vlan": 0}],
  *      "mirrors": [{"from": "web", "to": "probe"}]}
  *
- * Everything but names, a port's bridge and kind may be left out. A CPU of -1 is any.
+ * Everything but names and a port's kind may be left out; a port without a bridge waits for a bond. A CPU of -1 is any.
  */
 #ifndef CLI_SWITCH_CONFIG_H
 #define CLI_SWITCH_CONFIG_H

@@ -182,6 +182,20 @@ static json_t *stats_of(const struct nq_switch *sw, const char *name)
 			 drops_of(&s));
 }
 
+/* NULL: no bond. */
+static json_t *members_of(const struct nq_switch *sw, const char *name)
+{
+	struct nq_member members[NQ_BOND_MEMBERS];
+	int count = nq_bond_members(sw, name, members);
+	json_t *list = count >= 0 ? json_array() : NULL;
+
+	for (int i = 0; i < count; i++)
+		json_array_append_new(list, json_pack("{s:s,s:b,s:b,s:s}", "name", members[i].name,
+						      "up", members[i].up, "in_use",
+						      members[i].in_use, "text", members[i].text));
+	return list;
+}
+
 static json_t *port_of(const struct nq_switch *sw, const struct nq_port_config *port)
 {
 	json_t *json = switch_port_encode(port);
@@ -198,6 +212,9 @@ static json_t *port_of(const struct nq_switch *sw, const struct nq_port_config *
 	json_object_set_new(json, "vlan",
 			    json_incref(json_object_get(json_object_get(json, "rules"), "vlan")));
 	json_object_set_new(json, "mirror", mirror ? json_string(mirror) : json_null());
+	json_t *members = members_of(sw, port->name);
+	if (members)
+		json_object_set_new(json, "members", members);
 	return json;
 }
 
@@ -467,7 +484,7 @@ const struct rpc_method switch_ctl_methods[] = {
 	{"bridge-add", method_bridge_add, "name ageing? mac_limit?"},
 	{"bridge-set", method_bridge_set, "name ageing? mac_limit?"},
 	{"bridge-remove", method_bridge_remove, "name"},
-	{"port-add", method_port_add, "name bridge kind where? server? queues? mtu? size? rules?"},
+	{"port-add", method_port_add, "name kind bridge? where? server? queues? mtu? size? rules?"},
 	{"port-set", method_port_set, "name rules"},
 	{"port-remove", method_port_remove, "name"},
 	{"ports", method_ports, ""},

@@ -19,6 +19,11 @@ int switch_path(const struct cli *cli, const char *file, char path[CLI_PATH]);
 /* Whether a switch runs: its lock is held. */
 bool switch_runs(const struct cli *cli);
 
+/* Starts it with a configuration (switch_config.h; borrowed), and waits until it answers; or stops
+ * it, and waits until it is gone. Negative errnos, logged. (cmd_switch.c) */
+int switch_start(const struct cli *cli, const json_t *config);
+int switch_stop(const struct cli *cli);
+
 /* One call; `params` are taken over, `result` may be NULL. Failures are logged; exit codes of
  * cli.h. With --dry-run nothing is called, and what would be done is told by switch_report. */
 int switch_tell(const struct cli *cli, const char *method, json_t *params, json_t **result);

@@ -30,12 +30,14 @@
 
 /* A guest that turns its queues on and off without end gets a new view this often, and no more. */
 #define EVENT_MS 10
+#define TICKS	 10 /* a second */
 
 struct process {
 	struct switch_ctl ctl;
 	struct loop_source *events;
 	char keep[PATH_MAX];
 	int lock, signals, timer;
+	unsigned ticks;
 };
 
 static const char usage[] =
@@ -57,13 +59,16 @@ static void on_signal(void *opaque, uint32_t events)
 		loop_stop(p->ctl.loop, 0);
 }
 
-static void on_second(void *opaque, uint32_t events)
+static void on_tick(void *opaque, uint32_t events)
 {
 	struct process *p = opaque;
 	uint64_t count;
 
 	(void)events;
-	if (read(p->timer, &count, sizeof(count)) == sizeof(count))
+	if (read(p->timer, &count, sizeof(count)) != sizeof(count))
+		return;
+	nq_switch_attend(p->ctl.sw);
+	if (++p->ticks % TICKS == 0)
 		nq_switch_tick(p->ctl.sw);
 }
 
@@ -106,10 +111,11 @@ static int open_signals(struct process *p)
 
 static int open_timer(struct process *p)
 {
-	const struct itimerspec second = {{1, 0}, {1, 0}};
+	const struct timespec tick = {.tv_nsec = 1000000000 / TICKS};
+	const struct itimerspec ticks = {tick, tick};
 
 	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (p->timer < 0 || timerfd_settime(p->timer, 0, &second, NULL) < 0)
+	if (p->timer < 0 || timerfd_settime(p->timer, 0, &ticks, NULL) < 0)
 		return -errno;
 	return 0;
 }
@@ -200,7 +206,7 @@ static int start_control(struct process *p, const char *folder)
 	if (!err)
 		err = loop_add(p->ctl.loop, p->signals, EPOLLIN, on_signal, p, &source);
 	if (!err)
-		err = loop_add(p->ctl.loop, p->timer, EPOLLIN, on_second, p, &source);
+		err = loop_add(p->ctl.loop, p->timer, EPOLLIN, on_tick, p, &source);
 	if (!err)
 		err = loop_add(p->ctl.loop, nq_switch_event_fd(p->ctl.sw), EPOLLIN, on_switch, p,
 			       &p->events);

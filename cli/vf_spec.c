@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "base/parse.h"
-#include "sriov/attr.h"
 
 /* Where the settings begin: behind the ':' that is followed by letters and '='. */
 static const char *settings_of(const char *text)
@@ -33,12 +32,12 @@ static int parse_settings(const char *subject, const char *text, struct sriov_at
 		if (!equals)
 			return log_fail(-EINVAL, subject, "'%.40s': not KEY=VALUE", pair);
 		*equals = '\0';
-		int err = attr_parse(subject, pair, equals + 1, attrs);
+		int err = sriov_attr_parse(subject, pair, equals + 1, attrs);
 		if (err)
 			return err;
 		text += len + (text[len] == ',');
 	}
-	return attr_check(subject, attrs);
+	return sriov_attr_check(subject, attrs);
 }
 
 int vf_spec_parse(const char *subject, const char *text, struct vf_spec *spec)
@@ -71,12 +70,12 @@ static json_t *encode_vlan(json_t *object, const struct sriov_attrs *attrs)
 }
 
 /* Switches are booleans, numbers are numbers, the rest is text. */
-static json_t *encode_value(const struct attr_info *info, const struct sriov_attrs *attrs)
+static json_t *encode_value(const struct sriov_attr_info *info, const struct sriov_attrs *attrs)
 {
-	char text[ATTR_TEXT];
+	char text[SRIOV_ATTR_TEXT];
 	uint64_t number;
 
-	attr_format(info->bit, attrs, text);
+	sriov_attr_format(info->bit, attrs, text);
 	if (!strcmp(info->value, "on|off"))
 		return json_boolean(!strcmp(text, "on"));
 	return parse_u64(text, 0, UINT32_MAX, &number) ? json_string(text)
@@ -87,7 +86,7 @@ json_t *vf_spec_encode(const struct sriov_attrs *attrs)
 {
 	json_t *object = json_object();
 	size_t count;
-	const struct attr_info *table = attr_table(&count);
+	const struct sriov_attr_info *table = sriov_attr_table(&count);
 
 	for (size_t i = 0; i < count; i++) {
 		char name[32];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * vf_spec: a VF with settings as a user types it: "ens1f0/2:mac=02:00:00:00:00:02,vlan=100". The
- * names and values of settings are those of sriov/attr.h.
+ * names and values of settings are those of sriov_attr_table().
  */
 #ifndef CLI_VF_SPEC_H
 #define CLI_VF_SPEC_H

@@ -117,3 +117,13 @@ int vm_find_function(struct sriov *sriov, const char *text, struct bdf *out)
 		*out = vf.bdf;
 	return err;
 }
+
+int vm_device_node(const struct sysfs *fs, struct bdf bdf)
+{
+	char text[16] = "", dev[BDF_TEXT];
+
+	if (!fs || sysfs_read(fs, text, sizeof(text), "bus/pci/devices/%s/numa_node",
+			      bdf_format(bdf, dev)))
+		return -1;
+	return atoi(text); /* NOLINT: the kernel writes numbers */
+}

@@ -24,6 +24,9 @@ int vm_open_group(const char *subject, int group, int *fd);
 /* /dev/vfio/vfio */
 int vm_open_container(const char *subject, int *fd);
 
+/* The node of the host's that the function is plugged in at; -1 where the host does not tell. */
+int vm_device_node(const struct sysfs *fs, struct bdf bdf);
+
 /* The address of "PF/N", of a VF's address, or of a whole device's. */
 int vm_find_function(struct sriov *sriov, const char *text, struct bdf *out);
 

@@ -76,13 +76,13 @@ json_t *vm_costs_polling(const json_t *numbers)
 			 get(numbers, "halt_wait_ns"));
 }
 
-const char *vm_costs_irq_path(const char *mode, const char *chip, bool posting)
+const char *vm_costs_irq_path(const char *mode, const char *chip, bool can_post, uint64_t taken)
 {
 	if (!mode || !strcmp(mode, "none"))
 		return NULL;
 	if (!strcmp(mode, "intx"))
 		return "emulated";
-	if (posting)
-		return "posted";
+	if (can_post && !taken)
+		return "postable";
 	return chip && !strncmp(chip, "IR-", 3) ? "remapped" : "host";
 }

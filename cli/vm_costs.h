@@ -25,9 +25,10 @@ json_t *vm_costs_pages(const json_t *numbers);
  * before it sleeps. NULL where the engine does not tell. */
 json_t *vm_costs_polling(const json_t *numbers);
 
-/* "emulated": through us; "posted": by the IOMMU into the guest's APIC; "remapped": through the
- * IOMMU to the host, then to the guest; "host": the same without remapping; NULL: none yet. `chip`
- * is the host's name of the interrupt's chip. */
-const char *vm_costs_irq_path(const char *mode, const char *chip, bool posting);
+/* "emulated": through us; "remapped": through the IOMMU to the host, then to the guest; "host": the
+ * same without remapping; "postable": no handler of the host's has taken one (`taken`) and the
+ * IOMMU could put them into the guest's APIC, which only its table tells for sure; NULL: none yet.
+ * `chip` is the host's name of the interrupt's chip. */
+const char *vm_costs_irq_path(const char *mode, const char *chip, bool can_post, uint64_t taken);
 
 #endif

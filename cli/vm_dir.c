@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "cli/disk_engine.h"
+#include "cli/vm_threads.h"
 #include "cli/vmm_config.h"
 
 int vm_path(const struct cli *cli, const char *name, const char *file, char path[CLI_PATH])
@@ -59,8 +60,8 @@ static void remove_files(const struct cli *cli, const char *name, const char *co
 
 void vm_dir_remove(const struct cli *cli, const char *name)
 {
-	static const char *const files[] = {VM_CTL,    VM_CONSOLE, VM_CONFIG, VM_LOG,
-					    VM_RESULT, VM_PLUG,	   VM_CPUS,   VM_LOCK};
+	static const char *const files[] = {VM_CTL,  VM_CONSOLE, VM_CONFIG, VM_LOG, VM_RESULT,
+					    VM_PLUG, VM_CPUS,	 VM_DIAL,   VM_LOCK};
 	char path[CLI_PATH];
 
 	disk_engine_wait(cli, name); /* their sockets are in it */
@@ -110,6 +111,7 @@ int vm_try(const struct cli *cli, const char *name, const char *method, json_t *
 	error[0] = '\0';
 	if (!err)
 		err = rpc_call(path, method, NULL, VM_CALL_MS, &answer, error);
+	vm_threads_translate("/proc", answer);
 	if (result)
 		*result = answer;
 	else

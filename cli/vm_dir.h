@@ -7,6 +7,7 @@
  *     config.json   how it was started        vmm.log        what sluice-vmm said
  *     result.json   how it ended: only for a VM that did not end well
  *     cpus.json     where it runs (vm_place.h)
+ *     dial          whom the VMM may have itself connected with (vm_dial.h)
  *     engine-N.sock where a disk's engine serves it (disk_engine.h): there until it has closed
  *     plug.lock     held by a command that gives it devices or takes them (vm_plug.h)
  *
@@ -28,6 +29,7 @@
 #define VM_RESULT  "result.json"
 #define VM_PLUG	   "plug.lock"
 #define VM_CPUS	   "cpus.json"
+#define VM_DIAL	   "dial"
 
 /* "RUN_DIR/vm/NAME/FILE"; -ENAMETOOLONG, logged. */
 int vm_path(const struct cli *cli, const char *name, const char *file, char path[CLI_PATH]);

@@ -43,6 +43,8 @@ static int open_queue(const char *subject, const char *tap, bool many, int *fd)
 
 static int open_vhost(const char *subject, const struct net_spec *spec, struct vmm_net *net)
 {
+	if (spec->e1000e)
+		return 0;
 	for (unsigned i = 0; i < net->pairs && spec->backend != NET_BACKEND_USER; i++) {
 		net->vhost[i] = open(VHOST_DEV, O_RDWR | O_CLOEXEC);
 		if (net->vhost[i] >= 0)
@@ -147,6 +149,7 @@ int vm_net_check(const struct sysfs *fs, const char *subject, const char *vm, un
 	net->pairs = spec->queues;
 	net->mtu = spec->mtu ? spec->mtu : DEFAULT_MTU;
 	net->standby = spec->standby;
+	net->e1000e = spec->e1000e;
 	if (spec->has_mac)
 		memcpy(net->mac, spec->mac, sizeof(net->mac));
 	else

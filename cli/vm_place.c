@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "cli/proc.h"
 #include "cli/vm_claim.h"
 #include "cli/vm_dir.h"
 
@@ -66,7 +67,8 @@ static void add_siblings(const struct sysfs *fs, cpu_set_t *cpus)
 	*cpus = all;
 }
 
-/* The host's nodes that the VM was placed on, by --numa or else by its pins; empty: on none. */
+/* The host's nodes that the VM is on: by --numa, else by its pins, else by where its memory is;
+ * empty: not known. */
 static void placed_on(const struct sysfs *fs, const struct vm_request *r, cpu_set_t *out)
 {
 	cpu_set_t pins, nodes, cpus;
@@ -76,6 +78,8 @@ static void placed_on(const struct sysfs *fs, const struct vm_request *r, cpu_se
 		if (r->numa[i].node.host >= 0)
 			CPU_SET((size_t)r->numa[i].node.host, out);
 	request_pins(r, &pins);
+	if (!CPU_COUNT(out) && !CPU_COUNT(&pins) && r->has_home)
+		CPU_SET((size_t)r->home, out);
 	if (CPU_COUNT(out) || !CPU_COUNT(&pins) || read_set(fs, &nodes, NODE_DIR "/online"))
 		return;
 	for (int node = 0; node < CPU_SETSIZE; node++) {
@@ -175,9 +179,27 @@ int vm_place_check(struct cli *cli, const struct vm_request *r)
 	return 0;
 }
 
-/* Where the running VM was placed, from how it was started. */
-static void recall(const struct cli *cli, struct vm_request *r)
+/* Where the memory of the VM's process is. */
+static void find_home(const struct cli *cli, struct vm_request *r)
 {
+	char error[RPC_ERROR_TEXT], path[48];
+	json_t *status = NULL;
+	int err = vm_try(cli, r->name, "status", &status, error);
+
+	snprintf(path, sizeof(path), "/proc/%d/numa_maps",
+		 (int)json_integer_value(json_object_get(status, "pid")));
+	json_decref(status);
+	FILE *in = err ? NULL : fopen(path, "re"); /* a kernel without NUMA has no such file */
+	int node = in ? proc_numa_node(in) : -1;
+	if (in)
+		fclose(in);
+	r->has_home = node >= 0 && node < CPU_SETSIZE;
+	r->home = r->has_home ? node : 0;
+}
+
+void vm_place_recall(struct cli *cli, struct vm_request *r)
+{
+	find_home(cli, r);
 	json_t *config = vm_read_json(cli, r->name, VM_CONFIG);
 	const json_t *nodes = json_object_get(config, "numa"),
 		     *pins = json_object_get(config, "pin");
@@ -194,16 +216,46 @@ static void recall(const struct cli *cli, struct vm_request *r)
 	json_decref(config);
 }
 
-void vm_place_check_attach(struct cli *cli, struct vm_request *r)
+void vm_place_check_attach(struct cli *cli, const struct vm_request *r)
 {
 	const struct sysfs *fs = cli_sysfs(cli);
 	cpu_set_t nodes;
 
 	if (!fs)
 		return;
-	recall(cli, r);
 	placed_on(fs, r, &nodes);
 	warn_far(fs, r, &nodes);
+}
+
+static const char *placed_by(const struct vm_request *r)
+{
+	for (size_t i = 0; i < r->numa_count; i++)
+		if (r->numa[i].node.host >= 0)
+			return "by --numa";
+	for (size_t i = 0; i < HV_MAX_CPUS; i++)
+		if (r->pin[i] >= 0)
+			return "by its pins";
+	return "its memory is there";
+}
+
+int vm_place_node(struct cli *cli, const struct vm_request *r, char why[VM_PLACE_WHY])
+{
+	const struct sysfs *fs = cli_sysfs(cli);
+	char text[32];
+	cpu_set_t nodes;
+
+	CPU_ZERO(&nodes);
+	if (fs)
+		placed_on(fs, r, &nodes);
+	cpuset_format(&nodes, text, sizeof(text));
+	if (!CPU_COUNT(&nodes))
+		snprintf(why, VM_PLACE_WHY, "the VM is on no NUMA node in particular");
+	else
+		snprintf(why, VM_PLACE_WHY, "the VM is on NUMA node %s: %s", text, placed_by(r));
+	for (int node = 0; CPU_COUNT(&nodes) == 1 && node < CPU_SETSIZE; node++)
+		if (CPU_ISSET((size_t)node, &nodes))
+			return node;
+	return -1;
 }
 
 /* ---- notes ---- */

@@ -20,8 +20,16 @@
  * warning for each device that is plugged in far from where the VM will be. */
 int vm_place_check(struct cli *cli, const struct vm_request *request);
 
-/* The same warning for devices that a VM gets while it runs: `request` has them and its name. */
-void vm_place_check_attach(struct cli *cli, struct vm_request *request);
+/* Where the VM of the request's name runs, into the request: as it was started (--numa, --pin), and
+ * the node that has most of its memory. */
+void vm_place_recall(struct cli *cli, struct vm_request *request);
+/* The same warning for devices that a VM gets while it runs: vm_place_recall() comes before. */
+void vm_place_check_attach(struct cli *cli, const struct vm_request *request);
+
+#define VM_PLACE_WHY 96
+/* The one node of the host that the VM is on, by --numa, by its pins, or because it has its memory
+ * there; -1 where that is none or several. `why` gets it in words. */
+int vm_place_node(struct cli *cli, const struct vm_request *request, char why[VM_PLACE_WHY]);
 
 /* Takes the VM's place, with its life's lock held: from here on this process, and what it starts,
  * runs where the VM's threads may. -EBUSY, logged: another VM runs there or has reserved it. */

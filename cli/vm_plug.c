@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/vm_claim.h"
+#include "cli/vm_dial.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_disk.h"
 #include "cli/vm_place.h"
@@ -205,8 +206,9 @@ static int call_attach(const struct plug *p, const struct vm_pick *pick, int gro
 	char path[CLI_PATH], name[VM_PICK_NAME], bdf[BDF_TEXT], error[RPC_ERROR_TEXT];
 	long log_from = log_size(p);
 	json_t *params =
-		json_pack("{s:s,s:s,s:i,s:O}", "name", vm_pick_name(pick, name), "bdf",
-			  bdf_format(pick->bdf, bdf), "group", group, "files", files->names);
+		json_pack("{s:s,s:s,s:i,s:i,s:O}", "name", vm_pick_name(pick, name), "bdf",
+			  bdf_format(pick->bdf, bdf), "group", group, "node",
+			  vm_device_node(cli_sysfs(p->cli), pick->bdf), "files", files->names);
 	json_t *result = NULL;
 	int err = vm_path(p->cli, p->name, VM_CTL, path);
 
@@ -383,6 +385,8 @@ static int attach_disk(struct plug *p, const struct disk_spec *spec)
 
 	if (!err && spec->format[0] && !p->cli->dry_run)
 		err = vm_disk_serve(p->cli, p->subject, p->name, spec, &disk);
+	if (!err && disk.socket && !p->cli->dry_run)
+		err = vm_dial_allow(p->cli, p->name, disk.socket);
 	if (!err && p->cli->dry_run)
 		printf("%s: would be given disk %s\n", p->subject, disk.file.name);
 	else if (!err)
@@ -403,8 +407,10 @@ int vm_plug_attach(struct cli *cli, struct vm_request *r)
 
 	if (!err)
 		err = settle(&p, true);
-	if (!err)
+	if (!err) {
+		vm_place_recall(cli, r);
 		err = vm_request_find(cli, r);
+	}
 	if (!err)
 		vm_place_check_attach(cli, r);
 	for (size_t i = 0; i < r->pick_count && !err; i++) {

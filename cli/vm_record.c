@@ -61,7 +61,8 @@ int vm_record_read(const char *subject, const json_t *record, struct vm_recorded
 	    !out->args.operand)
 		return 0;
 	return log_fail(-EINVAL, subject,
-			"not restored: this sluice does not know how the VM was made");
+			"this sluice does not understand how the VM was made; run or define it "
+			"again");
 }
 
 void vm_recorded_free(struct vm_recorded *recorded)

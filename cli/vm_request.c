@@ -12,6 +12,7 @@
 #include "cli/proc.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_net.h"
+#include "cli/vm_place.h"
 #include "iommu/iommu.h"
 
 #define RAM_MIN	       (16 * MIB)
@@ -338,12 +339,17 @@ static int check_balloon(const struct vm_request *r)
 	return 0;
 }
 
-int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
+void vm_request_begin(struct vm_request *r, const char *name)
 {
 	*r = (struct vm_request){.cpus = 1};
 	for (size_t i = 0; i < HV_MAX_CPUS; i++)
 		r->pin[i] = -1;
-	vm_request_set_name(r, args->operand);
+	vm_request_set_name(r, name);
+}
+
+int vm_request_parse_devices(const struct cli_args *args, struct vm_request *r)
+{
+	vm_request_begin(r, args->operand);
 	int err = parse_picks(args, r);
 	if (!err)
 		err = parse_disks(args, r);
@@ -369,6 +375,7 @@ int vm_request_parse(const struct cli_args *args, struct vm_request *r)
 	r->virtio_console = strcmp(cli_text(args, "--console", "serial"), "virtio") == 0;
 	r->balloon = cli_has(args, "--balloon");
 	r->prefault = cli_has(args, "--prefault");
+	r->sandbox = !cli_has(args, "--no-sandbox");
 	r->vsock = (uint32_t)cli_number(args, "--vsock", 0);
 	r->rng = cli_has(args, "--rng");
 	r->hotplug_ports = (unsigned)cli_number(args, "--hotplug-ports", HOTPLUG_PORTS);
@@ -529,46 +536,18 @@ static bool picked_before(struct bdf bdf, void *opaque)
 	return picked(before->r, before->count, bdf);
 }
 
-static int take_node(const char *name, void *opaque)
-{
-	uint32_t node;
-
-	if (strncmp(name, "node", 4) != 0 || parse_u32(name + 4, 0, INT32_MAX, &node))
-		return 0;
-	*(int *)opaque = (int)node;
-	return 1;
-}
-
-/* The NUMA node of the CPUs that the VM is pinned to; -1 where that is none or several. */
-static int home_node(const struct sysfs *fs, const struct vm_request *r)
-{
-	int home = -1;
-
-	for (unsigned i = 0; i < HV_MAX_CPUS; i++) {
-		int node = -1;
-		if (r->pin[i] < 0)
-			continue;
-		sysfs_list(fs, take_node, &node, "devices/system/cpu/cpu%d", r->pin[i]);
-		if (node < 0 || (home >= 0 && node != home))
-			return -1;
-		home = node;
-	}
-	return home;
-}
-
 /* -ENOENT: there is no such pool. */
 static int find_in_pool(struct cli *cli, struct vm_request *r, size_t index)
 {
 	struct vm_pick *pick = &r->picks[index];
 	struct picked_before before = {r, index};
-	const struct sysfs *fs = cli_sysfs(cli);
-	char why[SRIOV_WHY];
-	int err = fs ? sriov_pool_pick(cli->sriov, pick->spec.vf, home_node(fs, r), picked_before,
-				       &before, &pick->vf, why)
-		     : -EIO;
+	char why[SRIOV_WHY], place[VM_PLACE_WHY];
+	int node = vm_place_node(cli, r, place);
+	int err = sriov_pool_pick(cli->sriov, pick->spec.vf, node, picked_before, &before,
+				  &pick->vf, why);
 
 	if (!err)
-		fprintf(stderr, "%s: pool %s: %s\n", r->subject, pick->spec.vf, why);
+		fprintf(stderr, "%s: pool %s: %s; %s\n", r->subject, pick->spec.vf, why, place);
 	return err;
 }
 
@@ -610,12 +589,12 @@ static int find_gpu(struct cli *cli, struct vm_request *r, size_t index)
 {
 	struct vm_pick *pick = &r->picks[index];
 	struct picked_before before = {r, index};
-	const struct sysfs *fs = cli_sysfs(cli);
+	char why[GPU_WHY], name[GPU_SLICE_NAME], place[VM_PLACE_WHY];
 	struct gpu *gpu = cli_gpu(cli);
-	char why[GPU_WHY], name[GPU_SLICE_NAME];
-	int err = fs && gpu ? gpu_take(gpu, pick->gpu, home_node(fs, r), picked_before, &before,
-				       &pick->slice, why)
-			    : -EIO;
+	int err = gpu ? gpu_take(gpu, pick->gpu, vm_place_node(cli, r, place),
+				 cli->dry_run || r->foretell, picked_before, &before, &pick->slice,
+				 why)
+		      : -EIO;
 
 	if (err)
 		return err;

@@ -41,6 +41,8 @@ struct vm_request {
 	bool irqchip; /* all of it in the kernel */
 	struct numa_spec numa[HV_MAX_NODES];
 	size_t numa_count;
+	bool has_home;	    /* `home` is known */
+	int home;	    /* of a VM that runs: the host's NUMA node that has its memory */
 	bool isolate;	    /* the cores of `pin` are the VM's alone */
 	bool merge;	    /* equal pages may become one (KSM) */
 	unsigned phys_bits; /* 0: as many as can be */
@@ -61,10 +63,14 @@ struct vm_request {
 	struct disk_spec disks[VMM_DISKS_MAX];
 	size_t disk_count;
 	bool rng;
+	bool foretell; /* it is only told what it would be given: nothing is made for it */
+	bool sandbox;
 };
 
 void vm_request_set_name(struct vm_request *request, const char *name);
 
+/* Nothing but a name; devices are added to it. */
+void vm_request_begin(struct vm_request *request, const char *name);
 /* Name, devices and disks alone, of a VM that runs: -EINVAL, logged. */
 int vm_request_parse_devices(const struct cli_args *args, struct vm_request *request);
 

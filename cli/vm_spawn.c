@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,9 +24,11 @@
 #include "cli/disk_engine.h"
 #include "cli/program.h"
 #include "cli/vm_claim.h"
+#include "cli/vm_dial.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_disk.h"
 #include "cli/vm_net.h"
+#include "cli/vm_user.h"
 #include "iommu/iommu.h"
 
 /* ---- opening ---- */
@@ -108,6 +112,7 @@ static int add_device(struct cli *cli, const struct vm_request *r, const struct 
 	if (bdf_is_stand_in(pick->bdf))
 		device->vfio = strdup(pick->slice.vfio);
 	device->group = group;
+	device->node = vm_device_node(cli_sysfs(cli), pick->bdf);
 	return err ? err : add_group(r, group, config);
 }
 
@@ -177,8 +182,8 @@ static int open_socket(struct cli *cli, const struct vm_request *r, const char *
 	return *fd >= 0 ? 0 : log_fail(*fd, path, "no socket made: %s", strerror(-*fd));
 }
 
-/* Unpacked kernels; without the folder every start unpacks its own. */
-static int open_cache(const struct cli *cli)
+/* Unpacked kernels, the VMMs' own; without the folder every start unpacks its own. */
+static int open_cache(const struct cli *cli, const struct vmm_config *config)
 {
 	char path[CLI_PATH];
 
@@ -187,7 +192,41 @@ static int open_cache(const struct cli *cli)
 	if ((mkdir(cli->state_dir, 0755) < 0 && errno != EEXIST) ||
 	    (mkdir(path, 0700) < 0 && errno != EEXIST))
 		return -1;
-	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && config->uid && fchown(fd, config->uid, config->gid) < 0)
+		log_debug(path, "stays as it is: %m");
+	return fd;
+}
+
+/* Whom the VMM may have itself connected with, and where it asks. */
+static int open_dial(struct cli *cli, const struct vm_request *r, struct vmm_config *config,
+		     struct vm_process *out)
+{
+	int pair[2], err = vm_dial_begin(cli, r->name);
+
+	for (size_t i = 0; i < config->net_count && !err; i++)
+		if (config->nets[i].socket)
+			err = vm_dial_allow(cli, r->name, config->nets[i].socket);
+	for (size_t i = 0; i < config->disk_count && !err; i++)
+		if (config->disks[i].socket)
+			err = vm_dial_allow(cli, r->name, config->disks[i].socket);
+	if (!err && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		err = log_fail(-errno, r->subject, "no socket pair: %m");
+	if (err)
+		return err;
+	config->dial_fd = pair[0];
+	out->dial = pair[1];
+	return 0;
+}
+
+static void fill_sandbox(const struct vm_request *r, struct vmm_config *config)
+{
+	config->sandbox = r->sandbox;
+	if (r->sandbox)
+		vm_user(&config->uid, &config->gid);
+	else
+		log_warn(r->subject, "runs without its sandbox: a guest that breaks out of its "
+				     "machine has the rights of whoever started it");
 }
 
 static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_config *config)
@@ -215,7 +254,8 @@ static int fill_config(struct cli *cli, const struct vm_request *r, struct vmm_c
 	config->hotplug_ports = r->hotplug_ports;
 	config->exit_port = r->exit_port > 0 ? r->exit_port : -1;
 	config->record = json_incref(r->record);
-	config->cache_fd = open_cache(cli);
+	fill_sandbox(r, config);
+	config->cache_fd = open_cache(cli, config);
 	int err = config->name && config->cmdline ? open_vfio(cli, r, config) : -ENOMEM;
 	if (!err)
 		err = vm_firmware_open_vars(cli, r->name, r->subject, &r->firmware, config);
@@ -238,7 +278,7 @@ static int *each_fd(struct vmm_config *config, size_t i)
 			       &config->initrd.fd,   &config->engine_fd,  &config->container_fd,
 			       &config->ctl_fd,	     &config->console_fd, &config->report_fd,
 			       &config->lock_fd,     &config->vsock_fd,	  &config->cache_fd,
-			       &config->restore.fd};
+			       &config->restore.fd,  &config->dial_fd};
 
 	if (i < ARRAY_SIZE(single))
 		return single[i];
@@ -291,6 +331,14 @@ static int write_config(struct cli *cli, const struct vm_request *r,
 	return err;
 }
 
+/* A VMM in a sandbox is the first process of its own numbers: it can name no other. */
+static pid_t make_process(const struct vmm_config *config)
+{
+	unsigned long spaces = config->sandbox && config->uid ? CLONE_NEWPID : 0;
+
+	return (pid_t)syscall(SYS_clone, spaces | SIGCHLD, 0, 0, 0, 0);
+}
+
 /* In the child. Only returns when the program could not be started. */
 static void become_vmm(struct vmm_config *config, int config_fd, int log_fd)
 {
@@ -333,7 +381,7 @@ static int start(struct cli *cli, const struct vm_request *r, struct vmm_config 
 	if (!err)
 		err = write_config(cli, r, config, &config_fd);
 	if (!err) {
-		out->pid = fork();
+		out->pid = make_process(config);
 		if (out->pid == 0) {
 			become_vmm(config, config_fd, log_fd);
 			_exit(127);
@@ -365,16 +413,20 @@ static int connect_console(struct cli *cli, const struct vm_request *r, int *fd)
 int vm_spawn(struct cli *cli, const struct vm_request *r, struct vmm_config *config, int lock,
 	     struct vm_process *out)
 {
-	*out = (struct vm_process){.pid = -1, .pidfd = -1, .report = -1, .console = -1};
+	*out = (struct vm_process){.pid = -1, .pidfd = -1, .report = -1, .console = -1, .dial = -1};
 	config->lock_fd = fcntl(lock, F_DUPFD_CLOEXEC, 3); /* the same lock, a number to close */
 	int err = config->lock_fd < 0 ? log_fail(-errno, r->subject, "lock not passed on: %m")
 				      : fill_config(cli, r, config);
+	if (!err)
+		err = open_dial(cli, r, config, out);
 	if (!err && !r->detach)
 		err = connect_console(cli, r, &out->console);
 	if (!err)
 		err = start(cli, r, config, out);
-	if (err)
+	if (err) {
 		io_close(&out->console);
+		io_close(&out->dial);
+	}
 	vm_config_close(config);
 	return err;
 }

@@ -16,6 +16,7 @@ struct vm_process {
 	pid_t pid;
 	int pidfd;   /* readable when it has ended */
 	int report;  /* vmm_report.h, non-blocking */
+	int dial;    /* vm_dial_serve */
 	int console; /* already connected: not a byte of the guest's is missed; -1 when detached */
 };
 

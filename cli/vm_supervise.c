@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,9 @@
 #include "base/parse.h"
 #include "base/util.h"
 #include "cli/console.h"
+#include "cli/sandbox.h"
 #include "cli/terminal.h"
+#include "cli/vm_dial.h"
 #include "cli/vm_dir.h"
 #include "cli/vm_plug.h"
 #include "cli/vmm_report.h"
@@ -35,7 +38,7 @@ struct supervisor {
 	const struct vm_request *request;
 	struct vm_process process;
 	struct loop *loop;
-	struct loop_source *report_source, *progress;
+	struct loop_source *report_source, *progress, *dial_source;
 	int signals, ready;
 	bool leftovers; /* of devices that the guest let go of may be in the ledger */
 	bool running;	/* the guest has started, at least once */
@@ -260,6 +263,23 @@ static void tidy(struct supervisor *s)
 	cli_sriov_close(s->cli);
 }
 
+/* "NUMBER THREAD" */
+static void tell_refusal(struct supervisor *s, const char *text)
+{
+	int number = -1;
+	char thread[32] = "?";
+
+	sscanf(text, "%9d %31s", &number, thread);
+	char *call = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
+	log_error(s->request->subject,
+		  "sluice-vmm was ended: its thread %s made the system call %s, which its sandbox "
+		  "does not have; a guest may have broken out, or this is a bug of ours: please "
+		  "report it; --no-sandbox does without",
+		  thread, call ? call : text);
+	free(call);
+	snprintf(s->end, sizeof(s->end), "sandbox");
+}
+
 static void take_report(struct supervisor *s, const char *line)
 {
 	if (!strncmp(line, VMM_REPORT_MEMORY " ", strlen(VMM_REPORT_MEMORY " "))) {
@@ -280,6 +300,8 @@ static void take_report(struct supervisor *s, const char *line)
 		snprintf(s->end, sizeof(s->end), "status");
 	} else if (!strncmp(line, VMM_REPORT_END " ", strlen(VMM_REPORT_END " "))) {
 		snprintf(s->end, sizeof(s->end), "%s", line + strlen(VMM_REPORT_END " "));
+	} else if (!strncmp(line, SANDBOX_REPORT " ", strlen(SANDBOX_REPORT " "))) {
+		tell_refusal(s, line + strlen(SANDBOX_REPORT " "));
 	} else if (!strcmp(line, VMM_REPORT_FAILED)) {
 		snprintf(s->end, sizeof(s->end), "failed");
 	} else if (strcmp(line, VMM_REPORT_RESET) != 0) {
@@ -380,6 +402,7 @@ static const struct ending {
 	{"crash", "ended: crash: a CPU of the guest could not go on", false},
 	{"triple-fault", "ended: crash: the guest triple-faulted", false},
 	{"status", "ended: by the exit port", true},
+	{"sandbox", "ended: a system call was refused", false},
 	{"device-failure", "ended: a device failed", false},
 	{"failed", "ended: not built again after a reboot", false},
 };
@@ -433,6 +456,19 @@ static int conclude(struct supervisor *s)
 	return s->killed ? finish(s, "killed") : died(s, status);
 }
 
+/* ---- connections that it asks for ---- */
+
+static void dial_event(void *opaque, uint32_t events)
+{
+	struct supervisor *s = opaque;
+
+	(void)events;
+	if (vm_dial_serve(s->cli, s->request->name, s->process.dial) < 0) {
+		loop_remove(s->dial_source);
+		s->dial_source = NULL;
+	}
+}
+
 /* ---- the whole ---- */
 
 int vm_supervise_prepare(const struct vm_request *request, int *signal_fd)
@@ -475,6 +511,8 @@ static int watch(struct supervisor *s)
 	if (!err)
 		err = loop_add(s->loop, s->process.report, EPOLLIN, report_event, s,
 			       &s->report_source);
+	if (!err)
+		err = loop_add(s->loop, s->process.dial, EPOLLIN, dial_event, s, &s->dial_source);
 	if (!err && s->process.console >= 0) {
 		terminal_raw(&s->terminal, STDIN_FILENO);
 		err = open_console(s);
@@ -505,6 +543,7 @@ int vm_supervise(struct cli *cli, const struct vm_request *request, struct vm_pr
 	loop_destroy(s.loop);
 	io_close(&s.process.pidfd);
 	io_close(&s.process.report);
+	io_close(&s.process.dial);
 	io_close(&s.process.console);
 	io_close(&s.signals);
 	io_close(&s.ready);

@@ -119,6 +119,10 @@ static const struct field fields[] = {
 	FIELD("report_fd", FD, false, report_fd),
 	FIELD("lock_fd", FD, false, lock_fd),
 	FIELD("cache_fd", FD, true, cache_fd),
+	FIELD("sandbox", BOOL, true, sandbox),
+	FIELD("uid", UNSIGNED, true, uid),
+	FIELD("gid", UNSIGNED, true, gid),
+	FIELD("dial_fd", FD, true, dial_fd),
 };
 
 void vmm_net_init(struct vmm_net *net)
@@ -149,7 +153,9 @@ void vmm_config_init(struct vmm_config *config)
 				      .console_fd = -1,
 				      .report_fd = -1,
 				      .lock_fd = -1,
-				      .cache_fd = -1};
+				      .cache_fd = -1,
+				      .dial_fd = -1,
+				      .pagemap = -1};
 	for (size_t i = 0; i < HV_MAX_CPUS; i++)
 		config->pin[i] = -1;
 	for (size_t i = 0; i < VMM_NETS_MAX; i++)
@@ -224,9 +230,10 @@ static json_t *encode_devices(const struct vmm_config *config)
 
 	for (size_t i = 0; i < config->device_count; i++) {
 		const struct vmm_device *device = &config->devices[i];
-		json_array_append_new(array, json_pack("{s:s,s:s,s:i,s:s*}", "name", device->name,
-						       "bdf", bdf_format(device->bdf, bdf), "group",
-						       device->group, "vfio", device->vfio));
+		json_array_append_new(
+			array, json_pack("{s:s,s:s,s:i,s:i,s:s*}", "name", device->name, "bdf",
+					 bdf_format(device->bdf, bdf), "group", device->group,
+					 "node", device->node, "vfio", device->vfio));
 	}
 	return array;
 }
@@ -264,11 +271,12 @@ static json_t *encode_nets(const struct vmm_config *config)
 			json_array_append_new(array, encode_port(net));
 			continue;
 		}
-		json_t *json = json_pack("{s:s,s:s,s:i,s:o,s:o*,s:o*}", "tap", net->tap_name, "mac",
-					 format_mac(net->mac, mac), "mtu", (int)net->mtu, "fds",
-					 encode_fds(net->tap, net->pairs), "vhost_fds",
+		json_t *json = json_pack("{s:s,s:s,s:i,s:o,s:o*,s:o*,s:o*}", "tap", net->tap_name,
+					 "mac", format_mac(net->mac, mac), "mtu", (int)net->mtu,
+					 "fds", encode_fds(net->tap, net->pairs), "vhost_fds",
 					 encode_fds(net->vhost, net->pairs), "standby",
-					 net->standby ? json_true() : NULL);
+					 net->standby ? json_true() : NULL, "e1000e",
+					 net->e1000e ? json_true() : NULL);
 		json_array_append_new(array, json);
 	}
 	return array;
@@ -446,10 +454,12 @@ static int decode_devices(const json_t *json, struct vmm_config *config)
 	for (size_t i = 0; i < json_array_size(json); i++) {
 		const json_t *item = json_array_get(json, i);
 		const char *bdf = json_string_value(json_object_get(item, "bdf"));
+		const json_t *node = json_object_get(item, "node");
 		struct vmm_device *device = &config->devices[i];
 		const json_t *vfio = json_object_get(item, "vfio");
-		if (json_object_size(item) != 3 + (vfio != NULL) || !bdf ||
-		    bdf_parse(bdf, &device->bdf) ||
+		size_t keys = 3u + (node ? 1 : 0) + (vfio ? 1 : 0);
+		device->node = json_is_integer(node) ? (int)json_integer_value(node) : -1;
+		if (json_object_size(item) != keys || !bdf || bdf_parse(bdf, &device->bdf) ||
 		    decode_fd(json_object_get(item, "group"), &device->group) ||
 		    decode_text(json_object_get(item, "name"), &device->name))
 			return -EINVAL;
@@ -504,7 +514,9 @@ static int decode_net(const json_t *json, struct vmm_net *net)
 	json_int_t mtu;
 
 	net->standby = json_is_true(json_object_get(json, "standby"));
-	if (json_object_size(json) != 4u + (vhost != NULL) + net->standby || pairs < 0 || !mac ||
+	net->e1000e = json_is_true(json_object_get(json, "e1000e"));
+	if (json_object_size(json) != 4u + (vhost != NULL) + net->standby + net->e1000e ||
+	    pairs < 0 || !mac || (net->e1000e && (pairs != 1 || vhost || net->standby)) ||
 	    parse_mac(mac, net->mac) ||
 	    decode_integer(json_object_get(json, "mtu"), 68, UINT16_MAX, &mtu) ||
 	    (vhost && decode_fds(vhost, (size_t)pairs, net->vhost) < 0))

@@ -39,6 +39,7 @@ struct vmm_device {
 	struct bdf bdf;
 	char *vfio; /* what VFIO knows it by, where that is no address: a UUID; else NULL */
 	int group;  /* id of one of `groups` */
+	int node;   /* of the host's, where it is plugged in; -1: not known */
 	/* Of the running VMM, not in the JSON: */
 	unsigned slot; /* where the guest found it; 0: not yet */
 	bool leaving;  /* the guest was asked to let go of it when it reset */
@@ -55,6 +56,7 @@ struct vmm_net {
 	uint8_t mac[6];
 	unsigned mtu;
 	bool standby; /* virtio 1.2 section 5.1.3, VIRTIO_NET_F_STANDBY */
+	bool e1000e;  /* an emulated Intel 82574 in place of virtio */
 	unsigned pairs;
 	int tap[VMM_NET_PAIRS_MAX];   /* one per pair of queues; -1 behind them */
 	int vhost[VMM_NET_PAIRS_MAX]; /* of /dev/vhost-net; -1: none */
@@ -120,6 +122,12 @@ struct vmm_config {
 	int report_fd;		/* pipe to the supervisor; see vmm_report.h */
 	int lock_fd;		/* the VM's life: only kept open */
 	int cache_fd;		/* folder for unpacked kernels, or -1 */
+	bool sandbox;		/* sandbox.h; as this user, 0: nobody else */
+	unsigned uid, gid;
+	int dial_fd; /* where to ask for connections (vm_dial.h); -1: made by ourselves */
+	/* Of the running VMM, not in the JSON: */
+	int pid;     /* as the host numbers it */
+	int pagemap; /* /proc/self/pagemap, opened while it was there; -1: not */
 };
 
 /* No descriptors yet. */

@@ -80,7 +80,7 @@ static int method_status(void *opaque, const json_t *params, json_t **result, ch
 	vdev_cpus_get(ctl->machine->devices, &cpus, &unheard);
 	*result = json_pack(
 		"{s:s,s:s,s:i,s:I,s:i,s:i,s:i,s:i,s:I,s:s,s:b,s:o,s:o,s:I}", "name",
-		ctl->config->name, "state", vmm_life_state(ctl->life), "pid", (int)getpid(),
+		ctl->config->name, "state", vmm_life_state(ctl->life), "pid", ctl->config->pid,
 		"since", (json_int_t)ctl->since, "resets", (int)ctl->resets, "cpus", (int)cpus,
 		"max_cpus", (int)hv_vm_cpus(ctl->machine->vm), "cpus_unheard", (int)unheard, "ram",
 		(json_int_t)ctl->config->ram, "memory", hv_mem_describe(ctl->machine->vm),
@@ -255,7 +255,7 @@ static int method_stat(void *opaque, const json_t *params, json_t **result, char
 	struct vmm_machine *machine = ctl->machine;
 
 	(void)params, (void)error;
-	*result = json_pack("{s:s,s:i,s:s,s:s}", "name", ctl->config->name, "pid", (int)getpid(),
+	*result = json_pack("{s:s,s:i,s:s,s:s}", "name", ctl->config->name, "pid", ctl->config->pid,
 			    "engine_name", hv_vm_engine_ops(machine->vm)->name, "memory",
 			    hv_mem_describe(machine->vm));
 	if (!*result)
@@ -330,7 +330,9 @@ static int attach(const struct vmm_ctl *ctl, const json_t *params, struct vmm_ho
 	const char *name = json_string_value(json_object_get(params, "name"));
 	const char *bdf = json_string_value(json_object_get(params, "bdf"));
 	const json_t *group = json_object_get(params, "group");
-	struct vmm_device device = {.group = (int)json_integer_value(group)};
+	const json_t *node = json_object_get(params, "node");
+	struct vmm_device device = {.group = (int)json_integer_value(group),
+				    .node = node ? (int)json_integer_value(node) : -1};
 
 	if (!name || !bdf || bdf_parse(bdf, &device.bdf) || !json_is_integer(group) ||
 	    take_files(ctl->server, json_object_get(params, "files"), files))
@@ -572,6 +574,14 @@ static int method_balloon(void *opaque, const json_t *params, json_t **result, c
 	return vmm_balloon(ctl->machine, params, result, error);
 }
 
+static int method_link(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	(void)result;
+	return vmm_link(ctl->machine, params, error);
+}
+
 static int method_subscribe(void *opaque, const json_t *params, json_t **result, char *error)
 {
 	const struct vmm_ctl *ctl = opaque;
@@ -585,7 +595,7 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"stat", method_stat, ""},
 	{"maps", method_maps, ""},
 	{"screenshot", method_screenshot, "bdf?"},
-	{"attach", method_attach, "name? bdf? group? vfio? files? disk?"},
+	{"attach", method_attach, "name? bdf? group? node? vfio? files? disk?"},
 	{"touch", method_touch, ""},
 	{"detach", method_detach, "bdf? disk? timeout"},
 	{"cpus", method_cpus, "count?"},
@@ -599,6 +609,7 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"save-status", method_save_status, ""},
 	{"subscribe", method_subscribe, ""},
 	{"balloon", method_balloon, "size"},
+	{"link", method_link, "tap up"},
 	{"timing", vmm_method_timing, "on"},
 	{"trace", vmm_method_trace, "events"},
 	{"trace-read", vmm_method_trace_read, ""},

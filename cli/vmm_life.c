@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* vmm_life: see vmm_life.h. */
 #include "cli/vmm_life.h"
+#include "cli/sandbox.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -136,6 +137,7 @@ static void *save_thread(void *opaque)
 	struct vmm_life *life = opaque;
 
 	pthread_setname_np(pthread_self(), "save");
+	sandbox_thread(SANDBOX_SLOW);
 	life->result = vm_file_write(life->fd, &life->from);
 	if (eventfd_write(life->finished, 1) < 0)
 		log_error(life->config->name, "the end of saving is not told: %m");

@@ -17,8 +17,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/sysfs.h"
 #include "base/util.h"
+#include "cli/sandbox.h"
+#include "cli/vm_dial.h"
 #include "cli/vm_file.h"
 #include "cli/vmm_hotplug.h"
 #include "cli/vmm_report.h"
@@ -36,6 +37,11 @@ static int open_domain(struct vmm_machine *m, struct iommu_info *info)
 		err = iommu_domain_attach(m->domain, config->groups[i].fd, name);
 	}
 	return err ? err : iommu_domain_info(m->domain, info);
+}
+
+static void thread_begin(enum hv_thread kind)
+{
+	sandbox_thread(kind == HV_THREAD_CPU ? SANDBOX_CPU : SANDBOX_IO);
 }
 
 static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
@@ -61,6 +67,7 @@ static int create_vm(struct vmm_machine *m, const struct iommu_info *info)
 		.legacy = config->firmware.fd >= 0 ? m->loop : NULL,
 		.irqchip = config->irqchip,
 		.ram_file = m->restored ? &saved : NULL,
+		.thread_begin = thread_begin,
 	};
 
 	return hv_vm_create(&hv, &m->vm);
@@ -89,18 +96,6 @@ static int touch_memory(const struct vmm_machine *m)
 	return hv_mem_prefault(m->vm, 0, NULL);
 }
 
-/* Where the device is plugged in; -1 on a host with one node, or that does not tell. */
-static int node_of(const char *bdf)
-{
-	struct sysfs sys = {.root = -1};
-	char text[16] = "";
-
-	if (sysfs_open(&sys, "/sys") == 0)
-		sysfs_read(&sys, text, sizeof(text), "bus/pci/devices/%s/numa_node", bdf);
-	sysfs_close(&sys);
-	return *text ? atoi(text) : -1; /* NOLINT: the kernel writes numbers */
-}
-
 static int group_fd(const struct vmm_config *config, int id)
 {
 	for (size_t i = 0; i < config->group_count; i++)
@@ -119,7 +114,7 @@ int vmm_machine_add_device(struct vmm_machine *m, struct vmm_device *device)
 		.host = device->bdf,
 		.device_fd = fd,
 		.slot = device->slot,
-		.node = node_of(bdf_format(device->bdf, bdf)),
+		.node = device->node,
 	};
 	struct vdev_vfio *added;
 	int err = fd < 0 ? fd : vdev_vfio_add(m->devices, &config, &added);
@@ -127,6 +122,19 @@ int vmm_machine_add_device(struct vmm_machine *m, struct vmm_device *device)
 	if (!err)
 		device->slot = vdev_vfio_slot(added);
 	return err;
+}
+
+static int ask_supervisor(void *opaque, const char *path)
+{
+	const struct vmm_config *config = opaque;
+
+	return vm_dial_ask(config->dial_fd, path);
+}
+
+static struct vdev_dial dial_of(struct vmm_config *config)
+{
+	return (struct vdev_dial){.fn = config->dial_fd < 0 ? NULL : ask_supervisor,
+				  .opaque = config};
 }
 
 /* The machine may be built again: it gets a descriptor of its own, under the same lock. */
@@ -138,6 +146,7 @@ int vmm_machine_add_disk(struct vmm_machine *m, struct vmm_disk *disk)
 		.name = name,
 		.fd = disk->socket ? -1 : fcntl(disk->file.fd, F_DUPFD_CLOEXEC, 3),
 		.socket = disk->socket,
+		.dial = dial_of(m->config),
 		.read_only = disk->read_only,
 		.serial = disk->serial,
 		.queues = disk->queues,
@@ -187,8 +196,10 @@ static int add_net(struct vmm_machine *m, const struct vmm_net *net)
 		.tap = net->tap,
 		.vhost = net->vhost[0] < 0 ? NULL : net->vhost,
 		.socket = net->socket,
+		.dial = dial_of(m->config),
 		.listener = net->listen_fd,
 		.packed = net->packed,
+		.e1000e = net->e1000e,
 	};
 
 	snprintf(name, sizeof(name), "net %s", net->tap_name);
@@ -267,6 +278,7 @@ static int load(struct vmm_machine *m)
 		.acpi = vdev_machine_acpi(m->devices),
 		.cache_dir = config->cache_fd,
 		.kaslr = config->kaslr,
+		.pagemap = config->pagemap < 0 ? NULL : &config->pagemap,
 	};
 
 	return hv_boot(m->vm, &boot);

@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/util.h"
+#include "cli/sandbox.h"
 #include "cli/vmm_config.h"
 #include "cli/vmm_console.h"
 #include "cli/vmm_ctl.h"
@@ -102,6 +103,41 @@ static int open_signals(int *fd)
 	return *fd < 0 ? -errno : 0;
 }
 
+/* What only the host's own /proc tells, while it is still to be seen. */
+static void look_around(struct vmm_config *config)
+{
+	char pid[16] = "";
+
+	if (readlink("/proc/self", pid, sizeof(pid) - 1) > 0)
+		config->pid = atoi(pid); /* NOLINT: the kernel writes numbers */
+	if (config->pid < 1)
+		config->pid = (int)getpid();
+	config->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+}
+
+/* Devices may pin all of the memory, and what comes with them; not more. */
+#define PIN_MORE (UINT64_C(64) << 20)
+
+static int enter_sandbox(const struct vmm_config *config)
+{
+	const struct sandbox_config sandbox = {
+		.name = config->name,
+		.uid = config->uid,
+		.gid = config->gid,
+		.memlock = MAX(config->ram, config->ram_max) + PIN_MORE,
+		.writable_fd = config->cache_fd,
+		.report_fd = config->report_fd,
+	};
+
+	if (!config->sandbox)
+		return 0;
+	hv_boot_prepare(config->kernel.fd);
+	if (sandbox_possible())
+		return sandbox_enter(&sandbox);
+	log_info(config->name, "this build looks at itself, and has no sandbox");
+	return 0;
+}
+
 /* Everything that outlives a reset of the guest. */
 static int open_vmm(struct vmm *vmm)
 {
@@ -143,6 +179,8 @@ static void close_vmm(struct vmm *vmm)
 	loop_destroy(vmm->loop);
 	io_close(&vmm->signals);
 	io_close(&vmm->config.console_fd);
+	io_close(&vmm->config.pagemap);
+	io_close(&vmm->config.dial_fd);
 	vmm_config_finish(&vmm->config);
 }
 
@@ -152,6 +190,7 @@ static void drop_privilege(struct vmm *vmm)
 {
 	io_close(&vmm->config.cache_fd);
 	io_close(&vmm->config.restore.fd); /* its memory is mapped; the next life boots */
+	sandbox_thread(SANDBOX_LOOP);
 }
 
 /* One life of the guest. Returns its enum hv_end, or negative when it did not start. */
@@ -259,7 +298,8 @@ int main(int argc, char **argv)
 	io_close(&config_fd);
 	if (err)
 		return 1;
-	err = open_vmm(&vmm) ? 1 : run(&vmm);
+	look_around(&vmm.config);
+	err = enter_sandbox(&vmm.config) || open_vmm(&vmm) ? 1 : run(&vmm);
 	close_vmm(&vmm);
 	return err;
 }

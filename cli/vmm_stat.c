@@ -3,6 +3,7 @@
 #include "cli/vmm_stat.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/parse.h"
 #include "base/rpc.h"
@@ -78,5 +79,27 @@ int vmm_balloon(struct vmm_machine *machine, const json_t *params, json_t **resu
 	int err = vdev_balloon_set(machine->devices, ram - (uint64_t)size);
 	if (!err)
 		*result = json_pack("{s:b}", "driver", stat.driver);
+	return err;
+}
+
+int vmm_link(struct vmm_machine *machine, const json_t *params, char *error)
+{
+	const char *tap = json_string_value(json_object_get(params, "tap"));
+	const json_t *up = json_object_get(params, "up");
+	int err = -ENOENT;
+
+	if (!tap || !json_is_boolean(up)) {
+		snprintf(error, RPC_ERROR_TEXT, "tap is a name, up is true or false");
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < machine->config->net_count && err == -ENOENT; i++)
+		if (!strcmp(machine->config->nets[i].tap_name, tap))
+			err = vdev_net_set_link(machine->devices, i, json_is_true(up));
+	if (err == -ENOENT)
+		snprintf(error, RPC_ERROR_TEXT, "it has no NIC on %.20s; see sluice vm stat", tap);
+	else if (err)
+		snprintf(error, RPC_ERROR_TEXT,
+			 "its NIC on %.20s is no emulated one (model=e1000e): its cable stays in",
+			 tap);
 	return err;
 }

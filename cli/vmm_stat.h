@@ -9,5 +9,7 @@
 void vmm_stat_paravirtual(struct vmm_machine *machine, json_t *result);
 /* {"size": bytes of RAM that the guest shall keep} */
 int vmm_balloon(struct vmm_machine *machine, const json_t *params, json_t **result, char *error);
+/* {"tap": its interface's name, "up": boolean} */
+int vmm_link(struct vmm_machine *machine, const json_t *params, char *error);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "cli/sandbox.h"
 
 #define IDLE_NICE 19
 
@@ -28,6 +29,7 @@ static void *work(void *opaque)
 	struct vmm_touch *t = opaque;
 
 	pthread_setname_np(pthread_self(), "touch");
+	sandbox_thread(SANDBOX_SLOW);
 	/* of this thread, and of those that it makes */
 	if (t->idle && setpriority(PRIO_PROCESS, 0, IDLE_NICE) < 0)
 		log_debug(hv_vm_name(t->vm), "its memory is touched with full weight: %m");

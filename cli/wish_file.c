@@ -7,10 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "base/util.h"
 #include "cli/gpu_file.h"
 #include "cli/show_plan.h"
-#include "sriov/attr.h"
 
 /* ---- out ---- */
 
@@ -43,14 +42,17 @@ static int add_wishes(struct sriov *sriov, const struct sriov_pf *pf, json_t *ro
 
 static int add_found(struct sriov *sriov, const struct sriov_pf *pf, json_t *row, json_t *vfs)
 {
-	char text[ATTR_TEXT], number[16];
+	char text[SRIOV_ATTR_TEXT], number[16];
+	struct sriov_pf_facts facts;
 	struct sriov_vf *list = NULL;
 	size_t count = 0, rows;
-	const struct attr_info *table = attr_table(&rows);
+	const struct sriov_attr_info *table = sriov_attr_table(&rows);
 	int err = sriov_vf_list(sriov, pf, &list, &count);
 
 	snprintf(number, sizeof(number), "%u", pf->num_vfs);
 	json_object_set_new(row, "count", json_string(number));
+	if (!sriov_pf_facts(sriov, pf, &facts) && facts.eswitch == SRIOV_ESWITCH_SWITCHDEV)
+		json_object_set_new(row, "eswitch", json_string("switchdev"));
 	for (size_t i = 0; i < count; i++) {
 		json_t *at = find_vf(vfs, (int)list[i].index);
 		json_object_set_new(at, "driver",
@@ -58,8 +60,8 @@ static int add_found(struct sriov *sriov, const struct sriov_pf *pf, json_t *row
 		for (size_t a = 0; a < rows; a++)
 			if (list[i].attrs.set & table[a].bit)
 				json_object_set_new(at, table[a].name,
-						    json_string(attr_format(table[a].bit,
-									    &list[i].attrs, text)));
+						    json_string(sriov_attr_format(
+							    table[a].bit, &list[i].attrs, text)));
 	}
 	free(list);
 	return err;
@@ -134,45 +136,37 @@ struct wishes {
 	size_t count;
 };
 
-static int add(struct wishes *w, const char *path, int vf, const char *name, const char *value)
+static int add(struct wishes *w, int vf, const char *name, const char *value)
 {
-	struct sriov_attrs attrs = {0};
 	struct sriov_wish *grown = realloc(w->list, (w->count + 1) * sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
 	w->list = grown;
-	bool known =
-		vf < 0 ? !strcmp(name, "count") || !strcmp(name, "probe") : !strcmp(name, "driver");
-	if (!known && vf < 0)
-		return log_fail(-EINVAL, path, "a PF has no '%s'; there are count, probe and vfs",
-				name);
-	if (!known && *value && attr_parse(path, name, value, &attrs))
-		return -EINVAL;
 	struct sriov_wish *wish = &grown[w->count++];
 	*wish = (struct sriov_wish){.vf = vf};
-	if (snprintf(wish->name, sizeof(wish->name), "%s", name) >= (int)sizeof(wish->name) ||
-	    snprintf(wish->value, sizeof(wish->value), "%s", value) >= (int)sizeof(wish->value))
-		return log_fail(-EINVAL, path, "'%.20s…': too long", value);
+	snprintf(wish->name, sizeof(wish->name), "%s",
+		 name); /* the file's reader knows that it fits */
+	snprintf(wish->value, sizeof(wish->value), "%s", value);
 	return 0;
 }
 
-/* Every text of an object is a wish; other keys are named in `skip`. */
-static int add_object(struct wishes *w, const char *path, int vf, json_t *object, const char *skip)
+/* Every key of an object is a wish, but for those that say what it is about. */
+static int add_object(struct wishes *w, int vf, const json_t *object)
 {
+	static const char *const about[] = {"pf", "address", "vfs", "vf"};
 	const char *key;
 	json_t *value;
+	int err = 0;
 
-	json_object_foreach (object, key, value) {
-		if (strstr(skip, key))
-			continue;
-		if (!json_is_string(value))
-			return log_fail(-EINVAL, path, "'%s' is no text", key);
-		int err = add(w, path, vf, key, json_string_value(value));
-		if (err)
-			return err;
+	json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
+		bool wish = true;
+		for (size_t i = 0; i < ARRAY_SIZE(about); i++)
+			wish &= strcmp(about[i], key) != 0;
+		if (wish && !err)
+			err = add(w, vf, key, json_string_value(value));
 	}
-	return 0;
+	return err;
 }
 
 static bool named(const struct wishes *w, const struct sriov_wish *wish)
@@ -184,8 +178,7 @@ static bool named(const struct wishes *w, const struct sriov_wish *wish)
 }
 
 /* What is wished now and not in the file goes. */
-static int add_removals(struct sriov *sriov, const struct sriov_pf *pf, const char *path,
-			struct wishes *w)
+static int add_removals(struct sriov *sriov, const struct sriov_pf *pf, struct wishes *w)
 {
 	struct sriov_wish *now = NULL;
 	size_t count = 0;
@@ -193,92 +186,139 @@ static int add_removals(struct sriov *sriov, const struct sriov_pf *pf, const ch
 
 	for (size_t i = 0; i < count && !err; i++)
 		if (!named(w, &now[i]))
-			err = add(w, path, now[i].vf, now[i].name, "");
+			err = add(w, now[i].vf, now[i].name, "");
 	free(now);
 	return err;
 }
 
-static int read_pf(struct sriov *sriov, const char *path, json_t *row, struct sriov_pf *pf,
-		   struct wishes *w)
+static int read_pf(struct sriov *sriov, const json_t *row, struct sriov_pf *pf, struct wishes *w)
 {
-	const char *name = json_string_value(json_object_get(row, "pf"));
+	const json_t *vf;
 	size_t i;
-	json_t *vf;
+	int err = sriov_pf_find(sriov, json_string_value(json_object_get(row, "pf")), pf);
 
-	if (!name)
-		return log_fail(-EINVAL, path, "an entry of 'pfs' without 'pf'");
-	int err = sriov_pf_find(sriov, name, pf);
 	if (!err)
-		err = add_object(w, path, -1, row, "pf address vfs");
-	json_array_foreach (json_object_get(row, "vfs"), i, vf) {
-		const json_t *index = json_object_get(vf, "vf");
-		if (!err && (!json_is_integer(index) || json_integer_value(index) < 0 ||
-			     json_integer_value(index) > UINT16_MAX))
-			err = log_fail(-EINVAL, path, "an entry of 'vfs' of %s without 'vf'", name);
+		err = add_object(w, -1, row);
+	json_array_foreach (json_object_get(row, "vfs"), i, vf)
 		if (!err)
-			err = add_object(w, path, (int)json_integer_value(index), vf, "vf");
-	}
-	return err ? err : add_removals(sriov, pf, path, w);
+			err = add_object(w, (int)json_integer_value(json_object_get(vf, "vf")), vf);
+	return err ? err : add_removals(sriov, pf, w);
 }
 
-static int apply_pf(struct cli *cli, const char *path, json_t *row, bool yes, json_t *rows)
+static int plan_pf(struct cli *cli, const json_t *row, json_t *rows)
 {
 	struct wishes w = {0};
 	struct sriov_plan plan;
 	struct sriov_pf pf;
-	int err = read_pf(cli->sriov, path, row, &pf, &w);
+	int err = read_pf(cli->sriov, row, &pf, &w);
 
 	if (!err)
 		err = sriov_plan(cli->sriov, &pf, w.list, w.count, SRIOV_PHASE_ALL, &plan);
-	if (err) {
-		free(w.list);
+	free(w.list);
+	if (err)
 		return err;
-	}
 	show_plan_add(rows, &plan);
-	if (!cli->dry_run && sriov_plan_effect(&plan) != SRIOV_SAFE && !yes)
-		err = log_fail(-EPERM, plan.name,
-			       "not applied: who uses its VFs would feel it; look with --dry-run, "
-			       "then pass --yes");
-	if (!cli->dry_run && !err)
-		err = sriov_change(cli->sriov, &pf, w.list, w.count, "apply");
 	sriov_plan_free(&plan);
+	return 0;
+}
+
+static int apply_pf(struct cli *cli, const json_t *row)
+{
+	struct wishes w = {0};
+	struct sriov_pf pf;
+	int err = read_pf(cli->sriov, row, &pf, &w);
+
+	if (!err)
+		err = sriov_change(cli->sriov, &pf, w.list, w.count, "apply");
 	free(w.list);
 	return err;
 }
 
-static int apply_pool(struct cli *cli, const char *path, json_t *row)
+/* ---- pools ---- */
+
+static struct sriov_pool read_pool(const json_t *row)
 {
-	struct sriov_pool pool = {.numa_node = -1};
-	const char *name = json_string_value(json_object_get(row, "name"));
 	const char *pf = json_string_value(json_object_get(row, "pf"));
 	const char *driver = json_string_value(json_object_get(row, "driver"));
+	const json_t *node = json_object_get(row, "numa_node");
+	struct sriov_pool pool = {
+		.numa_node = node ? (int)json_integer_value(node) : -1,
+		.speed = (unsigned)json_integer_value(json_object_get(row, "speed"))};
 
-	if (!name)
-		return log_fail(-EINVAL, path, "an entry of 'pools' without 'name'");
-	snprintf(pool.name, sizeof(pool.name), "%s", name);
+	snprintf(pool.name, sizeof(pool.name), "%s",
+		 json_string_value(json_object_get(row, "name")));
 	snprintf(pool.pf, sizeof(pool.pf), "%s", pf ? pf : "");
 	snprintf(pool.driver, sizeof(pool.driver), "%s", driver ? driver : "");
-	if (json_is_integer(json_object_get(row, "numa_node")))
-		pool.numa_node = (int)json_integer_value(json_object_get(row, "numa_node"));
-	pool.speed = (unsigned)json_integer_value(json_object_get(row, "speed"));
-	return cli->dry_run ? 0 : sriov_pool_set(cli->sriov, &pool);
+	return pool;
 }
 
-int wish_file_apply(struct cli *cli, const char *path, bool yes, json_t *rows)
+static bool same_pool(const struct sriov_pool *a, const struct sriov_pool *b)
 {
-	json_error_t error;
-	size_t i;
-	json_t *row, *root = json_load_file(path, 0, &error);
-	int err = cli_sriov(cli) ? 0 : -EIO;
+	return !strcmp(a->name, b->name) && !strcmp(a->pf, b->pf) &&
+	       !strcmp(a->driver, b->driver) && a->numa_node == b->numa_node &&
+	       a->speed == b->speed;
+}
 
-	if (!root)
-		return log_fail(-EINVAL, path, "line %d: %s", error.line, error.text);
-	json_array_foreach (json_object_get(root, "pfs"), i, row)
-		err = err ? err : apply_pf(cli, path, row, yes, rows);
-	json_array_foreach (json_object_get(root, "pools"), i, row)
-		err = err ? err : apply_pool(cli, path, row);
-	if (!err)
-		err = gpu_file_apply(cli, path, root, yes, rows);
-	json_decref(root);
+static bool has_pool(const struct sriov_pool *pools, size_t count, const struct sriov_pool *wanted)
+{
+	for (size_t i = 0; i < count; i++)
+		if (same_pool(&pools[i], wanted))
+			return true;
+	return false;
+}
+
+static int plan_pools(struct sriov *sriov, const json_t *list, json_t *rows)
+{
+	struct sriov_pool *pools = NULL;
+	size_t count = 0, i;
+	const json_t *row;
+	int err = sriov_pool_list(sriov, &pools, &count);
+
+	json_array_foreach (list, i, row) {
+		struct sriov_pool pool = read_pool(row);
+		char name[SRIOV_NAME + 8];
+		snprintf(name, sizeof(name), "pool %s", pool.name);
+		if (!err && !has_pool(pools, count, &pool))
+			json_array_append_new(
+				rows, json_pack("{s:s,s:s,s:s,s:s,s:s}", "pool", pool.name, "name",
+						name, "what", "rule", "after", "as in the file",
+						"effect", show_plan_effect(SRIOV_SAFE)));
+	}
+	free(pools);
 	return err;
+}
+
+/* ---- the whole ---- */
+
+int wish_file_plan(struct cli *cli, const json_t *file, json_t *rows)
+{
+	const json_t *row;
+	int failed = 0;
+	size_t i;
+
+	if (!cli_sriov(cli))
+		return -EIO;
+	json_array_foreach (json_object_get(file, "pfs"), i, row)
+		failed += plan_pf(cli, row, rows) != 0;
+	int err = plan_pools(cli->sriov, json_object_get(file, "pools"), rows);
+	if (!err)
+		failed += gpu_file_plan(cli, file, rows) != 0;
+	return err ? err : failed;
+}
+
+int wish_file_apply(struct cli *cli, const json_t *file)
+{
+	const json_t *row;
+	int failed = 0;
+	size_t i;
+
+	if (!cli_sriov(cli))
+		return -EIO;
+	json_array_foreach (json_object_get(file, "pfs"), i, row)
+		failed += apply_pf(cli, row) != 0;
+	json_array_foreach (json_object_get(file, "pools"), i, row) {
+		struct sriov_pool pool = read_pool(row);
+		failed += sriov_pool_set(cli->sriov, &pool) != 0;
+	}
+	return failed + (gpu_file_apply(cli, file) != 0);
 }

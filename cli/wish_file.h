@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * wish_file: what is wished, as a file:
+ * wish_file: what is wished of functions, as sections of a host file (host_file.h):
  *
  *     {"pfs": [{"pf": "ens1f0", "address": "0000:01:00.0", "count": "4", "probe": "off",
  *               "vfs": [{"vf": 2, "mac": "02:00:00:00:00:02", "vlan": "100,qos=3"}]}],
@@ -16,8 +16,11 @@
 
 /* With `found`: as the machine is, instead of as it is wished. */
 int wish_file_export(struct cli *cli, bool found, json_t **out);
-/* Wishes what the file says and fulfils it, PF by PF; what would be felt only with `yes`. With
- * --dry-run the steps are added to `rows`, and nothing is done. Logs. */
-int wish_file_apply(struct cli *cli, const char *path, bool yes, json_t *rows);
+/* The steps that the wishes of a file (host_file.h) call for, added to `rows`; nothing is changed.
+ * What cannot be planned was logged; the number of such entries, or a negative errno. */
+int wish_file_plan(struct cli *cli, const json_t *file, json_t *rows);
+/* Wishes what the file says and fulfils it, PF by PF; one that fails does not keep the others. The
+ * number of entries that failed, logged, or a negative errno. */
+int wish_file_apply(struct cli *cli, const json_t *file);
 
 #endif

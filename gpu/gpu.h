@@ -251,8 +251,9 @@ struct gpu_room {
 int gpu_rooms(struct gpu *gpu, const char *pool, struct gpu_room **out, size_t *count);
 
 /* A slice for a VM out of "POOL[:…]" or "GPU[:…]" or "GPU/INDEX": a free one that fits, else a new
- * one. `node` (-1) is where the VM is. `why` gets the choice in words. */
-int gpu_take(struct gpu *gpu, const char *spec, int node,
+ * one. `node` (-1) is where the VM is. `why` gets the choice in words.
+ * With `dry` nothing is made: a new one has no index yet, and is called "new". */
+int gpu_take(struct gpu *gpu, const char *spec, int node, bool dry,
 	     bool (*taken)(struct bdf bdf, void *opaque), void *opaque, struct gpu_slice *out,
 	     char why[GPU_WHY]);
 /* Into the ledger, for VM `owner`; a GPU that the host still draws on or computes with is refused

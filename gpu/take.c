@@ -28,6 +28,7 @@ struct taking {
 	struct gpu_pool pool;
 	bool pooled; /* else `pool` stands for one GPU */
 	int node;
+	bool dry;
 	bool (*taken)(struct bdf bdf, void *opaque);
 	void *opaque;
 };
@@ -157,7 +158,15 @@ static int take_new(struct taking *t, struct gpu_slice *out, char why[GPU_WHY])
 		if (err)
 			log_error(t->name, "no slice for that: %s", choice.why);
 	}
-	if (!err) {
+	if (!err && t->dry) {
+		const struct slice_site *site = &s.list[choice.site];
+		*out = (struct gpu_slice){.index = -1, .mode = site->site.mode, .iommu_group = -1};
+		memcpy(out->gpu, site->dev.name, sizeof(out->gpu));
+		snprintf(out->profile, sizeof(out->profile), "%s", choice.profile->name);
+		snprintf(out->vfio, sizeof(out->vfio), "new");
+		out->bdf = bdf_stand_in("new");
+		snprintf(why, GPU_WHY, "%s", choice.why);
+	} else if (!err) {
 		request = t->request;
 		request.mode = (int)s.plain[choice.site].mode;
 		snprintf(request.profile, sizeof(request.profile), "%s", choice.profile->name);
@@ -200,11 +209,11 @@ static int take_named(struct taking *t, struct gpu_slice *out, char why[GPU_WHY]
 	return err;
 }
 
-int gpu_take(struct gpu *gpu, const char *spec, int node,
+int gpu_take(struct gpu *gpu, const char *spec, int node, bool dry,
 	     bool (*taken)(struct bdf bdf, void *opaque), void *opaque, struct gpu_slice *out,
 	     char why[GPU_WHY])
 {
-	struct taking t = {.gpu = gpu, .node = node, .taken = taken, .opaque = opaque};
+	struct taking t = {.gpu = gpu, .node = node, .dry = dry, .taken = taken, .opaque = opaque};
 	struct gpu_device dev;
 	int err = split(spec, &t);
 

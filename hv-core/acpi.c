@@ -416,24 +416,16 @@ static int append_mcfg(struct image *image, const struct hv_acpi_input *input, u
 	return append(image, &mcfg, sizeof(mcfg), at);
 }
 
-static int append_srat(struct image *image, const struct hv_acpi_input *input, uint64_t *at)
+/* SRAT or SLIT, whose contents `fill` writes. */
+static int append_numa(struct image *image, const struct hv_acpi_input *input,
+		       const char *signature, uint8_t revision,
+		       size_t (*fill)(const struct hv_acpi_input *, uint8_t *), uint64_t *at)
 {
 	struct table_header header;
-	uint8_t table[sizeof(header) + HV_ACPI_SRAT_MAX];
-	size_t len = sizeof(header) + hv_acpi_srat(input, table + sizeof(header));
+	uint8_t table[sizeof(header) + MAX(HV_ACPI_SRAT_MAX, HV_ACPI_SLIT_MAX)];
+	size_t len = sizeof(header) + fill(input, table + sizeof(header));
 
-	start_header(&header, "SRAT", 3, len);
-	memcpy(table, &header, sizeof(header));
-	return append(image, table, len, at);
-}
-
-static int append_slit(struct image *image, const struct hv_acpi_input *input, uint64_t *at)
-{
-	struct table_header header;
-	uint8_t table[sizeof(header) + HV_ACPI_SLIT_MAX];
-	size_t len = sizeof(header) + hv_acpi_slit(input, table + sizeof(header));
-
-	start_header(&header, "SLIT", 1, len);
+	start_header(&header, signature, revision, len);
 	memcpy(table, &header, sizeof(header));
 	return append(image, table, len, at);
 }
@@ -511,11 +503,10 @@ static int append_all(struct image *image, const struct hv_acpi_input *input, st
 		err = append_madt(image, input, &table[1]);
 	if (err == 0)
 		err = append_mcfg(image, input, &table[2]);
-	if (err == 0 && input->numa && input->numa->count) {
-		err = append_srat(image, input, &table[count++]);
-		if (err == 0)
-			err = append_slit(image, input, &table[count++]);
-	}
+	if (err == 0 && hv_acpi_has_srat(input))
+		err = append_numa(image, input, "SRAT", 3, hv_acpi_srat, &table[count++]);
+	if (err == 0 && input->numa && input->numa->count)
+		err = append_numa(image, input, "SLIT", 1, hv_acpi_slit, &table[count++]);
 	if (err == 0)
 		err = append_xsdt(image, table, count, &roots->xsdt);
 	return err ? err : append_rsdt(image, table, count, &roots->rsdt);

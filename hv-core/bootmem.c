@@ -174,9 +174,10 @@ static int zero_data(const struct hv_ram_block *block, uint64_t at, uint64_t len
 			     */
 
 /* The same for private memory: what has no page in /proc/self/pagemap was never written. */
-static int zero_private(uint8_t *mem, uint64_t len)
+static int zero_private(const int *pagemap, uint8_t *mem, uint64_t len)
 {
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int opened = pagemap ? -1 : open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int fd = pagemap ? *pagemap : opened;
 	uint64_t entries[512];
 	int err = fd < 0 ? -errno : 0;
 
@@ -190,7 +191,7 @@ static int zero_private(uint8_t *mem, uint64_t len)
 				memset(mem + at, 0, MIN(PAGE, len - at));
 		}
 	}
-	io_close(&fd);
+	io_close(&opened);
 	return err;
 }
 
@@ -209,7 +210,8 @@ int hv_boot_zero(struct hv_boot *boot, uint64_t gpa, uint64_t len)
 	if (block->fd >= 0)
 		err = zero_data(block, gpa + head - block->gpa, len - head);
 	else
-		err = zero_private(mem + head, len - head);
+		err = zero_private(boot->config ? boot->config->pagemap : NULL, mem + head,
+				   len - head);
 	if (err < 0)
 		memset(mem, 0, len);
 	return 0;

@@ -61,6 +61,12 @@ struct hv_node {
 	int host;
 };
 
+/* Threads that hv makes, and those that vdev makes beside it. */
+enum hv_thread {
+	HV_THREAD_CPU, /* runs the guest and serves its exits */
+	HV_THREAD_IO,  /* moves what devices move */
+};
+
 struct hv_config {
 	const char *name;		    /* for messages and thread names */
 	const struct hv_engine_ops *engine; /* &hv_engine_kvm */
@@ -85,6 +91,8 @@ struct hv_config {
 	struct loop *legacy;
 	bool irqchip; /* the engine has every interrupt controller, and the PIT if there is one */
 	const struct hv_ram_file *ram_file; /* NULL: RAM starts as zeroes */
+	/* The first thing that such a thread does; NULL: nothing. */
+	void (*thread_begin)(enum hv_thread kind);
 };
 
 /* RAM's first contents: `ram` bytes of a file, all blocks one after the other. Where it can be, the
@@ -101,6 +109,8 @@ int hv_vm_create(const struct hv_config *config, struct hv_vm **out);
 void hv_vm_destroy(struct hv_vm *vm);
 
 const char *hv_vm_name(const struct hv_vm *vm);
+/* On a thread that was just made: as the config's thread_begin says. */
+void hv_vm_thread_begin(const struct hv_vm *vm, enum hv_thread kind);
 unsigned hv_vm_cpus(const struct hv_vm *vm);
 struct hv_engine *hv_vm_engine(struct hv_vm *vm);
 const struct hv_engine_ops *hv_vm_engine_ops(const struct hv_vm *vm);
@@ -382,9 +392,14 @@ struct hv_boot_config {
 	const char *initrd_name;
 	const char *cmdline;
 	const struct hv_acpi_config *acpi;
-	int cache_dir; /* directory fd where unpacked kernels may be kept; -1: keep none */
-	bool kaslr;    /* place an unpacked kernel at a random address */
+	int cache_dir;	    /* directory fd where unpacked kernels may be kept; -1: keep none */
+	bool kaslr;	    /* place an unpacked kernel at a random address */
+	const int *pagemap; /* open /proc/self/pagemap; NULL: opened when it is needed */
 };
+
+/* Loads the library that unpacking this kernel takes, if it is one that we unpack; to be called before
+ * the process can no longer open any. */
+void hv_boot_prepare(int kernel_fd);
 
 /* The boot CPU starts at the reset vector; whoever put firmware there has done the rest. */
 int hv_boot_firmware(struct hv_vm *vm);

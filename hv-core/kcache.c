@@ -382,8 +382,8 @@ int hv_kcache_store(int dir, const struct hv_kcache_key *key, const struct hv_vm
 	int fd, err;
 
 	hv_kcache_name(key, name);
-	snprintf(aside, sizeof(aside), PREFIX "new-%ld", (long)getpid());
-	unlinkat(dir, aside, 0); /* left by a process of the same number that died here */
+	/* Not by the process's number: in a sandbox all have the same. */
+	snprintf(aside, sizeof(aside), PREFIX "new-%08x", arc4random());
 	fd = openat(dir, aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;

@@ -134,6 +134,7 @@ static void *vcpu_thread(void *opaque)
 	struct hv_exit exit = {0};
 
 	name_thread(vcpu);
+	hv_vm_thread_begin(vm, HV_THREAD_CPU);
 	atomic_store(&vcpu->tid, (int)gettid());
 	while (atomic_load(&vm->end) == HV_END_NONE) {
 		int rc = vm->legacy && vcpu->index == 0 ? hv_legacy_enter(vm->legacy, vcpu) : 0;

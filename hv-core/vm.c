@@ -163,6 +163,7 @@ static struct hv_vm *allocate(const struct hv_config *config, const char *subjec
 	vm->ops = config->engine;
 	vm->cpus = config->cpus;
 	vm->irqchip = config->irqchip;
+	vm->thread_begin = config->thread_begin;
 	vm->topology = (struct hv_cpuid_topology){
 		.cpus = config->cpus,
 		.sockets = sockets,
@@ -231,6 +232,12 @@ void hv_vm_destroy(struct hv_vm *vm)
 	hv_park_finish(vm);
 	pthread_mutex_destroy(&vm->device_lock);
 	free(vm);
+}
+
+void hv_vm_thread_begin(const struct hv_vm *vm, enum hv_thread kind)
+{
+	if (vm->thread_begin)
+		vm->thread_begin(kind);
 }
 
 const char *hv_vm_name(const struct hv_vm *vm)

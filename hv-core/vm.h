@@ -77,6 +77,7 @@ struct hv_vm {
 	bool paused; /* the clocks stand; only of the thread that pauses and resumes */
 	void (*on_event)(void *opaque, const struct hv_event *event);
 	void *on_event_opaque;
+	void (*thread_begin)(enum hv_thread kind);
 	void (*on_end)(void *opaque, enum hv_end end);
 	void *on_end_opaque;
 };

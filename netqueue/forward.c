@@ -15,6 +15,7 @@
 #include "base/util.h"
 #include "netqueue/capture.h"
 #include "netqueue/flow.h"
+#include "netqueue/port_bond.h"
 #include "netqueue/security.h"
 #include "netqueue/switch.h"
 
@@ -421,6 +422,39 @@ static void send_out(struct worker *w, const struct view *view, const struct vie
 	}
 }
 
+/* From a port that is in no bridge, or is a bond: the port that the frames count as come in by,
+ * with what is left of them, or NULL. */
+static const struct view_port *aside(struct worker *w, const struct view *view,
+				     const struct view_port *in, struct rte_mbuf **frames,
+				     unsigned *count)
+{
+	struct nq_stats *stats = &in->port->counters[w->index].stats;
+	uint64_t bytes = 0;
+
+	if (in->port->ops == &port_bond) { /* its own words, each by a member */
+		for (unsigned i = 0; i < *count; i++)
+			if (view->ports[frames[i]->port])
+				stage_frame(w, view, view->ports[frames[i]->port], frames[i]);
+			else
+				port_drop(&frames[i], 1, stats, NQ_DROP_DOWN);
+		flush_all(w, view);
+		return NULL;
+	}
+	if (in->bond == NQ_NO_PORT) {
+		count_add(&stats->rx_bytes, port_drop(frames, *count, stats, NQ_DROP_NOWHERE));
+		return NULL;
+	}
+	const struct view_port *bond = view->ports[in->bond];
+	for (unsigned i = 0; i < *count; i++)
+		bytes += frames[i]->pkt_len;
+	count_add(&stats->rx_bytes, bytes);
+	*count = bond_take(bond->port, in->port, frames, *count, stats);
+	if (bond->bridge != VIEW_NO_BRIDGE)
+		return bond;
+	port_drop(frames, *count, stats, NQ_DROP_NOWHERE);
+	return NULL;
+}
+
 void forward(struct worker *w, const struct view *view, const struct view_port *in,
 	     struct rte_mbuf **frames, unsigned count)
 {
@@ -430,9 +464,12 @@ void forward(struct worker *w, const struct view *view, const struct view_port *
 	burst.count = 0;
 	burst.bytes = 0;
 	count_add(&stats->rx_packets, count);
-	if (unlikely(in->bridge == VIEW_NO_BRIDGE)) {
-		count_add(&stats->rx_bytes, port_drop(frames, count, stats, NQ_DROP_NOWHERE));
-		return;
+	if (unlikely(in->aside)) {
+		in = aside(w, view, in, frames, &count);
+		if (!in)
+			return;
+		stats = &in->port->counters[w->index].stats;
+		count_add(&stats->rx_packets, count);
 	}
 	if (unlikely(is_looked_at(in)))
 		for (unsigned i = 0; i < count; i++)

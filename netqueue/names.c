@@ -5,13 +5,18 @@
 #include "netqueue/netqueue.h"
 
 const struct nq_port_kind nq_port_kinds[] = {
-	{"vhost", "SOCKET", "a guest's virtio NIC, by vhost-user"},
-	{"tap", "INTERFACE", "a network interface of this host, made for it"},
-	{"af_packet", "INTERFACE", "a network interface that is there"},
-	{"pci", "ADDRESS", "a NIC, or a virtual function, bound to vfio-pci"},
-	{"pcap", "IN,OUT", "frames from one file, and into another (for tests)"},
-	{"null", NULL, "gives empty frames and takes any (for tests)"},
-	{"ring", NULL, "the program's own (for tests)"},
+	{"vhost", "SOCKET", "a guest's virtio NIC, by vhost-user", false},
+	{"tap", "INTERFACE", "a network interface of this host, made for it", false},
+	{"af_packet", "INTERFACE", "a network interface that is there", false},
+	{"af_xdp", "INTERFACE", "the same, by XDP, past the kernel's own stack", false},
+	{"memif", "SOCKET[,ID]", "another process, by memory that both share", false},
+	{"pci", "ADDRESS", "a NIC, or a virtual function, bound to vfio-pci", false},
+	{"bond", "MEMBER,...", "ports that are one, by LACP or without", true},
+	{"vtep", "ADDRESS/BITS", "where tunnels end, a station of its bridge", false},
+	{"vxlan", "REMOTE,vni=N,local=ADDRESS", "a tunnel to another switch", true},
+	{"pcap", "IN,OUT", "frames from one file, and into another (for tests)", false},
+	{"null", NULL, "gives empty frames and takes any (for tests)", false},
+	{"ring", NULL, "the program's own (for tests)", false},
 	{0},
 };
 

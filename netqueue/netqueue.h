@@ -65,6 +65,8 @@ void nq_switch_destroy(struct nq_switch *sw);
 unsigned nq_switch_poll(struct nq_switch *sw);
 /* To be called once a second: ages what was learned. */
 void nq_switch_tick(struct nq_switch *sw);
+/* To be called some ten times a second: looks at the links of bonds, and speaks for the switch. */
+void nq_switch_attend(struct nq_switch *sw);
 /* Readable when a guest has come, gone, or turned queues on or off; nq_switch_event then follows
  * it. */
 int nq_switch_event_fd(const struct nq_switch *sw);
@@ -150,8 +152,8 @@ void nq_port_rules_init(struct nq_port_rules *rules);
 
 struct nq_port_config {
 	char name[NQ_NAME];
-	char bridge[NQ_NAME];
-	const char *kind;  /* one of nq_port_kinds */
+	char bridge[NQ_NAME]; /* "": none, for members of a bond */
+	const char *kind;     /* one of nq_port_kinds */
 	const char *where; /* socket, interface, PCI address or file; NULL where none is needed */
 	bool server;	   /* vhost: we make the socket, and the guest's side comes and goes */
 	unsigned queues;   /* pairs; 0: 1 */
@@ -162,6 +164,7 @@ struct nq_port_config {
 
 struct nq_port_kind {
 	const char *name, *where, *summary; /* where: what `where` is, or NULL */
+	bool upper; /* stands on other ports: made after them, and removed before */
 };
 extern const struct nq_port_kind nq_port_kinds[]; /* ends with a NULL name */
 
@@ -184,6 +187,19 @@ struct nq_port_info {
 };
 int nq_port_info(const struct nq_switch *sw, const char *name, struct nq_port_info *out);
 
+/* A port of kind "bond" is made of others; `where` names them, and the mode behind "mode=": lacp
+ * (IEEE 802.1AX), hash (all that have a link, by flow) or backup (one that has). */
+#define NQ_BOND_MEMBERS 8
+#define NQ_MEMBER_TEXT	64
+struct nq_member {
+	char name[NQ_NAME];
+	bool up, in_use; /* has a link; frames go out by it */
+	char text[NQ_MEMBER_TEXT];
+};
+/* How many there are; -ENOENT: no such bond. */
+int nq_bond_members(const struct nq_switch *sw, const char *name,
+		    struct nq_member out[NQ_BOND_MEMBERS]);
+
 /* Why a frame went nowhere. */
 #define NQ_DROP_LIST(X)                                                                    \
 	X(RUNT, "runt", "shorter than its headers")                                        \
@@ -198,6 +214,8 @@ int nq_port_info(const struct nq_switch *sw, const char *name, struct nq_port_in
 	X(HAIRPIN, "hairpin", "to an address behind the port it came from")                \
 	X(ISOLATED, "isolated", "between two isolated ports")                              \
 	X(NOWHERE, "nowhere", "no other port to go to")                                    \
+	X(INACTIVE, "inactive", "by a member of a bond that is not in use")                \
+	X(UNRESOLVED, "unresolved", "into a tunnel whose next hop answers no ARP")         \
 	X(NO_BUFFER, "no-buffer", "no memory for a copy")                                  \
 	X(DOWN, "tx-down", "nobody at the other end of the port it should leave by")       \
 	X(OVERSIZE, "oversize", "larger than the MTU, or than the receiver's buffers")     \
@@ -270,6 +288,8 @@ int nq_capture_stop(struct nq_switch *sw, struct nq_capture_info *last);
 
 /* -ENOBUFS: the ring is full. */
 int nq_ring_send(struct nq_switch *sw, const char *port, const void *frame, size_t len);
+/* As if its cable was pulled; links are up at first. */
+int nq_ring_link(struct nq_switch *sw, const char *port, bool up);
 /* Length of the frame, 0 when there is none; -EMSGSIZE when it was larger than `size`, and is gone.
  */
 int nq_ring_receive(struct nq_switch *sw, const char *port, void *frame, size_t size);

@@ -4,15 +4,20 @@ netqueue_SRCS += netqueue/eal.c
 netqueue_SRCS += netqueue/fdb.c
 netqueue_SRCS += netqueue/flow.c
 netqueue_SRCS += netqueue/forward.c
+netqueue_SRCS += netqueue/lacp.c
 netqueue_SRCS += netqueue/names.c
 netqueue_SRCS += netqueue/port.c
+netqueue_SRCS += netqueue/port_bond.c
 netqueue_SRCS += netqueue/port_ethdev.c
 netqueue_SRCS += netqueue/port_ring.c
 netqueue_SRCS += netqueue/port_vhost.c
+netqueue_SRCS += netqueue/port_vtep.c
+netqueue_SRCS += netqueue/port_vxlan.c
 netqueue_SRCS += netqueue/security.c
 netqueue_SRCS += netqueue/switch.c
 netqueue_SRCS += netqueue/view.c
 netqueue_SRCS += netqueue/worker.c
+netqueue_SRCS += netqueue/xdp_sockets.c
 
 # DPDK is seen by this folder and its tests alone; its headers are not held to our warnings.
 DPDK_CFLAGS := $(shell $(PKG_CONFIG) --cflags libdpdk 2>/dev/null | sed 's/-I/-isystem /g')

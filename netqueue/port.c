@@ -11,8 +11,10 @@
 #include "base/util.h"
 #include "netqueue/switch.h"
 
-static const struct port_ops *const kinds[] = {&port_vhost, &port_tap,	&port_af_packet, &port_pci,
-					       &port_pcap,  &port_null, &port_ring};
+static const struct port_ops *const kinds[] = {
+	&port_vhost, &port_tap,	 &port_af_packet, &port_af_xdp, &port_memif, &port_pci,
+	&port_pcap,  &port_null, &port_ring,	  &port_bond,	&port_vtep,  &port_vxlan,
+};
 
 static const struct port_ops *find_kind(const char *name)
 {
@@ -56,6 +58,7 @@ int port_create(struct nq_switch *sw, struct rte_mempool *pool, uint16_t id,
 	port->pool = pool;
 	port->id = id;
 	port->mirror = NQ_NO_PORT;
+	port->bond = NQ_NO_PORT;
 	port->ops = ops;
 	port->config = *config;
 	port->config.kind = ops->kind.name;

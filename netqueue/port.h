@@ -49,8 +49,11 @@ struct port {
 	struct rte_mempool *pool;
 	uint16_t id;
 	uint8_t bridge;
-	uint16_t mirror;	      /* NQ_NO_PORT */
-	uint16_t mirrors;	      /* how many ports are mirrored to this one */
+	uint16_t mirror;  /* NQ_NO_PORT */
+	uint16_t mirrors; /* how many ports are mirrored to this one */
+	uint16_t bond;	  /* that it is a member of; NQ_NO_PORT */
+	uint8_t bond_index;
+	uint16_t tunnels;	      /* that end here */
 	struct nq_port_config config; /* kind and where: our own copies */
 	const struct port_ops *ops;
 	void *backend;
@@ -59,7 +62,7 @@ struct port {
 };
 
 extern const struct port_ops port_ring, port_vhost, port_null, port_pcap, port_tap, port_af_packet,
-	port_pci;
+	port_af_xdp, port_memif, port_pci, port_bond, port_vtep, port_vxlan;
 
 /* -EINVAL, logged: no such kind. */
 int port_create(struct nq_switch *sw, struct rte_mempool *pool, uint16_t id,

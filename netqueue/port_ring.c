@@ -13,6 +13,7 @@
 
 struct ring {
 	struct rte_ring *in, *out;
+	_Atomic bool down;
 };
 
 static void ring_free(struct rte_ring *ring)
@@ -61,6 +62,8 @@ static uint16_t ring_rx(struct port *port, unsigned queue, struct rte_mbuf **fra
 	struct ring *ring = port->backend;
 
 	(void)queue;
+	if (atomic_load_explicit(&ring->down, memory_order_relaxed))
+		return 0;
 	return (uint16_t)rte_ring_dequeue_burst(ring->in, (void **)frames, count, NULL);
 }
 
@@ -81,6 +84,10 @@ static void ring_tx(struct port *port, unsigned queue, struct rte_mbuf **frames,
 	uint64_t sent = 0;
 
 	(void)queue;
+	if (atomic_load_explicit(&ring->down, memory_order_relaxed)) {
+		port_drop(frames, count, stats, NQ_DROP_DOWN);
+		return;
+	}
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t len = frames[i]->pkt_len;
 		struct rte_mbuf *m = own(port, frames[i]);
@@ -107,7 +114,7 @@ static void ring_info(const struct port *port, struct nq_port_info *out)
 {
 	const struct ring *ring = port->backend;
 
-	out->up = true;
+	out->up = !atomic_load(&ring->down);
 	out->queues = 1;
 	snprintf(out->text, sizeof(out->text), "%u frames wait inside, %u outside",
 		 rte_ring_count(ring->in), rte_ring_count(ring->out));
@@ -128,6 +135,16 @@ static struct ring *ring_of(struct nq_switch *sw, const char *name)
 	struct port *port = switch_port(sw, name);
 
 	return port && port->ops == &port_ring ? port->backend : NULL;
+}
+
+int nq_ring_link(struct nq_switch *sw, const char *name, bool up)
+{
+	struct ring *ring = ring_of(sw, name);
+
+	if (!ring)
+		return -ENOENT;
+	atomic_store(&ring->down, !up);
+	return 0;
 }
 
 int nq_ring_send(struct nq_switch *sw, const char *name, const void *frame, size_t len)

@@ -19,6 +19,8 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "netqueue/capture.h"
+#include "netqueue/port_bond.h"
+#include "netqueue/tunnel.h"
 
 #define SUBJECT "sluice-switch"
 #define BUFFERS 16384u
@@ -128,8 +130,12 @@ void nq_switch_destroy(struct nq_switch *sw)
 	if (!sw)
 		return;
 	workers_stop(sw);
-	for (unsigned id = 0; id < NQ_PORTS; id++)
-		port_destroy(sw->ports[id]);
+	for (int upper = 1; upper >= 0; upper--) /* ports that stand on others first */
+		for (unsigned id = 0; id < NQ_PORTS; id++)
+			if (sw->ports[id] && sw->ports[id]->ops->kind.upper == upper) {
+				port_destroy(sw->ports[id]);
+				sw->ports[id] = NULL;
+			}
 	capture_destroy(sw->capture);
 	view_free(atomic_load(&sw->view));
 	fdb_finish(&sw->fdb);
@@ -177,6 +183,15 @@ unsigned nq_switch_poll(struct nq_switch *sw)
 void nq_switch_tick(struct nq_switch *sw)
 {
 	fdb_sweep(&sw->fdb, now_s(sw));
+}
+
+void nq_switch_attend(struct nq_switch *sw)
+{
+	for (unsigned id = 0; id < NQ_PORTS; id++)
+		if (sw->ports[id] && sw->ports[id]->ops == &port_bond)
+			bond_tick(sw->ports[id]);
+		else if (sw->ports[id] && sw->ports[id]->ops == &port_vxlan)
+			vxlan_tick(sw->ports[id]);
 }
 
 int nq_switch_event_fd(const struct nq_switch *sw)
@@ -356,21 +371,25 @@ int nq_port_add(struct nq_switch *sw, const struct nq_port_config *config)
 		return log_fail(-EEXIST, config->name, "there is such a port already");
 	if (id < 0)
 		return log_fail(id, config->name, "not added: %d ports are the most", NQ_PORTS);
-	bridge = need_bridge(sw, config->bridge);
+	bridge = config->bridge[0] ? need_bridge(sw, config->bridge) : VIEW_NO_BRIDGE;
 	if (bridge < 0)
 		return bridge;
 	err = port_create(sw, sw->pool, (uint16_t)id, config, &port);
 	if (err)
 		return err;
 	port->bridge = (uint8_t)bridge;
-	fdb_port_open(&sw->fdb, port->id, port->bridge);
+	fdb_port_open(&sw->fdb, port->id, config->bridge[0] ? port->bridge : 0);
 	sw->ports[id] = port;
 	err = switch_publish(sw);
 	if (err) {
 		sw->ports[id] = NULL;
 		port_destroy(port);
+		return err;
 	}
-	return err;
+	for (unsigned i = 0; i < NQ_PORTS; i++) /* its members are no longer where they were */
+		if (sw->ports[i] && sw->ports[i]->bond == port->id)
+			fdb_flush_port(&sw->fdb, (uint16_t)i);
+	return 0;
 }
 
 static void end_mirror(struct nq_switch *sw, struct port *port)
@@ -389,6 +408,11 @@ int nq_port_remove(struct nq_switch *sw, const char *name)
 		return -ENOENT;
 	if (port->mirrors)
 		return log_fail(-EBUSY, name, "not removed: it is what a port is mirrored to");
+	if (port->bond != NQ_NO_PORT)
+		return log_fail(-EBUSY, name, "not removed: it is a member of %s",
+				sw->ports[port->bond]->config.name);
+	if (port->tunnels)
+		return log_fail(-EBUSY, name, "not removed: %u tunnels end there", port->tunnels);
 	if (sw->capture && capture_of(sw, port))
 		nq_capture_stop(sw, NULL);
 	sw->ports[port->id] = NULL;
@@ -488,6 +512,10 @@ int nq_mirror_set(struct nq_switch *sw, const char *from, const char *to)
 		return -ENOENT;
 	if (target && (target == port || target->mirror != NQ_NO_PORT || port->mirrors))
 		return log_fail(-EINVAL, from, "not mirrored: mirrors do not follow each other");
+	if (target && (port->bond != NQ_NO_PORT || target->bond != NQ_NO_PORT))
+		return log_fail(-EINVAL, from,
+				"not mirrored: members of a bond are not; the bond "
+				"can be");
 	uint16_t old = port->mirror;
 	end_mirror(sw, port);
 	if (target) {

@@ -22,7 +22,10 @@ static struct view_port *make_port(const struct nq_switch *sw, struct port *port
 	v->port = port;
 	v->id = port->id;
 	v->mirror = port->mirror;
-	v->bridge = port->mirrors ? VIEW_NO_BRIDGE : port->bridge;
+	/* A bond that is being removed has no members any more. */
+	v->bond = port->bond != NQ_NO_PORT && sw->ports[port->bond] ? port->bond : NQ_NO_PORT;
+	v->bridge = port->mirrors || v->bond != NQ_NO_PORT ? VIEW_NO_BRIDGE : port->bridge;
+	v->aside = v->bridge == VIEW_NO_BRIDGE || port->ops == &port_bond;
 	v->tx_queues = (uint16_t)port->ops->tx_queues(port);
 	v->max_frame = port->config.mtu + 14 + 2 * 4;
 	v->rules = *rules;

@@ -19,8 +19,9 @@ struct capture;
 /* A port as workers see it. */
 struct view_port {
 	struct port *port;
-	uint16_t id, mirror;
+	uint16_t id, mirror, bond;
 	uint8_t bridge; /* VIEW_NO_BRIDGE: others' frames are mirrored to it */
+	bool aside;	/* what comes in is not simply switched */
 	bool checks;	/* security or a limit holds: off the fast path */
 	uint16_t tx_queues;
 	uint32_t max_frame; /* with two tags */

@@ -25,7 +25,7 @@
 /* PCIe 6.0 section 7.7.2: the table's size is 11 bits. */
 #define MSIX_MAX  2048u
 
-static const struct attr_info table[] = {
+static const struct sriov_attr_info table[] = {
 	{.bit = SRIOV_NVME_INTERRUPTS,
 	 .name = "nvme-interrupts",
 	 .effect = SRIOV_DISRUPTIVE,
@@ -122,13 +122,13 @@ static const char *const link_names[] = {
 	[SRIOV_LINK_DISABLE] = "disable",
 };
 
-const struct attr_info *attr_table(size_t *count)
+const struct sriov_attr_info *sriov_attr_table(size_t *count)
 {
 	*count = ARRAY_SIZE(table);
 	return table;
 }
 
-const struct attr_info *attr_info(enum sriov_attr bit)
+const struct sriov_attr_info *attr_info(enum sriov_attr bit)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (table[i].bit == bit)
@@ -255,7 +255,7 @@ static int parse_proto(const char *subject, const char *value, struct sriov_attr
 /* "100", "100,qos=3", "100,qos=3,proto=802.1ad" */
 static int parse_vlan(const char *subject, const char *value, struct sriov_attrs *out)
 {
-	char text[ATTR_TEXT], *rest = text;
+	char text[SRIOV_ATTR_TEXT], *rest = text;
 	uint32_t vlan;
 
 	snprintf(text, sizeof(text), "%s", value);
@@ -287,7 +287,7 @@ static int parse_mbps(const char *subject, const char *name, const char *value, 
 /* "1000" or "10-1000" */
 static int parse_rate(const char *subject, const char *value, struct sriov_attrs *out)
 {
-	char text[ATTR_TEXT], *max = text;
+	char text[SRIOV_ATTR_TEXT], *max = text;
 
 	if (snprintf(text, sizeof(text), "%s", value) >= (int)sizeof(text))
 		return bad(subject, "rate", value, "not a number of Mb/s");
@@ -313,7 +313,7 @@ static int parse_link(const char *subject, const char *value, struct sriov_attrs
 	return bad(subject, "link-state", value, "not one of auto, enable, disable");
 }
 
-static int parse_number(const char *subject, const struct attr_info *info, const char *value,
+static int parse_number(const char *subject, const struct sriov_attr_info *info, const char *value,
 			struct sriov_attrs *out)
 {
 	uint32_t max = info->bit == SRIOV_MSIX ? MSIX_MAX : UINT16_MAX;
@@ -348,7 +348,7 @@ static int parse_part(const char *subject, const char *name, const char *value,
 	return parse_proto(subject, value, out);
 }
 
-static int parse_whole(const char *subject, const struct attr_info *info, const char *value,
+static int parse_whole(const char *subject, const struct sriov_attr_info *info, const char *value,
 		       struct sriov_attrs *out)
 {
 	if (info->bit & SWITCHES)
@@ -380,7 +380,8 @@ static int unknown(const char *subject, const char *name)
 	return log_fail(-EINVAL, subject, "unknown setting '%.30s'; there are %s", name, names);
 }
 
-int attr_parse(const char *subject, const char *name, const char *value, struct sriov_attrs *out)
+int sriov_attr_parse(const char *subject, const char *name, const char *value,
+		     struct sriov_attrs *out)
 {
 	struct sriov_attrs now = *out;
 
@@ -407,25 +408,26 @@ int attr_parse(const char *subject, const char *name, const char *value, struct 
 
 /* ---- to text ---- */
 
-static void format_vlan(const struct sriov_attrs *a, char text[ATTR_TEXT])
+static void format_vlan(const struct sriov_attrs *a, char text[SRIOV_ATTR_TEXT])
 {
 	char qos[16] = "";
 
 	if (a->qos)
 		snprintf(qos, sizeof(qos), ",qos=%u", a->qos);
-	snprintf(text, ATTR_TEXT, "%u%s%s", a->vlan, qos,
+	snprintf(text, SRIOV_ATTR_TEXT, "%u%s%s", a->vlan, qos,
 		 proto(a) == PROTO_AD ? ",proto=802.1ad" : "");
 }
 
-const char *attr_format(enum sriov_attr bit, const struct sriov_attrs *attrs, char text[ATTR_TEXT])
+const char *sriov_attr_format(enum sriov_attr bit, const struct sriov_attrs *attrs,
+			      char text[SRIOV_ATTR_TEXT])
 {
 	struct sriov_attrs a = *attrs;
 
 	text[0] = '\0';
 	if (bit & SWITCHES)
-		snprintf(text, ATTR_TEXT, "%s", *switch_of(bit, &a) ? "on" : "off");
+		snprintf(text, SRIOV_ATTR_TEXT, "%s", *switch_of(bit, &a) ? "on" : "off");
 	else if (bit & NUMBERS)
-		snprintf(text, ATTR_TEXT, "%u", *number_of(bit, &a));
+		snprintf(text, SRIOV_ATTR_TEXT, "%u", *number_of(bit, &a));
 	else if (bit == SRIOV_MAC)
 		format_mac(a.mac, text);
 	else if (bit == SRIOV_PORT_ADDR)
@@ -433,11 +435,11 @@ const char *attr_format(enum sriov_attr bit, const struct sriov_attrs *attrs, ch
 	else if (bit == SRIOV_VLAN)
 		format_vlan(&a, text);
 	else if (bit == SRIOV_RATE && a.min_rate)
-		snprintf(text, ATTR_TEXT, "%u-%u", a.min_rate, a.max_rate);
+		snprintf(text, SRIOV_ATTR_TEXT, "%u-%u", a.min_rate, a.max_rate);
 	else if (bit == SRIOV_RATE)
-		snprintf(text, ATTR_TEXT, "%u", a.max_rate);
+		snprintf(text, SRIOV_ATTR_TEXT, "%u", a.max_rate);
 	else if (bit == SRIOV_LINK_STATE && (unsigned)a.link_state < ARRAY_SIZE(link_names))
-		snprintf(text, ATTR_TEXT, "%s", link_names[a.link_state]);
+		snprintf(text, SRIOV_ATTR_TEXT, "%s", link_names[a.link_state]);
 	return text;
 }
 
@@ -450,7 +452,7 @@ static bool is_station(const uint8_t address[6])
 	return !(address[0] & 1) && memcmp(address, zero, sizeof(zero)) != 0;
 }
 
-int attr_check(const char *subject, const struct sriov_attrs *attrs)
+int sriov_attr_check(const char *subject, const struct sriov_attrs *attrs)
 {
 	if (((attrs->set & SRIOV_MAC) && !is_station(attrs->mac)) ||
 	    ((attrs->set & SRIOV_PORT_ADDR) && !is_station(attrs->port_addr)))

@@ -131,7 +131,7 @@ static int write_one(const struct attrs_target *t, enum sriov_attr attr,
 static void undo(const struct attrs_target *t, const struct sriov_attrs *before, unsigned mask)
 {
 	size_t count;
-	const struct attr_info *table = attr_table(&count);
+	const struct sriov_attr_info *table = sriov_attr_table(&count);
 
 	for (size_t i = count; i-- > 0;)
 		if ((mask & table[i].bit) && write_one(t, table[i].bit, before))
@@ -149,7 +149,7 @@ static int verify(const struct attrs_target *t, const struct sriov_attrs *wanted
 {
 	struct sriov_attrs now = {0};
 	size_t count;
-	const struct attr_info *table = attr_table(&count);
+	const struct sriov_attr_info *table = sriov_attr_table(&count);
 	int err = read_some(t, wanted->set, &now);
 
 	for (size_t i = 0; !err && i < count; i++)
@@ -166,7 +166,7 @@ int attrs_apply(const struct attrs_target *t, const struct sriov_attrs *wanted)
 	struct sriov_attrs before = {0};
 	unsigned done = 0;
 	size_t count;
-	const struct attr_info *table = attr_table(&count);
+	const struct sriov_attr_info *table = sriov_attr_table(&count);
 	int err = wanted->set ? read_some(t, wanted->set, &before) : 0;
 
 	for (size_t i = 0; !err && i < count; i++) {
@@ -187,7 +187,7 @@ int attrs_apply(const struct attrs_target *t, const struct sriov_attrs *wanted)
 void attrs_restore(const struct attrs_target *t, const struct sriov_attrs *wanted)
 {
 	size_t count;
-	const struct attr_info *table = attr_table(&count);
+	const struct sriov_attr_info *table = sriov_attr_table(&count);
 
 	for (size_t i = 0; i < count; i++) {
 		struct sriov_attrs one = *wanted;

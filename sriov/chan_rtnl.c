@@ -3,7 +3,6 @@
 
 #include <errno.h>
 
-#include "sriov/attr.h"
 #include "sriov/channel.h"
 
 static int rtnl_read(const struct sriov *ctx, const struct sriov_pf *pf, struct sriov_attrs *out,
@@ -34,7 +33,7 @@ static struct channel_verdict rtnl_probe(const struct sriov *ctx, const struct s
 	struct channel_verdict verdict = {0};
 	char words[NETLINK_WORDS];
 	size_t count;
-	const struct attr_info *table = attr_table(&count);
+	const struct sriov_attr_info *table = sriov_attr_table(&count);
 
 	(void)ctx;
 	if (!pf->ifname[0])

@@ -14,11 +14,12 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "sriov/attr.h"
 #include "sriov/attrs.h"
+#include "sriov/eswitch.h"
 #include "sriov/identity.h"
 #include "sriov/lock.h"
 #include "sriov/numvfs.h"
+#include "sriov/nvme_pf.h"
 #include "sriov/pf.h"
 #include "sriov/plan.h"
 #include "sriov/vf.h"
@@ -65,10 +66,11 @@ static void overlay_one(const struct sriov_wish *wish, const char *subject,
 	if (!strcmp(wish->name, "driver"))
 		snprintf(driver, SRIOV_DRIVER, "%s",
 			 strcmp(wish->value, "none") ? wish->value : "");
-	else if (!attr_parse(subject, wish->name, wish->value, &one) && (one.set & attrs->set)) {
+	else if (!sriov_attr_parse(subject, wish->name, wish->value, &one) &&
+		 (one.set & attrs->set)) {
 		if (one.set & SRIOV_VLAN) /* its parts add up, here they must not */
 			attrs->qos = 0, attrs->vlan_proto = 0;
-		attr_parse(subject, wish->name, wish->value, attrs);
+		sriov_attr_parse(subject, wish->name, wish->value, attrs);
 	}
 }
 
@@ -188,6 +190,12 @@ static int read_machine(struct sriov *ctx, const struct sriov_pf *pf, struct sit
 				       "bus/pci/devices/%s/sriov_drivers_autoprobe",
 				       bdf_format(pf->bdf, dev)) ||
 			    strcmp(text, "0");
+	/* What takes a talk with the card, only where somebody cares. */
+	if (s->want.eswitch)
+		s->have.eswitch = eswitch_now(&s->have.pf);
+	s->have.keep = s->want.keep < 0 ? -1 : nvme_kept(ctx, &s->have.pf);
+	if (s->want.keep >= 0)
+		nvme_busy(ctx, &s->have.pf, s->have.keep_blocker);
 	err = sriov_vf_list(ctx, pf, &s->have.vfs, &s->have.vf_count);
 	return err ? err : read_claimed(s);
 }
@@ -242,9 +250,9 @@ static struct journal_step *job_add(struct journal_job *job, enum sriov_op op, i
 /* What goes away with the VFs, so that undoing brings it back. */
 static void job_keep(const struct sriov *ctx, struct journal_job *job, const struct plan_have *have)
 {
-	char text[ATTR_TEXT];
+	char text[SRIOV_ATTR_TEXT];
 	size_t rows;
-	const struct attr_info *table = attr_table(&rows);
+	const struct sriov_attr_info *table = sriov_attr_table(&rows);
 
 	for (size_t i = 0; i < have->vf_count; i++) {
 		const struct sriov_vf *vf = &have->vfs[i];
@@ -255,7 +263,7 @@ static void job_keep(const struct sriov *ctx, struct journal_job *job, const str
 			    !(table[a].bit == SRIOV_MAC &&
 			      vf_mac_is_random(ctx, vf->bdf, vf->attrs.mac)))
 				job_add(job, SRIOV_OP_KEEP, (int)vf->index, table[a].name,
-					attr_format(table[a].bit, &vf->attrs, text), "");
+					sriov_attr_format(table[a].bit, &vf->attrs, text), "");
 	}
 }
 
@@ -271,7 +279,7 @@ static int job_make(const struct sriov *ctx, const struct situation *s,
 {
 	size_t rows;
 
-	attr_table(&rows);
+	sriov_attr_table(&rows);
 	*job = (struct journal_job){.pf = s->have.pf.bdf};
 	snprintf(job->key, sizeof(job->key), "%s", s->place.key);
 	snprintf(job->what, sizeof(job->what), "%s", what);
@@ -326,11 +334,15 @@ static int tell_blocked(const struct sriov_plan *plan)
 
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct sriov_step *p = &plan->steps[i];
+		char vf[16] = "";
+
+		if (p->vf >= 0)
+			snprintf(vf, sizeof(vf), "VF %d: ", p->vf);
 		if (p->waits)
-			log_warn(plan->name, "VF %d: %s waits for the link of %s", p->vf, p->name,
+			log_warn(plan->name, "%s%s waits for the link of %s", vf, p->name,
 				 plan->name);
 		if (p->blocker[0])
-			err = log_fail(-EBUSY, plan->name, "VF %d: %s stays %s: %s", p->vf, p->name,
+			err = log_fail(-EBUSY, plan->name, "%s%s stays %s: %s", vf, p->name,
 				       p->before[0] ? p->before : "as it is", p->blocker);
 	}
 	return err;
@@ -537,10 +549,10 @@ int sriov_attr_changes(struct sriov *ctx, const struct sriov_vf *vf,
 		       const struct sriov_attrs *attrs, const char *driver, struct sriov_wish **out,
 		       size_t *count)
 {
-	char text[ATTR_TEXT];
+	char text[SRIOV_ATTR_TEXT];
 	struct sriov_pf pf;
 	size_t rows;
-	const struct attr_info *table = attr_table(&rows);
+	const struct sriov_attr_info *table = sriov_attr_table(&rows);
 	struct sriov_wish *list = calloc(rows + 3, sizeof(*list));
 	int err = list ? pf_read(ctx, vf->pf_bdf, &pf) : -ENOMEM;
 
@@ -548,7 +560,7 @@ int sriov_attr_changes(struct sriov *ctx, const struct sriov_vf *vf,
 	for (size_t i = 0; !err && i < rows; i++)
 		if (attrs->set & table[i].bit)
 			set_wish(&list[(*count)++], (int)vf->index, table[i].name,
-				 attr_format(table[i].bit, attrs, text));
+				 sriov_attr_format(table[i].bit, attrs, text));
 	if (!err && driver)
 		set_wish(&list[(*count)++], (int)vf->index, "driver", driver);
 	if (!err)
@@ -565,7 +577,7 @@ int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct srio
 	struct sriov_wish *changes;
 	struct sriov_pf pf;
 	size_t count;
-	int err = attr_check(vf_subject(vf, subject), attrs);
+	int err = sriov_attr_check(vf_subject(vf, subject), attrs);
 
 	if (err)
 		return err;

@@ -17,7 +17,6 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "iommu/iommu.h"
-#include "sriov/attr.h"
 #include "sriov/attrs.h"
 #include "sriov/bind.h"
 #include "sriov/change.h"
@@ -53,7 +52,7 @@ static int unbind_for(struct sriov *ctx, struct bdf bdf, const struct sriov_attr
 {
 	size_t count;
 
-	for (const struct attr_info *row = attr_table(&count); count--; row++)
+	for (const struct sriov_attr_info *row = sriov_attr_table(&count); count--; row++)
 		if (row->needs_unbound && (attrs->set & row->bit))
 			return sriov_rebind(ctx, bdf, "");
 	return 0;
@@ -415,7 +414,7 @@ static int claim_vf_locked(struct sriov *ctx, struct ledger *ledger, const struc
 	    !bdf_equal(now, vf->bdf))
 		return log_fail(-ENODEV, subject, "gone: its PF's VFs were removed meanwhile");
 	struct attrs_target target = {subject, ctx, &pf, vf->index};
-	int err = attr_check(subject, &wanted);
+	int err = sriov_attr_check(subject, &wanted);
 	if (!err)
 		err = check_pf(&pf, subject, &wanted);
 	if (!err)

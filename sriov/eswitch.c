@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* eswitch: the card's own switch, and who stands for whom on it. See sriov_pf_set_eswitch(). */
+/* eswitch: the card's own switch, and who stands for whom on it. */
+#include "sriov/eswitch.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "sriov/devlink.h"
-#include "sriov/lock.h"
 #include "sriov/pf.h"
 #include "sriov/vf.h"
-#include "sriov/work.h"
 
-static const char *mode_name(enum sriov_eswitch mode)
+const char *eswitch_name(enum sriov_eswitch mode)
 {
-	return mode == SRIOV_ESWITCH_SWITCHDEV ? "switchdev" : "legacy";
+	return mode == SRIOV_ESWITCH_SWITCHDEV ? "switchdev"
+	       : mode == SRIOV_ESWITCH_LEGACY  ? "legacy"
+					       : "";
+}
+
+enum sriov_eswitch eswitch_parse(const char *name)
+{
+	return !strcmp(name, "switchdev") ? SRIOV_ESWITCH_SWITCHDEV
+	       : !strcmp(name, "legacy")  ? SRIOV_ESWITCH_LEGACY
+					  : SRIOV_ESWITCH_NONE;
 }
 
 static int explain(const struct sriov_pf *pf, enum sriov_eswitch mode, int err, const char *words)
@@ -24,11 +33,23 @@ static int explain(const struct sriov_pf *pf, enum sriov_eswitch mode, int err, 
 							    : strerror(-err);
 
 	return log_fail(err, pf_text(pf).text, "switch mode %s not set (driver %s): %s%s%s%s",
-			mode_name(mode), pf->driver[0] ? pf->driver : "none", why,
+			eswitch_name(mode), pf->driver[0] ? pf->driver : "none", why,
 			*words ? " (kernel: \"" : "", words, *words ? "\")" : "");
 }
 
-static int set_mode(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_eswitch mode)
+enum sriov_eswitch eswitch_now(const struct sriov_pf *pf)
+{
+	char dev[BDF_TEXT];
+	struct devlink_handle card;
+	enum sriov_eswitch now;
+
+	if (devlink_find(bdf_format(pf->bdf, dev), pf->ifname, &card) ||
+	    devlink_eswitch_read(&card, &now))
+		return SRIOV_ESWITCH_NONE;
+	return now;
+}
+
+int eswitch_set(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_eswitch mode)
 {
 	char dev[BDF_TEXT], words[NETLINK_WORDS] = "";
 	struct devlink_handle card;
@@ -52,23 +73,6 @@ static int set_mode(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_esw
 	       : now == mode ? 0
 			     : log_fail(-EIO, pf_text(pf).text,
 					"switch mode reads back different from what was set");
-}
-
-int sriov_pf_set_eswitch(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_eswitch mode)
-{
-	struct sriov_pf now;
-	struct ledger *ledger;
-	int err = context_ledger(ctx, &ledger);
-
-	if (!err)
-		err = work_lock(ctx, ledger, pf->bdf);
-	if (err)
-		return err;
-	err = pf_read(ctx, pf->bdf, &now);
-	err = err ? log_fail(err, pf_text(pf).text, "gone: %s", strerror(-err))
-		  : set_mode(ctx, &now, mode);
-	lock_drop(ctx);
-	return err;
 }
 
 void sriov_vf_representor(struct sriov *ctx, const struct sriov_vf *vf, char ifname[SRIOV_NAME])

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "sriov/attr.h"
 #include "sriov/sql.h"
 
 #define COLUMNS                                                                  \
@@ -28,16 +27,16 @@
 static const char *format_more(const struct sriov_attrs *attrs, char more[MORE])
 {
 	size_t count, used = 0;
-	const struct attr_info *table = attr_table(&count);
+	const struct sriov_attr_info *table = sriov_attr_table(&count);
 	unsigned bits = attrs->set & (attrs->vlan_proto ? ~0u : ~(unsigned)SRIOV_VLAN);
 
 	more[0] = '\0';
 	for (size_t i = 0; i < count && used < MORE; i++) {
-		char text[ATTR_TEXT];
+		char text[SRIOV_ATTR_TEXT];
 		if (bits & table[i].bit & ~(OWN_COLUMN & ~(unsigned)SRIOV_VLAN))
 			used += (size_t)snprintf(more + used, MORE - used, "%s%s=%s",
 						 used ? " " : "", table[i].name,
-						 attr_format(table[i].bit, attrs, text));
+						 sriov_attr_format(table[i].bit, attrs, text));
 	}
 	return more;
 }
@@ -49,7 +48,7 @@ static int parse_more(const char *dev, char more[MORE], struct sriov_attrs *out)
 	for (char *rest = more, *pair; !err && (pair = strsep(&rest, " "));) {
 		char *name = strsep(&pair, "=");
 		if (*name)
-			err = pair ? attr_parse(dev, name, pair, out) : -EINVAL;
+			err = pair ? sriov_attr_parse(dev, name, pair, out) : -EINVAL;
 	}
 	return err ? log_fail(-EUCLEAN, "ledger", "row '%s' is damaged", dev) : 0;
 }

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* nvme_pf: see nvme_pf.h and sriov_nvme_keep(). */
+/* nvme_pf: see nvme_pf.h. */
 #include "sriov/nvme_pf.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/util.h"
-#include "sriov/lock.h"
 #include "sriov/nvme.h"
 #include "sriov/pf.h"
 #include "sriov/slow.h"
-#include "sriov/work.h"
+
+#define READ_BACK_TICKS 100 /* of a tenth of a second */
 
 static int take_controller(const char *name, void *opaque)
 {
@@ -133,27 +134,64 @@ static int tell(const char *name, const char *path, unsigned count)
 	return 0;
 }
 
-static int check_idle(struct sriov *ctx, const struct sriov_pf *pf, const char *name,
-		      const char *path)
+bool nvme_busy(const struct sriov *ctx, const struct sriov_pf *pf, char text[SRIOV_BLOCKER])
 {
-	char user[320];
+	char path[NVME_PATH], user[160];
+
+	if (!nvme_path(ctx, pf->bdf, path) || !in_use(ctx, pf->bdf, path, user, sizeof(user)))
+		return false;
+	snprintf(text, SRIOV_BLOCKER, "this takes a reset, and its disk is %s", user);
+	return true;
+}
+
+int nvme_kept(const struct sriov *ctx, const struct sriov_pf *pf)
+{
+	char path[NVME_PATH];
+	struct nvme_virt virt;
+
+	if (!nvme_path(ctx, pf->bdf, path) || nvme_virt_read(path, &virt) ||
+	    virt.queues.primary != virt.interrupts.primary)
+		return -1;
+	return (int)virt.queues.primary;
+}
+
+static int check_idle(struct sriov *ctx, const struct sriov_pf *pf, const char *name)
+{
+	char text[SRIOV_BLOCKER];
 
 	if (pf->num_vfs)
 		return log_fail(-EBUSY, name,
 				"keeps what it has while it has VFs: the reset that this takes "
 				"would stop all %u; `sluice vf destroy %s` first",
 				pf->num_vfs, name);
-	if (in_use(ctx, pf->bdf, path, user, sizeof(user)))
-		return log_fail(-EBUSY, name,
-				"keeps what it has: this takes a reset, and its disk is %s", user);
+	if (nvme_busy(ctx, pf, text))
+		return log_fail(-EBUSY, name, "keeps what it has: %s", text);
 	return 0;
 }
 
-static int keep(struct sriov *ctx, const struct sriov_pf *pf, const char *name, unsigned count)
+/* The kernel starts the controller again in its own time, and answers only then. */
+static int read_back(const struct sriov *ctx, const struct sriov_pf *pf, const char *name,
+		     unsigned count)
 {
-	char path[NVME_PATH], dev[BDF_TEXT];
+	const struct timespec tick = {.tv_nsec = 100000000};
+	int kept = nvme_kept(ctx, pf);
+
+	for (int i = 0; i < READ_BACK_TICKS && kept != (int)count; i++) {
+		nanosleep(&tick, NULL);
+		kept = nvme_kept(ctx, pf);
+	}
+	return kept == (int)count
+		       ? 0
+		       : log_fail(-EIO, name, "was told to keep %u, and keeps %d after its reset",
+				  count, kept);
+}
+
+int nvme_keep(struct sriov *ctx, const struct sriov_pf *pf, unsigned count)
+{
+	char path[NVME_PATH], dev[BDF_TEXT], name[SRIOV_NAME];
 	struct nvme_virt virt;
 
+	pf_name(pf, name);
 	if (!nvme_path(ctx, pf->bdf, path))
 		return log_fail(-EOPNOTSUPP, name, "is no NVMe controller (driver %s)",
 				pf->driver[0] ? pf->driver : "none");
@@ -164,29 +202,12 @@ static int keep(struct sriov *ctx, const struct sriov_pf *pf, const char *name, 
 						   : strerror(-err));
 	if (virt.queues.primary == count && virt.interrupts.primary == count)
 		return 0;
-	err = check_idle(ctx, pf, name, path);
+	err = check_idle(ctx, pf, name);
 	if (!err)
 		err = tell(name, path, count);
 	if (err)
 		return err;
 	err = slow_write(ctx, "1", "bus/pci/devices/%s/reset", bdf_format(pf->bdf, dev));
-	return err ? log_fail(err, name, "not reset: %s", strerror(-err)) : 0;
-}
-
-int sriov_nvme_keep(struct sriov *ctx, const struct sriov_pf *pf, unsigned count)
-{
-	char name[SRIOV_NAME];
-	struct sriov_pf now;
-	struct ledger *ledger;
-	int err = context_ledger(ctx, &ledger);
-
-	if (!err)
-		err = work_lock(ctx, ledger, pf->bdf);
-	if (err)
-		return err;
-	pf_name(pf, name);
-	err = pf_read(ctx, pf->bdf, &now);
-	err = err ? log_fail(err, name, "gone: %s", strerror(-err)) : keep(ctx, &now, name, count);
-	lock_drop(ctx);
-	return err;
+	return err ? log_fail(err, name, "not reset: %s", strerror(-err))
+		   : read_back(ctx, pf, name, count);
 }

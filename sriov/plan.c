@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "sriov/attr.h"
+#include "sriov/eswitch.h"
 
 /* ---- wishes ---- */
 
@@ -33,21 +34,40 @@ static struct plan_vf *want_vf(struct plan_want *want, unsigned index)
 	return vf;
 }
 
-static int parse_pf(const char *subject, const struct sriov_wish *wish, struct plan_want *out)
+static int parse_pf(const struct sriov_wish *wish, struct plan_want *out)
 {
-	uint32_t count;
+	const char *name = wish->name, *value = wish->value;
+	uint32_t number;
 
-	if (!strcmp(wish->name, "probe")) {
-		out->probe = !strcmp(wish->value, "on");
+	if (!strcmp(name, "probe") && (!strcmp(value, "on") || !strcmp(value, "off"))) {
+		out->probe = !strcmp(value, "on");
+		out->probe_known = true;
 		return 0;
 	}
-	if (!strcmp(wish->name, "count") && !parse_u32(wish->value, 0, UINT16_MAX, &count)) {
-		out->count = (int)count;
+	if (!strcmp(name, "eswitch"))
+		return (out->eswitch = eswitch_parse(value)) ? 0 : -EINVAL;
+	if ((strcmp(name, "count") && strcmp(name, "nvme-keep")) ||
+	    parse_u32(value, 0, UINT16_MAX, &number))
+		return -EINVAL;
+	*(!strcmp(name, "count") ? &out->count : &out->keep) = (int)number;
+	return 0;
+}
+
+int sriov_wish_check(const char *subject, const struct sriov_wish *wish)
+{
+	struct plan_want want = {.count = -1};
+	struct sriov_attrs attrs = {0};
+
+	if (!wish->value[0] || (wish->vf >= 0 && !strcmp(wish->name, "driver")))
 		return 0;
-	}
-	return log_fail(-EINVAL, subject,
-			"the ledger wants %s '%s', which this sluice does not know", wish->name,
-			wish->value);
+	if (wish->vf >= 0)
+		return sriov_attr_parse(subject, wish->name, wish->value, &attrs);
+	return parse_pf(wish, &want)
+		       ? log_fail(-EINVAL, subject,
+				  "a PF has no '%s' of '%s'; there are count, probe (on, off), "
+				  "eswitch (legacy, switchdev), nvme-keep, and vfs",
+				  wish->name, wish->value)
+		       : 0;
 }
 
 int plan_want_parse(const char *subject, const struct sriov_wish *wishes, size_t count,
@@ -55,21 +75,27 @@ int plan_want_parse(const char *subject, const struct sriov_wish *wishes, size_t
 {
 	int err = 0;
 
-	*out = (struct plan_want){.count = -1, .vfs = calloc(count + 1, sizeof(*out->vfs))};
+	*out = (struct plan_want){
+		.count = -1, .keep = -1, .vfs = calloc(count + 1, sizeof(*out->vfs))};
 	if (!out->vfs)
 		return -ENOMEM;
 	for (size_t i = 0; i < count && !err; i++) {
 		if (!wishes[i].value[0])
 			continue;
 		if (wishes[i].vf < 0) {
-			err = parse_pf(subject, &wishes[i], out);
+			if (parse_pf(&wishes[i], out))
+				err = log_fail(-EINVAL, subject,
+					       "the ledger wants %s '%s', which this sluice does "
+					       "not know",
+					       wishes[i].name, wishes[i].value);
 			continue;
 		}
 		struct plan_vf *vf = want_vf(out, (unsigned)wishes[i].vf);
 		if (!strcmp(wishes[i].name, "driver"))
 			snprintf(vf->driver, sizeof(vf->driver), "%s", wishes[i].value);
 		else
-			err = attr_parse(subject, wishes[i].name, wishes[i].value, &vf->attrs);
+			err = sriov_attr_parse(subject, wishes[i].name, wishes[i].value,
+					       &vf->attrs);
 	}
 	qsort(out->vfs, out->vf_count, sizeof(*out->vfs), by_index);
 	return err;
@@ -121,6 +147,7 @@ struct maker {
 	int err;
 	bool fresh;		       /* VFs are made anew */
 	bool by_hand;		       /* new VFs get their drivers from us, not from the kernel */
+	bool autoprobe;		       /* behind the last step */
 	unsigned count;		       /* VFs there will be */
 	const struct sriov_vf **found; /* by index; NULL: not there */
 	const unsigned **claimed;
@@ -153,24 +180,32 @@ static void set_text(char out[SRIOV_STEP_VALUE], const char *text)
 	snprintf(out, SRIOV_STEP_VALUE, "%s", text);
 }
 
-static bool in_scope(const struct maker *m, unsigned vf, const char *name)
+static bool is_named(const struct maker *m, int vf, const char *name)
 {
 	const struct plan_scope *scope = m->scope;
 
 	for (size_t i = 0; i < scope->only_count; i++)
-		if (scope->only[i].vf == (int)vf && !strcmp(scope->only[i].name, name))
+		if (scope->only[i].vf == vf && !strcmp(scope->only[i].name, name))
 			return true;
-	return !scope->only || m->fresh;
+	return false;
 }
 
-static void add_autoprobe(struct maker *m, const char *before, const char *after)
+static bool in_scope(const struct maker *m, int vf, const char *name)
 {
-	struct sriov_step *s = add(m, SRIOV_OP_AUTOPROBE, -1, "autoprobe");
+	return !m->scope->only || m->fresh || is_named(m, vf, name);
+}
 
+/* Switches the kernel's own probing of new VFs, when it is not so already. */
+static void add_autoprobe(struct maker *m, bool to)
+{
+	if (m->autoprobe == to)
+		return;
+	struct sriov_step *s = add(m, SRIOV_OP_AUTOPROBE, -1, "autoprobe");
 	if (!s)
 		return;
-	set_text(s->before, before);
-	set_text(s->after, after);
+	set_text(s->before, m->autoprobe ? "1" : "0");
+	set_text(s->after, to ? "1" : "0");
+	m->autoprobe = to;
 }
 
 static void add_count(struct maker *m, unsigned before, unsigned after)
@@ -193,7 +228,7 @@ static void add_count(struct maker *m, unsigned before, unsigned after)
 static bool want_by_hand(const struct maker *m)
 {
 	size_t n;
-	const struct attr_info *table = attr_table(&n);
+	const struct sriov_attr_info *table = sriov_attr_table(&n);
 
 	if (!m->want->probe)
 		return true;
@@ -209,9 +244,9 @@ static bool want_by_hand(const struct maker *m)
 }
 
 static bool differs(const struct maker *m, const struct plan_vf *want, const struct sriov_vf *have,
-		    unsigned claimed, const struct attr_info *info)
+		    unsigned claimed, const struct sriov_attr_info *info)
 {
-	if (!(want->attrs.set & info->bit) || !in_scope(m, want->index, info->name))
+	if (!(want->attrs.set & info->bit) || !in_scope(m, (int)want->index, info->name))
 		return false;
 	/* What its holder brought gives way only to who names it. */
 	if ((claimed & info->bit) && !m->scope->only)
@@ -228,16 +263,16 @@ static bool differs(const struct maker *m, const struct plan_vf *want, const str
 }
 
 static void add_attr(struct maker *m, const struct plan_vf *want, const struct sriov_vf *have,
-		     const struct attr_info *info)
+		     const struct sriov_attr_info *info)
 {
-	char text[ATTR_TEXT];
+	char text[SRIOV_ATTR_TEXT];
 	struct sriov_step *s = add(m, SRIOV_OP_ATTR, (int)want->index, info->name);
 
 	if (!s)
 		return;
 	if (have && (have->attrs.set & info->bit))
-		set_text(s->before, attr_format(info->bit, &have->attrs, text));
-	set_text(s->after, attr_format(info->bit, &want->attrs, text));
+		set_text(s->before, sriov_attr_format(info->bit, &have->attrs, text));
+	set_text(s->after, sriov_attr_format(info->bit, &want->attrs, text));
 	s->waits = info->needs_link && !m->have->pf.link_up;
 	if (have && have->state != SRIOV_VF_FREE)
 		s->effect = info->effect;
@@ -269,7 +304,7 @@ static bool add_attrs(struct maker *m, const struct plan_vf *want, const struct 
 		      unsigned claimed, bool unbound)
 {
 	size_t n;
-	const struct attr_info *table = attr_table(&n);
+	const struct sriov_attr_info *table = sriov_attr_table(&n);
 	bool any = false;
 
 	for (size_t a = 0; a < n; a++) {
@@ -286,7 +321,7 @@ static bool needs_unbinding(const struct maker *m, const struct plan_vf *want,
 			    const struct sriov_vf *have, unsigned claimed)
 {
 	size_t n;
-	const struct attr_info *table = attr_table(&n);
+	const struct sriov_attr_info *table = sriov_attr_table(&n);
 	bool needs = false;
 
 	for (size_t a = 0; have && have->driver[0] && a < n; a++)
@@ -301,7 +336,7 @@ static void plan_existing(struct maker *m, const struct plan_vf *want, const str
 	const char *is = driver_text(have), *end = want->driver[0] ? want->driver : is;
 
 	if (have->state == SRIOV_VF_HELD || have->state == SRIOV_VF_ORPHANED ||
-	    !in_scope(m, want->index, "driver"))
+	    !in_scope(m, (int)want->index, "driver"))
 		end = is; /* its holder's driver, until he gives it back */
 	if (unbind)
 		add_driver(m, want->index, have, is, "none");
@@ -311,21 +346,32 @@ static void plan_existing(struct maker *m, const struct plan_vf *want, const str
 		add_driver(m, want->index, have, unbind ? "none" : is, end);
 }
 
+static const char *new_driver(const struct maker *m, const struct plan_vf *want)
+{
+	return want && want->driver[0] ? want->driver : m->want->probe ? "default" : "none";
+}
+
 static void plan_new(struct maker *m, unsigned index, const struct plan_vf *want)
 {
-	const char *driver = want && want->driver[0] ? want->driver
-			     : m->want->probe	     ? "default"
-						     : "none";
+	const char *driver = new_driver(m, want);
 
 	if (want)
 		add_attrs(m, want, NULL, 0, true);
 	if (want)
 		add_attrs(m, want, NULL, 0, false);
-	if (m->by_hand && strcmp(driver, "none"))
+	if (m->by_hand && strcmp(driver, "none") && strcmp(driver, "default"))
 		add_driver(m, index, NULL, "none", driver);
 }
 
-static void plan_vfs(struct maker *m)
+/* Whichever driver the kernel finds: it looks for one only with autoprobe on. */
+static void plan_new_default(struct maker *m, unsigned index, const struct plan_vf *want)
+{
+	if (m->by_hand && !strcmp(new_driver(m, want), "default"))
+		add_driver(m, index, NULL, "none", "default");
+}
+
+static void plan_vfs(struct maker *m,
+		     void (*each_new)(struct maker *m, unsigned index, const struct plan_vf *want))
 {
 	size_t next = 0;
 
@@ -336,8 +382,8 @@ static void plan_vfs(struct maker *m)
 			next < m->want->vf_count && m->want->vfs[next].index == i
 				? &m->want->vfs[next]
 				: NULL;
-		if (m->fresh)
-			plan_new(m, i, want);
+		if (each_new)
+			each_new(m, i, want);
 		else if (want && m->found[i])
 			plan_existing(m, want, m->found[i], m->claimed[i] ? *m->claimed[i] : 0);
 	}
@@ -359,27 +405,87 @@ static int index_found(struct maker *m)
 	return 0;
 }
 
-static void plan_count(struct maker *m)
-{
-	unsigned now = m->have->pf.num_vfs;
-	bool off = m->fresh && m->count && m->by_hand && m->have->autoprobe;
+/* ---- the PF's own settings ---- */
 
-	if (m->fresh && now)
-		add_count(m, now, 0);
-	if (off)
-		add_autoprobe(m, "1", "0");
-	if (m->fresh && m->count)
-		add_count(m, 0, m->count);
-	plan_vfs(m);
-	if (off)
-		add_autoprobe(m, "0", "1");
+/* VFs that stay feel it; where they go and come anew, that step says so. */
+static void plan_eswitch(struct maker *m)
+{
+	const struct plan_have *have = m->have;
+	bool stay = have->pf.num_vfs && !m->fresh;
+
+	if (!m->want->eswitch || m->want->eswitch == have->eswitch || !in_scope(m, -1, "eswitch"))
+		return;
+	struct sriov_step *s = add(m, SRIOV_OP_PF, -1, "eswitch");
+	if (!s)
+		return;
+	set_text(s->before, eswitch_name(have->eswitch));
+	set_text(s->after, eswitch_name(m->want->eswitch));
+	s->effect = stay ? SRIOV_DISRUPTIVE : SRIOV_SAFE;
+	for (size_t i = 0; stay && i < have->vf_count && !s->blocker[0]; i++)
+		plan_blocker(&have->vfs[i], s->blocker);
+}
+
+/* The controller is reset, which never comes along with something else that was asked for. At boot
+ * nobody uses it yet, or a disk that is mounted forbids it. */
+static void plan_keep(struct maker *m)
+{
+	const struct plan_have *have = m->have;
+
+	if (m->want->keep < 0 || m->want->keep == have->keep ||
+	    (m->scope->only && !is_named(m, -1, "nvme-keep")))
+		return;
+	struct sriov_step *s = add(m, SRIOV_OP_PF, -1, "nvme-keep");
+	if (!s)
+		return;
+	if (have->keep >= 0)
+		snprintf(s->before, sizeof(s->before), "%d", have->keep);
+	snprintf(s->after, sizeof(s->after), "%d", m->want->keep);
+	s->effect = m->scope->phase == SRIOV_PHASE_EARLY ? SRIOV_SAFE : SRIOV_DISRUPTIVE;
+	if (have->pf.num_vfs && !m->fresh)
+		snprintf(s->blocker, sizeof(s->blocker),
+			 "it keeps what it has while it has VFs: the reset that this takes would "
+			 "stop all %u; `sluice vf destroy` first",
+			 have->pf.num_vfs);
+	else
+		memcpy(s->blocker, have->keep_blocker, sizeof(s->blocker));
+}
+
+/* All of them anew. What the kernel may do by itself ends as it is wished, and with the last VF as
+ * it began. */
+static void plan_anew(struct maker *m)
+{
+	bool after = m->want->probe_known ? m->want->probe : m->have->autoprobe;
+
+	if (m->have->pf.num_vfs)
+		add_count(m, m->have->pf.num_vfs, 0);
+	plan_eswitch(m);
+	plan_keep(m);
+	if (!m->count) {
+		add_autoprobe(m, true);
+		return;
+	}
+	add_autoprobe(m, !m->by_hand);
+	add_count(m, 0, m->count);
+	plan_vfs(m, plan_new);
+	add_autoprobe(m, after);
+	plan_vfs(m, plan_new_default);
+}
+
+static void plan_change(struct maker *m)
+{
+	plan_eswitch(m);
+	plan_keep(m);
+	if (m->count && m->want->probe_known && in_scope(m, -1, "probe"))
+		add_autoprobe(m, m->want->probe);
+	plan_vfs(m, NULL);
 }
 
 /* Whether the number of VFs is to be looked at. */
 static bool meant(const struct plan_scope *scope)
 {
 	for (size_t i = 0; i < scope->only_count; i++)
-		if (scope->only[i].vf < 0)
+		if (scope->only[i].vf < 0 && (!strcmp(scope->only[i].name, "count") ||
+					      !strcmp(scope->only[i].name, "probe")))
 			return true;
 	return !scope->only;
 }
@@ -391,10 +497,13 @@ int plan_make(const struct plan_want *want, const struct plan_have *have,
 
 	m.count = want->count < 0 || !meant(scope) ? have->pf.num_vfs : (unsigned)want->count;
 	m.fresh = m.count != have->pf.num_vfs;
-	m.by_hand = !have->autoprobe || want_by_hand(&m);
+	m.autoprobe = have->autoprobe;
+	m.by_hand = want_by_hand(&m);
 	m.err = index_found(&m);
-	if (!m.err)
-		plan_count(&m);
+	if (!m.err && m.fresh)
+		plan_anew(&m);
+	else if (!m.err)
+		plan_change(&m);
 	free(m.found);
 	free(m.claimed);
 	return m.err;

@@ -3,9 +3,13 @@
  * plan: from what is wanted and what was found to the steps between them. Pure: nothing is read or
  * written here, so a table can test it.
  *
- * Order of one PF: the VFs go (if their number is another), autoprobe off, the VFs come, then VF by
- * VF what must be set before a driver binds, the other settings in the order of attr.h, the driver;
- * autoprobe back at the end.
+ * Order of one PF: the VFs go (if their number is another), its own settings, autoprobe off, the
+ * VFs come, then VF by VF what must be set before a driver binds, the other settings in the order
+ * of their table, a driver that was named; autoprobe as it is wished; then VFs that shall have
+ * whichever driver the kernel finds, which it looks for only with autoprobe on.
+ *
+ * Autoprobe stays off where VFs shall have no driver: a driver that is loaded later would take
+ * them.
  */
 #ifndef SRIOV_PLAN_H
 #define SRIOV_PLAN_H
@@ -19,9 +23,11 @@ struct plan_vf {
 };
 
 struct plan_want {
-	int count; /* -1: nobody cares */
-	bool probe;
-	struct plan_vf *vfs; /* by index, each once */
+	int count;		    /* -1: nobody cares */
+	bool probe, probe_known;    /* may the host's drivers take VFs; whether anybody cares */
+	enum sriov_eswitch eswitch; /* NONE: nobody cares */
+	int keep;		    /* of an NVMe controller; -1: nobody cares */
+	struct plan_vf *vfs;	    /* by index, each once */
 	size_t vf_count;
 	unsigned most; /* the highest index */
 };
@@ -29,8 +35,11 @@ struct plan_want {
 struct plan_have {
 	struct sriov_pf pf;
 	bool autoprobe;
-	struct sriov_vf *vfs; /* of every index below pf.num_vfs that is there */
-	unsigned *claimed;    /* per VF: settings that its holder brought, and that go with him */
+	enum sriov_eswitch eswitch;	  /* NONE: not known */
+	int keep;			  /* -1: not known */
+	char keep_blocker[SRIOV_BLOCKER]; /* what keeps the controller from a reset; "": nothing */
+	struct sriov_vf *vfs;		  /* of every index below pf.num_vfs that is there */
+	unsigned *claimed; /* per VF: settings that its holder brought, and that go with him */
 	size_t vf_count;
 };
 

@@ -167,8 +167,8 @@ static void explain(const struct candidate *best, int node, char why[SRIOV_WHY])
 	char name[SRIOV_NAME], where[80] = "";
 
 	if (node >= 0 && best->pf.numa_node == node)
-		snprintf(where, sizeof(where), "on NUMA node %d, as the VM's CPUs", node);
-	else if (node >= 0)
+		snprintf(where, sizeof(where), "on NUMA node %d, as the VM", node);
+	else if (node >= 0 && best->pf.numa_node >= 0)
 		snprintf(where, sizeof(where), "on NUMA node %d, since none is free on node %d",
 			 best->pf.numa_node, node);
 	else

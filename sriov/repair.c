@@ -12,7 +12,6 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "sriov/attr.h"
 #include "sriov/change.h"
 #include "sriov/lock.h"
 #include "sriov/owner.h"
@@ -129,7 +128,9 @@ static int assert_plan(struct sriov *ctx, const struct sriov_pf *pf, struct tell
 
 	if (err)
 		return err;
-	bool comes = false;
+	bool comes = false, counts = false;
+	for (size_t i = 0; i < plan.count; i++)
+		counts |= plan.steps[i].op == SRIOV_OP_COUNT;
 	for (size_t i = 0; i < plan.count; i++) {
 		const struct sriov_step *s = &plan.steps[i];
 		/* With VFs that are not there, everything of them is missing: said once. */
@@ -144,7 +145,7 @@ static int assert_plan(struct sriov *ctx, const struct sriov_pf *pf, struct tell
 					       sizeof(whole.after));
 			tell_step(t, &plan, &whole);
 			comes = true;
-		} else if (!comes && s->op != SRIOV_OP_AUTOPROBE) {
+		} else if (!comes && (s->op != SRIOV_OP_AUTOPROBE || !counts)) {
 			tell_step(t, &plan, s);
 		}
 	}

@@ -79,7 +79,7 @@ enum sriov_vf_state {
 };
 
 /* Settings of a VF; `set` says which fields are meant (or, when read, known). Names, values and
- * order of writing: sriov/attr.h. */
+ * order of writing: sriov_attr_table(). */
 enum sriov_attr {
 	SRIOV_MAC = 1u << 0,
 	SRIOV_VLAN = 1u << 1, /* vlan with qos and protocol; vlan 0: none */
@@ -140,6 +140,43 @@ enum sriov_effect {
 	SRIOV_DISRUPTIVE,  /* interrupts */
 	SRIOV_DESTROYS_VF, /* takes it away */
 };
+
+/* ---- settings as texts ---- */
+
+/*
+ * Every setting that a VF can have, as one table: its name, what changing it does, when it can be
+ * changed, and its value as text. Commands, plans and files all speak of settings by these names
+ * and in these texts.
+ */
+struct sriov_attr_info {
+	enum sriov_attr bit;
+	const char *name; /* as on the command line and in files: "mac", "link-state", "msix" */
+	enum sriov_effect effect; /* of changing it on a VF that somebody holds */
+	bool needs_link;	  /* only with the PF's link up: second phase at boot */
+	bool needs_unbound;	  /* before a driver binds the VF */
+	const char *value;	  /* its form, for help: "ADDRESS", "on|off" */
+	const char *help;
+};
+
+/* One row a setting, in the order in which they are written. */
+const struct sriov_attr_info *sriov_attr_table(size_t *count);
+
+/*
+ * Sets what `name` and `value` say in *out, with its bit; the rest of *out stays, so that
+ * "vlan=100" and "qos=3" add up. Beside the table's names there are those of parts: "qos" and
+ * "vlan-proto" of vlan, "min-rate" and "max-rate" of rate. -EINVAL, logged under `subject`; *out is
+ * untouched then.
+ */
+int sriov_attr_parse(const char *subject, const char *name, const char *value,
+		     struct sriov_attrs *out);
+
+/* "100,qos=3,proto=802.1ad": what sriov_attr_parse takes. Returns `text`. */
+#define SRIOV_ATTR_TEXT 48
+const char *sriov_attr_format(enum sriov_attr bit, const struct sriov_attrs *attrs,
+			      char text[SRIOV_ATTR_TEXT]);
+
+/* -EINVAL for what is set and no device can have. Logs. */
+int sriov_attr_check(const char *subject, const struct sriov_attrs *attrs);
 
 struct sriov_vf {
 	struct bdf pf_bdf;
@@ -214,8 +251,9 @@ enum sriov_op {
 	SRIOV_OP_KEEP,	    /* in the journal only: what goes away with a VF, for the way back */
 	SRIOV_OP_AUTOPROBE, /* "0", "1": whether the kernel looks for drivers of new VFs */
 	SRIOV_OP_COUNT,	    /* "4" */
-	SRIOV_OP_ATTR,	    /* a setting, in the words of attr.h */
+	SRIOV_OP_ATTR,	    /* a setting, in the words of the table */
 	SRIOV_OP_DRIVER,    /* "igbvf", "none", "default": whichever the kernel finds */
+	SRIOV_OP_PF,	    /* a setting of the PF itself: "eswitch", "nvme-keep" */
 	SRIOV_OP_RESOURCE,  /* of a resource; see below */
 };
 
@@ -246,11 +284,23 @@ enum sriov_effect sriov_plan_effect(const struct sriov_plan *plan);
 /* The first step that somebody is in the way of, NULL for none. */
 const struct sriov_step *sriov_plan_blocked(const struct sriov_plan *plan);
 
-/* One wish: NAME of VF `vf` (-1: of the PF) shall be VALUE; "": nobody cares any more. */
+/*
+ * One wish: NAME of VF `vf` (-1: of the PF) shall be VALUE; "": nobody cares any more.
+ *
+ * Of a VF there are "driver" and the settings of sriov_attr_table(). Of a PF:
+ * "count"      how many VFs; "probe": on, off: whether the host's drivers take them;
+ * "eswitch"    legacy, switchdev: how the card's own switch is run. Every VF loses its connection
+ * for a moment, so it stays as it is while one is not free; "nvme-keep"  of the queues and
+ * interrupts that VFs could have, how many of each the NVMe controller keeps for itself: some keep
+ * all until they are told. It is reset for that, so it stays as it is while it has VFs or one of
+ * its disks is used.
+ */
 struct sriov_wish {
 	int vf;
 	char name[SRIOV_STEP_NAME], value[SRIOV_STEP_VALUE];
 };
+/* -EINVAL, logged under `subject`, when nothing of that kind can be wished. */
+int sriov_wish_check(const char *subject, const struct sriov_wish *wish);
 
 /* Boot comes in two phases: settings that need the PF's link are LATE. */
 enum sriov_phase { SRIOV_PHASE_ALL, SRIOV_PHASE_EARLY, SRIOV_PHASE_LATE };
@@ -326,15 +376,6 @@ int sriov_vfs_destroy(struct sriov *ctx, const struct sriov_pf *pf);
  * driver and attribute; the kernel's own extended-ack words are shown. A held VF may be changed: it
  * is its owner's administrator who asks. */
 int sriov_vf_set(struct sriov *ctx, const struct sriov_vf *vf, const struct sriov_attrs *attrs);
-
-/* How the card's own switch is run. Every VF loses its connection for a moment, so it is refused
- * (-EBUSY, naming the holder) while one is held. -EOPNOTSUPP: the card has no such switch. */
-int sriov_pf_set_eswitch(struct sriov *ctx, const struct sriov_pf *pf, enum sriov_eswitch mode);
-
-/* Of the queues and interrupts that VFs could have, how many of each the NVMe controller keeps for
- * itself: some keep all until they are told. It is reset for that; -EBUSY while it has VFs or one
- * of its disks is used. */
-int sriov_nvme_keep(struct sriov *ctx, const struct sriov_pf *pf, unsigned count);
 
 /* ---- drivers ---- */
 

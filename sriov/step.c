@@ -8,10 +8,11 @@
 
 #include "base/log.h"
 #include "base/parse.h"
-#include "sriov/attr.h"
 #include "sriov/attrs.h"
 #include "sriov/bind.h"
+#include "sriov/eswitch.h"
 #include "sriov/numvfs.h"
+#include "sriov/nvme_pf.h"
 #include "sriov/pf.h"
 #include "sriov/resource.h"
 #include "sriov/vf.h"
@@ -68,10 +69,10 @@ static int parse_value(const char *subject, const struct sriov_step *s, const ch
 		       struct sriov_attrs *out)
 {
 	size_t rows;
-	const struct attr_info *table = attr_table(&rows);
+	const struct sriov_attr_info *table = sriov_attr_table(&rows);
 
 	if (strcmp(to, "00:00:00:00:00:00"))
-		return attr_parse(subject, s->name, to, out);
+		return sriov_attr_parse(subject, s->name, to, out);
 	for (size_t i = 0; i < rows; i++)
 		if (!strcmp(table[i].name, s->name))
 			out->set |= table[i].bit;
@@ -117,6 +118,24 @@ static int set_driver(struct sriov *ctx, const struct sriov_pf *pf, const struct
 	return err ? err : sriov_rebind(ctx, bdf, to);
 }
 
+/* Of the PF itself. */
+static int set_pf(struct sriov *ctx, const struct sriov_pf *pf, const struct sriov_step *s,
+		  const char *to)
+{
+	char name[SRIOV_NAME];
+	struct sriov_pf now;
+	uint32_t count;
+
+	if (!*to) /* was not known, so it cannot be put back */
+		return 0;
+	int err = pf_read(ctx, pf->bdf, &now);
+	if (err)
+		return log_fail(err, pf_name(pf, name), "gone: %s", strerror(-err));
+	if (!strcmp(s->name, "eswitch"))
+		return eswitch_set(ctx, &now, eswitch_parse(to));
+	return parse_u32(to, 0, UINT16_MAX, &count) ?: nvme_keep(ctx, &now, count);
+}
+
 int step_do(struct sriov *ctx, const struct sriov_pf *pf, const struct sriov_step *step,
 	    const char *to)
 {
@@ -136,6 +155,8 @@ int step_do(struct sriov *ctx, const struct sriov_pf *pf, const struct sriov_ste
 		return set_driver(ctx, pf, step, to);
 	case SRIOV_OP_RESOURCE:
 		return resource_step(ctx, pf->bdf, step, to);
+	case SRIOV_OP_PF:
+		return set_pf(ctx, pf, step, to);
 	}
 	return -EINVAL;
 }

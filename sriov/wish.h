@@ -4,7 +4,7 @@
  *
  * A wish is one line: of PF `key`, for VF `vf` (-1: the PF itself), NAME shall be VALUE. Names of a
  * PF: "count", "probe" (on, off). Names of a VF: "driver" (a name, or "none"), and every setting of
- * attr.h, in its own words. What nobody has wished is not touched. The key outlives reboots,
+ * their table, in its own words. What nobody has wished is not touched. The key outlives reboots,
  * renamed interfaces and moved slots; `places` remembers where it was seen last.
  */
 #ifndef SRIOV_WISH_H

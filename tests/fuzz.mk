@@ -48,6 +48,12 @@ virtq_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o
 virtio_pci_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/tests/vdev/guest_ring.o $(O)/tests/vdev/guest_virtio.o
 $(foreach t,virtq virtio_pci,$(eval $(t)_fuzz_EXTRA := -ljansson -luring -lpthread))
 
+# The registers, rings and wire of an emulated NIC.
+$(eval $(call fuzzer,e1000e,vdev base))
+e1000e_fuzz_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/tests/vdev/guest_e1000e.o
+e1000e_fuzz_LDFLAGS := -Wl,--wrap=ioctl
+e1000e_fuzz_EXTRA := -ljansson -luring -lpthread
+
 # The interrupt controllers and the timer; what a machine has for its firmware; images of that.
 $(eval $(call fuzzer,legacy,hv-core base))
 legacy_fuzz_EXTRA := -ljansson

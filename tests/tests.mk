@@ -15,6 +15,9 @@ rpc_test_EXTRA := -ljansson -lpthread
 rpc_test_OBJS := $(O)/tests/fakes/served.o
 loop_test_EXTRA := -lpthread
 state_test_EXTRA := -ljansson
+$(eval $(call unit_tests,base,http_text,base))
+http_text_test_EXTRA := -ljansson -lpthread
+http_text_test_OBJS := $(O)/tests/fakes/served.o
 
 # hv-core: on an engine without hardware where one is needed at all.
 HV_TESTS := acpi boot bus bzimage cpuid elf ioapic irq kcache mem_back mem_layout unpack vm vmlinux
@@ -66,6 +69,10 @@ $(eval $(call unit_tests,vdev,vhost_user,vdev base))
 vhost_user_test_OBJS := $(virtio_console_test_OBJS) $(O)/tests/fakes/fake_vhost_user.o
 vhost_user_test_EXTRA := -ljansson -luring -lpthread
 virtio_net_test_LDFLAGS := -Wl,--wrap=ioctl
+$(eval $(call unit_tests,vdev,e1000e,vdev base))
+e1000e_test_OBJS := $(O)/tests/fakes/fake_hv.o $(O)/hv-core/mem_discard.o $(O)/tests/vdev/guest_e1000e.o
+e1000e_test_LDFLAGS := -Wl,--wrap=ioctl
+e1000e_test_EXTRA := -ljansson -luring -lpthread
 $(foreach t,$(HOST_TESTS),$(eval $(t)_test_EXTRA := -ljansson -luring -lpthread))
 
 $(eval $(call unit_tests,iommu,group domain lock,iommu base))
@@ -123,24 +130,30 @@ $(O)/tests/gpu/libfake-nvml.so: tests/gpu/fake_nvml.c
 CLI_TESTS := args output proc vf_spec vmm_config vmm_console
 CLI_TESTS += net_spec numa_spec vm_place
 CLI_TESTS += vm_request
+CLI_TESTS += vm_def
 CLI_TESTS += vm_file vm_record vmm_events
 CLI_TESTS += disk_engine disk_spec
 CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
-CLI_TESTS += doctor
+CLI_TESTS += console doctor help host_file host_steps
 CLI_TESTS += gpu_file
 CLI_TESTS += switch_rules
+CLI_TESTS += vm_dial vm_threads
+CLI_TESTS += bench_report
+CLI_TESTS += host_look redact tune
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
-CLI_ALONE := vm_file vmm_config vmm_console vmm_events
-$(eval $(call unit_tests,cli,$(CLI_TESTS),gpu sriov hv-core iommu netqueue base))
+CLI_ALONE := console vm_file vmm_config vmm_console vmm_events
+$(eval $(call unit_tests,cli,$(CLI_TESTS),gpu sriov hv-core iommu netqueue bench base))
 $(foreach t,$(filter-out $(CLI_ALONE),$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,vmm_console vmm_events,$(eval $(t)_test_OBJS += $(O)/tests/fakes/served.o))
 vm_place_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
+vm_def_test_LDFLAGS := -Wl,--wrap=io_write_full,--wrap=fsync,--wrap=renameat
 doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
 gpu_file_test_OBJS = $(O)/cli/gpu_file.o $(O)/cli/show_plan.o $(O)/cli/output.o $(O)/cli/context.o $(GPU_FAKES)
 gpu_file_test_LDFLAGS := -Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step
+$(foreach t,host_look tune vm_threads,$(eval $(t)_test_OBJS = $$(CLI_REST) $(O)/tests/fakes/fake_sysfs.o))
 
 # What scenarios on the emulated host run beside the product.
 TEST_TOOLS := edu extra_map vfio_edu vu_net
@@ -164,13 +177,22 @@ $(O)/tests/tools/edu $(O)/tests/tools/vfio_edu: %: %.o $(O)/iommu.a $(O)/base.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 # All of sluice-vmm but its main, on an engine without hardware.
+$(eval $(call unit_tests,cli,sandbox,base))
+sandbox_test_OBJS := $(O)/cli/sandbox.o $(O)/cli/sandbox_calls.o $(O)/cli/sandbox_paths.o
+sandbox_test_EXTRA := -ljansson -lseccomp -lpthread
 $(eval $(call unit_tests,cli,api,vdev iommu hv-core base))
 api_test_OBJS = $(filter-out $(O)/cli/vmm_main.o,$(call objs,$(vmm_SRCS))) $(O)/tests/fakes/fake_engine.o
 api_test_EXTRA = $(VMM_LIBS)
 
+# bench: flows over the loopback interface, and what is made of their numbers.
+$(eval $(call unit_tests,bench,flow hdr sample,bench base))
+flow_test_EXTRA := -ljansson -lpthread
+sample_test_EXTRA := -lm
+
 # netqueue: DPDK without huge pages or root, in the test's own process.
-NETQUEUE_TESTS := security switch vhost
+NETQUEUE_TESTS := bond lacp ports security switch tunnel vhost
 $(eval $(call unit_tests,netqueue,$(NETQUEUE_TESTS),netqueue base))
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_OBJS := $(O)/tests/netqueue/rig.o))
+$(foreach t,ports tunnel,$(eval $(t)_test_OBJS += $(O)/tests/netqueue/host.o))
 vhost_test_OBJS += $(O)/tests/fakes/vhost_front.o
 $(foreach t,$(NETQUEUE_TESTS),$(eval $(t)_test_EXTRA := $(DPDK_LIBS) -lpthread))

@@ -20,6 +20,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "hv-core/hv.h"
 
 struct call {
 	void (*fn)(void *opaque);
@@ -28,7 +29,8 @@ struct call {
 };
 
 struct vdev_iothread {
-	char name[16]; /* TASK_COMM_LEN */
+	const struct hv_vm *vm; /* or NULL */
+	char name[16];		/* TASK_COMM_LEN */
 	struct loop *loop;
 	pthread_t thread;
 	bool started;
@@ -66,6 +68,8 @@ static void *run(void *opaque)
 	int err;
 
 	pthread_setname_np(pthread_self(), t->name);
+	if (t->vm)
+		hv_vm_thread_begin(t->vm, HV_THREAD_IO);
 	err = loop_run(t->loop);
 	if (err < 0) /* a loop that cannot wait is a bug of ours: stop here, visibly */
 		abort();
@@ -85,12 +89,13 @@ static int start(struct vdev_iothread *t)
 	return err;
 }
 
-int vdev_iothread_create(const char *name, struct vdev_iothread **out)
+int vdev_iothread_create(const struct hv_vm *vm, const char *name, struct vdev_iothread **out)
 {
 	struct vdev_iothread *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return log_fail(-ENOMEM, name, "no memory for its I/O thread");
+	t->vm = vm;
 	snprintf(t->name, sizeof(t->name), "%s", name);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->changed, NULL);

@@ -15,10 +15,12 @@
 
 #include "base/loop.h"
 
+struct hv_vm;
 struct vdev_iothread;
 
-/* `name` becomes the thread's: "web/disk0" (15 characters are seen); signals are blocked in it. */
-int vdev_iothread_create(const char *name, struct vdev_iothread **out);
+/* `name` becomes the thread's: "web/disk0" (15 characters are seen); signals are blocked in it. It
+ * begins as `vm` says of its threads; NULL: as any. */
+int vdev_iothread_create(const struct hv_vm *vm, const char *name, struct vdev_iothread **out);
 /* After the last source is removed; accepts NULL. Not from the thread itself. */
 void vdev_iothread_destroy(struct vdev_iothread *thread);
 

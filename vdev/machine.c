@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "vdev/acpi_slots.h"
 #include "vdev/cpus.h"
+#include "vdev/e1000e.h"
 #include "vdev/exit_port.h"
 #include "vdev/firmware.h"
 #include "vdev/hotplug.h"
@@ -210,7 +211,7 @@ static int start_slow(struct vdev_machine *m)
 	char name[16];
 
 	snprintf(name, sizeof(name), "%.10s/slow", hv_vm_name(m->vm));
-	return m->slow ? 0 : vdev_iothread_create(name, &m->slow);
+	return m->slow ? 0 : vdev_iothread_create(m->vm, name, &m->slow);
 }
 
 int vdev_rng_add(struct vdev_machine *m)
@@ -236,10 +237,15 @@ int vdev_watchdog_add(struct vdev_machine *m, enum vdev_watchdog_action action)
 int vdev_net_add(struct vdev_machine *m, const struct vdev_net_config *config)
 {
 	struct vdev_function *fn = NULL;
+	struct vdev_e1000e *nic;
 	struct vdev_net *net;
 	int err;
 
-	if (config->socket) {
+	if (config->e1000e) {
+		err = vdev_e1000e_create(m->vm, m->loop, config, &nic);
+		if (!err)
+			fn = vdev_e1000e_function(nic);
+	} else if (config->socket) {
 		err = vdev_net_user_create(m->vm, m->loop, config, &fn);
 	} else {
 		err = vdev_net_create(m->vm, m->loop, config, &net);
@@ -251,11 +257,14 @@ int vdev_net_add(struct vdev_machine *m, const struct vdev_net_config *config)
 
 static bool net_stat(struct vdev_function *fn, struct vdev_net_stat *out)
 {
+	struct vdev_e1000e *nic = vdev_e1000e_of(fn);
 	struct vdev_net *net = vdev_net_of(fn);
 
-	if (net)
+	if (nic)
+		vdev_e1000e_fill_stat(nic, out);
+	else if (net)
 		vdev_net_fill_stat(net, out);
-	return net || (fn && vdev_net_user_stat(fn, out));
+	return nic || net || (fn && vdev_net_user_stat(fn, out));
 }
 
 int vdev_net_stat(struct vdev_machine *m, size_t index, struct vdev_net_stat *out)
@@ -267,6 +276,26 @@ int vdev_net_stat(struct vdev_machine *m, size_t index, struct vdev_net_stat *ou
 		if (!net_stat(m->host->bridge[slot]->child, out) || index--)
 			continue;
 		err = 0;
+		break;
+	}
+	hv_device_unlock(m->vm);
+	return err;
+}
+
+int vdev_net_set_link(struct vdev_machine *m, size_t index, bool up)
+{
+	struct vdev_net_stat stat;
+	int err = -ENOENT;
+
+	hv_device_lock(m->vm);
+	for (unsigned slot = 1; slot <= m->host->bridges; slot++) {
+		struct vdev_e1000e *nic = vdev_e1000e_of(m->host->bridge[slot]->child);
+
+		if (!net_stat(m->host->bridge[slot]->child, &stat) || index--)
+			continue;
+		err = nic ? 0 : -ENOTSUP;
+		if (nic)
+			vdev_e1000e_set_link(nic, up);
 		break;
 	}
 	hv_device_unlock(m->vm);

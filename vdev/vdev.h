@@ -98,6 +98,14 @@ enum vdev_watchdog_action { VDEV_WATCHDOG_REPORT, VDEV_WATCHDOG_RESET, VDEV_WATC
 /* An i6300esb behind its own root port; it counts once the guest's driver starts it. */
 int vdev_watchdog_add(struct vdev_machine *machine, enum vdev_watchdog_action action);
 
+/* ---- processes that serve devices ---- */
+
+/* How the process at the other end of a socket is called; fn NULL: we connect ourselves. */
+struct vdev_dial {
+	int (*fn)(void *opaque, const char *path); /* a non-blocking descriptor, or negative */
+	void *opaque;
+};
+
 /* ---- network ---- */
 
 #define VDEV_NET_PAIRS_MAX 16u
@@ -115,11 +123,13 @@ struct vdev_net_config {
 	/* NULL, or the socket of a switch that moves the frames (vhost-user); then there is no tap.
 	 * It listens there, unless `listener` (else -1; stays the caller's) is where it calls. */
 	const char *socket;
+	struct vdev_dial dial;
 	int listener;
 	bool packed; /* offer packed rings too: a switch that dies leaves them in doubt */
+	bool e1000e; /* no virtio-net but an emulated Intel 82574: one pair, a tap, no vhost */
 };
 
-/* A virtio-net device behind its own root port. */
+/* A NIC behind its own root port. */
 int vdev_net_add(struct vdev_machine *machine, const struct vdev_net_config *config);
 
 struct vdev_net_traffic {
@@ -127,7 +137,7 @@ struct vdev_net_traffic {
 };
 
 struct vdev_net_stat {
-	const char *name, *backend; /* "user", "vhost", "vhost-user" */
+	const char *name, *backend; /* "user", "vhost", "vhost-user", "emulated" */
 	uint8_t mac[6];		    /* as the driver has it */
 	unsigned pairs, pairs_used; /* 0: there is no driver */
 	uint64_t features;	    /* as negotiated */
@@ -138,6 +148,9 @@ struct vdev_net_stat {
 
 /* -ENOENT behind the last one. */
 int vdev_net_stat(struct vdev_machine *machine, size_t index, struct vdev_net_stat *out);
+
+/* Pulls or plugs the cable of the NIC number `index`. -ENOENT; -ENOTSUP: it is no e1000e. */
+int vdev_net_set_link(struct vdev_machine *machine, size_t index, bool up);
 
 /* ---- talking to the host ---- */
 
@@ -238,6 +251,7 @@ struct vdev_disk_config {
 	/* NULL, or the socket of a process that serves the disk (vhost-user-blk); then there is no
 	 * fd, and read_only and the limits are that process's. */
 	const char *socket;
+	struct vdev_dial dial;
 	bool read_only;
 	const char *serial; /* up to 20 bytes; NULL: none */
 	unsigned queues;

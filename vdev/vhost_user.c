@@ -141,6 +141,10 @@ static int dial(struct vdev_vhost_user *vu)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 
+	if (vu->config.dial.fn) {
+		vu->sock = vu->config.dial.fn(vu->config.dial.opaque, vu->path);
+		return vu->sock < 0 ? vu->sock : 0;
+	}
 	if (strlen(vu->path) >= sizeof(to.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(to.sun_path, vu->path);
@@ -545,7 +549,7 @@ static int set_up(struct vdev_vhost_user *vu)
 	vu->nowhere = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (vu->cut < 0 || vu->nowhere < 0)
 		return log_fail(-errno, vu->name, "not created: %s", strerror(errno));
-	int err = vdev_iothread_create(thread, &vu->thread);
+	int err = vdev_iothread_create(vu->config.vm, thread, &vu->thread);
 	if (err)
 		return err;
 	if (vu->config.listener >= 0)

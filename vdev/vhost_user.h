@@ -26,6 +26,7 @@
 #ifndef VDEV_VHOST_USER_H
 #define VDEV_VHOST_USER_H
 
+#include "vdev/vdev.h"
 #include "vdev/vhost_user_msg.h"
 #include "vdev/virtio.h"
 
@@ -34,7 +35,8 @@ struct vdev_vhost_user;
 struct vdev_vhost_user_config {
 	const char *name; /* "disk web.qcow2": for messages; copied */
 	struct hv_vm *vm;
-	const char *path;   /* of the back-end's socket; copied */
+	const char *path; /* of the back-end's socket; copied */
+	struct vdev_dial dial;
 	int listener;	    /* -1: we connect; else they do, at this socket; stays the caller's */
 	uint64_t protocol;  /* wanted protocol features, a mask */
 	size_t config_size; /* of the device's configuration; 0: it is not the back-end's */

@@ -252,7 +252,7 @@ int vdev_balloon_create(struct hv_vm *vm, struct loop *loop, struct vdev_balloon
 
 	if (!b)
 		return log_fail(-ENOMEM, hv_vm_name(vm), "no memory for its balloon");
-	int err = vdev_iothread_create("balloon", &b->thread);
+	int err = vdev_iothread_create(vm, "balloon", &b->thread);
 	if (!err) {
 		config.thread = b->thread;
 		err = vdev_virtio_init(&b->virtio, &config);

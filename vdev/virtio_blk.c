@@ -723,7 +723,7 @@ static int set_up(struct blk *blk, struct hv_vm *vm, const struct vdev_disk_conf
 		err = vdev_blk_ring_create(blk->name, blk->fd, BLK_REQUESTS, &blk->ring);
 	snprintf(thread, sizeof(thread), "%.8s/disk", hv_vm_name(vm));
 	if (!err)
-		err = vdev_iothread_create(thread, &blk->thread);
+		err = vdev_iothread_create(vm, thread, &blk->thread);
 	if (err < 0)
 		return err;
 	vdev_blk_limit_init(&blk->limit, config->iops, config->bps, now_ns());

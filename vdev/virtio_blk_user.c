@@ -186,6 +186,7 @@ static int open_back(struct blk_user *blk, struct hv_vm *vm, const struct vdev_d
 		.name = blk->name,
 		.vm = vm,
 		.path = config->socket,
+		.dial = config->dial,
 		.listener = -1,
 		.protocol = PROTOCOL,
 		.config_size = CONFIG_SIZE,

@@ -393,7 +393,7 @@ static const struct vdev_virtio_type net_type = {
 /* ---- its life ---- */
 
 /* One thread for each pair; one for the control queue alone where the kernel does the rest. */
-static int start_threads(struct vdev_net *net)
+static int start_threads(struct vdev_net *net, const struct hv_vm *vm)
 {
 	unsigned count = net->kernel ? 1 : net->pairs;
 	int err = 0;
@@ -402,7 +402,7 @@ static int start_threads(struct vdev_net *net)
 		char name[64];
 
 		snprintf(name, sizeof(name), "%.32s/q%u", net->name, i);
-		err = vdev_iothread_create(name, &net->thread[i]);
+		err = vdev_iothread_create(vm, name, &net->thread[i]);
 	}
 	return err;
 }
@@ -448,7 +448,7 @@ static int set_up(struct vdev_net *net, struct hv_vm *vm, struct loop *loop)
 	if (!err && net->kernel)
 		err = vdev_vhost_features(net->name, net->vhost[0], &features);
 	if (!err)
-		err = start_threads(net);
+		err = start_threads(net, vm);
 	if (!err)
 		err = init_virtio(net, vm, loop);
 	return err ? err : create_pairs(net);

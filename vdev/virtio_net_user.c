@@ -230,6 +230,7 @@ static int open_back(struct net_user *net, struct hv_vm *vm, const struct vdev_n
 		.name = net->name,
 		.vm = vm,
 		.path = config->socket,
+		.dial = config->dial,
 		.listener = config->listener,
 		.protocol = PROTOCOL,
 		.ours = OURS,

@@ -37,7 +37,9 @@ static int apply(struct test *t, const char *text, bool yes)
 
 	assert_non_null(root);
 	json_array_clear(t->rows);
-	int err = gpu_file_apply(&t->cli, "file", root, yes, t->rows);
+	int err = gpu_file_plan(&t->cli, root, t->rows);
+	if (!err && yes)
+		err = gpu_file_apply(&t->cli, root);
 	json_decref(root);
 	return err;
 }
@@ -65,16 +67,16 @@ static void test_round_trip(void **state)
 {
 	struct test t = start(state);
 
-	assert_int_equal(apply(&t, TWO, false), 0);
+	assert_int_equal(apply(&t, TWO, true), 0);
 	assert_int_equal(json_array_size(t.rows), 2);
 	assert_int_equal(rig_slices(t.rig), 2);
 	assert_string_equal(rig_slice(t.rig, "mbochs/0").pool, "vdi");
 	char *text = export_text(&t);
-	assert_int_equal(apply(&t, text, false), 0); /* as it is: nothing to do */
+	assert_int_equal(apply(&t, text, true), 0); /* as it is: nothing to do */
 	assert_int_equal(json_array_size(t.rows), 0);
 	assert_int_equal(apply(&t, "{\"gpus\": [{\"gpu\": \"mbochs\", \"slices\": []}]}", true), 0);
 	assert_int_equal(rig_slices(t.rig), 0);
-	assert_int_equal(apply(&t, text, false), 0);
+	assert_int_equal(apply(&t, text, true), 0);
 	char *again = export_text(&t);
 	assert_string_equal(text, again);
 	free(text);
@@ -86,13 +88,13 @@ static void test_consent(void **state)
 {
 	struct test t = start(state);
 
-	assert_int_equal(apply(&t, TWO, false), 0);
-	t.cli.dry_run = true;
-	assert_int_equal(apply(&t, ONE, false), 0);
-	assert_int_equal(json_array_size(t.rows), 2); /* one changes, one goes */
-	assert_int_equal(rig_slices(t.rig), 2);
-	t.cli.dry_run = false;
-	assert_int_equal(apply(&t, ONE, false), -EPERM);
+	assert_int_equal(apply(&t, TWO, true), 0);
+	assert_int_equal(apply(&t, ONE, false), 0);   /* only planned */
+	assert_int_equal(json_array_size(t.rows), 2); /* one changes, one goes: both are felt */
+	for (size_t i = 0; i < 2; i++)
+		assert_string_equal(
+			json_string_value(json_object_get(json_array_get(t.rows, i), "effect")),
+			"disruptive");
 	assert_int_equal(rig_slices(t.rig), 2);
 	assert_int_equal(apply(&t, ONE, true), 0);
 	assert_int_equal(rig_slices(t.rig), 1);

@@ -37,6 +37,11 @@ static void test_good(void **state)
 	assert_false(spec.standby);
 	assert_int_equal(net_spec_parse("tap,standby=on", &spec, why), 0);
 	assert_true(spec.standby);
+	assert_false(spec.e1000e);
+	assert_int_equal(net_spec_parse("tap=t,model=e1000e,backend=user", &spec, why), 0);
+	assert_true(spec.e1000e);
+	assert_int_equal(net_spec_parse("tap,model=virtio", &spec, why), 0);
+	assert_false(spec.e1000e);
 	assert_int_equal(net_spec_parse("tap,bridge=br0,mtu=9000,backend=vhost", &spec, why), 0);
 	assert_string_equal(spec.bridge, "br0");
 	assert_int_equal(spec.mtu, 9000);
@@ -69,6 +74,12 @@ static void test_bad(void **state)
 		{"tap,mac=01:00:5e:00:00:01", "multicast"},
 		{"tap,mac=00:00:00:00:00:00", "nor zero"},
 		{"tap,standby=maybe", "neither on nor off"},
+		{"tap,model=rtl8139", "neither virtio nor e1000e"},
+		{"tap,model=e1000e,queues=2", "queues: not with model=e1000e"},
+		{"tap,model=e1000e,backend=vhost", "not with model=e1000e"},
+		{"tap,model=e1000e,standby=on", "not with model=e1000e"},
+		{"tap,model=e1000e,mtu=9217", "mtu"},
+		{"vhost-user=/run/x,model=e1000e", "not with model=e1000e"},
 		{"tap,queues=0", "from 1 to 16"},
 		{"tap,queues=17", "from 1 to 16"},
 		{"tap,queues=-1", "from 1 to 16"},

@@ -131,12 +131,38 @@ static void test_status(void **state)
 	fclose(in);
 }
 
+static void test_numa_node(void **state)
+{
+	static const struct {
+		const char *maps;
+		int node;
+	} cases[] = {
+		{"", -1},
+		{"7f00 default file=/lib/x mapped=4\n", -1},
+		{"7f00 bind:1 anon=4 dirty=4 N1=4 kernelpagesize_kB=4\n", 1},
+		{"7f00 default anon=9 N0=3 N1=6 kernelpagesize_kB=4\n", -1},
+		/* few, but large */
+		{"7f00 default anon=9 N0=9 kernelpagesize_kB=4\n"
+		 "7f80 default huge anon=2 N2=2 kernelpagesize_kB=2048\n",
+		 2},
+		{"7f00 default anon=8 N0=6 N1=2 kernelpagesize_kB=4\n", 0},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		FILE *in = text(cases[i].maps);
+
+		assert_int_equal(proc_numa_node(in), cases[i].node);
+		fclose(in);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_meminfo),	   cmocka_unit_test(test_cpuinfo),
 		cmocka_unit_test(test_interrupts), cmocka_unit_test(test_smaps),
-		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_status),	   cmocka_unit_test(test_numa_node),
 	};
 
 	return cmocka_run_group_tests_name("proc", tests, NULL, NULL);

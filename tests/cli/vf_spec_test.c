@@ -13,7 +13,6 @@
 #include "cli/args.h"
 #include "cli/vf_spec.h"
 #include "cli/vm_request.h"
-#include "sriov/attr.h"
 
 static void test_good(void **state)
 {
@@ -76,7 +75,7 @@ static void test_options(void **state)
 	(void)state;
 	while (strcmp(set->noun, "vf") != 0 || strcmp(set->verb, "set") != 0)
 		set++;
-	for (const struct attr_info *row = attr_table(&count); count--; row++) {
+	for (const struct sriov_attr_info *row = sriov_attr_table(&count); count--; row++) {
 		char name[32];
 		const struct cli_option *option = set->options;
 		snprintf(name, sizeof(name), "--%s%s", row->bit == SRIOV_RATE ? "max-" : "",

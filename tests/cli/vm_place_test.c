@@ -226,9 +226,10 @@ static void hear(struct host *h, bool attach, const char *text, bool wanted)
 	assert_int_equal(pipe(pipe_fd), 0);
 	dup2(pipe_fd[1], STDERR_FILENO);
 	int err = 0;
-	if (attach)
+	if (attach) {
+		vm_place_recall(&h->cli, &h->request);
 		vm_place_check_attach(&h->cli, &h->request);
-	else
+	} else
 		err = vm_place_check(&h->cli, &h->request);
 	dup2(before, STDERR_FILENO);
 	close(before);
@@ -281,6 +282,31 @@ static void test_far_device(void **state)
 	heard(h, "is on NUMA node", false);
 }
 
+/* Which node a VM is on, and how that is known. */
+static void test_node(void **state)
+{
+	struct host *h = *state;
+	struct vm_request *r = &h->request;
+	char why[VM_PLACE_WHY];
+
+	assert_int_equal(vm_place_node(&h->cli, r, why), -1);
+	assert_string_equal(why, "the VM is on no NUMA node in particular");
+	r->has_home = true;
+	r->home = 1;
+	assert_int_equal(vm_place_node(&h->cli, r, why), 1);
+	assert_string_equal(why, "the VM is on NUMA node 1: its memory is there");
+	r->pin[1] = 2; /* goes before where its memory happens to be */
+	assert_int_equal(vm_place_node(&h->cli, r, why), 0);
+	assert_string_equal(why, "the VM is on NUMA node 0: by its pins");
+	r->pin[0] = 902;
+	assert_int_equal(vm_place_node(&h->cli, r, why), -1);
+	assert_string_equal(why, "the VM is on NUMA node 0-1: by its pins");
+	r->numa_count = 1;
+	r->numa[0].node.host = 1;
+	assert_int_equal(vm_place_node(&h->cli, r, why), 1);
+	assert_string_equal(why, "the VM is on NUMA node 1: by --numa");
+}
+
 static void test_kernel_does_not_isolate(void **state)
 {
 	struct host *h = *state;
@@ -308,6 +334,7 @@ int main(void)
 		TEST(test_host_has_it_not),
 		TEST(test_far_device),
 		TEST(test_far_device_later),
+		TEST(test_node),
 		TEST(test_kernel_does_not_isolate),
 	};
 

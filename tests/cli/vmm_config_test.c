@@ -55,7 +55,13 @@ static void fill(struct vmm_config *config)
 	config->nets[0].mtu = 9000;
 	config->nets[0].pairs = 2;
 	config->nets[0].packed = true;
-	config->net_count = 1;
+	config->nets[1].tap_name = strdup("web-n1");
+	config->nets[1].mac[0] = 2;
+	config->nets[1].mtu = 1500;
+	config->nets[1].pairs = 1;
+	config->nets[1].tap[0] = 15;
+	config->nets[1].e1000e = true;
+	config->net_count = 2;
 	config->ctl_fd = 8;
 	config->console_fd = 9;
 	config->report_fd = 10;
@@ -111,6 +117,9 @@ static void test_round_trip(void **state)
 	assert_int_equal(config.nets[0].mtu, 9000);
 	assert_true(config.nets[0].packed);
 	assert_int_equal(config.nets[0].tap[0], -1);
+	assert_int_equal(config.nets[1].tap[0], 15);
+	assert_int_equal(config.nets[1].vhost[0], -1);
+	assert_true(config.nets[1].e1000e);
 	again = vmm_config_encode(&config);
 	assert_true(json_equal(json, again));
 	vmm_config_finish(&config);

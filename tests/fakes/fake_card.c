@@ -7,12 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct fake_card *fake_card(void)
 {
-	static struct fake_card card;
+	static struct fake_card *card;
 
-	return &card;
+	if (!card)
+		card = mmap(NULL, sizeof(*card), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			    -1, 0);
+	if (card == MAP_FAILED)
+		abort();
+	return card;
 }
 
 void fake_card_reset(void)
@@ -192,6 +198,8 @@ int nvme_virt_keep(const char *path, enum nvme_resource resource, unsigned count
 {
 	(void)path;
 	words[0] = '\0';
+	struct nvme_virt *virt = &fake_card()->virt;
+	(resource == NVME_QUEUES ? &virt->queues : &virt->interrupts)->primary = count;
 	note("keep-%s=%u ", resource == NVME_QUEUES ? "q" : "i", count);
 	return 0;
 }

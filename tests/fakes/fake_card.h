@@ -26,6 +26,7 @@ struct fake_card {
 	char log[512]; /* what the controller was told, one word each */
 };
 
+/* One per test program, shared with its children. */
 struct fake_card *fake_card(void);
 void fake_card_reset(void);
 

@@ -70,6 +70,11 @@ void fake_hv_destroy(struct hv_vm *vm)
 	free(vm);
 }
 
+void hv_vm_thread_begin(const struct hv_vm *vm, enum hv_thread kind)
+{
+	(void)vm, (void)kind;
+}
+
 const char *hv_vm_name(const struct hv_vm *vm)
 {
 	(void)vm;

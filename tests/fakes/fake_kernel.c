@@ -81,8 +81,13 @@ static int probe(const struct sysfs *fs, const char *dev)
 	if (sysfs_read(fs, driver, sizeof(driver), "bus/pci/devices/%s/matches", dev))
 		return -ENODEV;
 	sysfs_read(fs, override, sizeof(override), "bus/pci/devices/%s/driver_override", dev);
+	uint64_t probes =
+		1; /* of its PF: without an override, drivers/pci/pci-driver.c asks that */
+	sysfs_read_u64(fs, &probes, "bus/pci/devices/%s/physfn/sriov_drivers_autoprobe", dev);
 	if (strcmp(override, "(null)"))
 		strcpy(driver, override);
+	else if (!probes)
+		return 0;
 	if (*driver && strcmp(driver, fake_kernel()->refuses) &&
 	    sysfs_exists(fs, "bus/pci/drivers/%s", driver))
 		fake_bind(fs, dev, driver);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -69,19 +70,42 @@ static int write_message(struct front *front, const struct message *m, const int
 	return sendmsg(front->socket, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int read_answer(struct front *front, void *answer, uint32_t size)
+/* A signal, such as a fuzzer's alarm, is no reason to give up; the rest of the time is not worth
+ * counting. */
+static int await_answer(const struct front *front)
 {
 	struct pollfd ready = {.fd = front->socket, .events = POLLIN};
-	struct message m;
-	ssize_t n;
+	int n;
 
-	if (poll(&ready, 1, ANSWER_MS) <= 0)
-		return -ETIMEDOUT;
-	n = recv(front->socket, &m, 12, MSG_WAITALL);
-	if (n != 12 || m.size != size || size > sizeof(m.payload))
-		return -EPROTO;
-	n = size ? recv(front->socket, m.payload, size, MSG_WAITALL) : 0;
-	if (n != (ssize_t)size)
+	do
+		n = poll(&ready, 1, ANSWER_MS);
+	while (n < 0 && errno == EINTR);
+	return n > 0 ? 0 : -ETIMEDOUT;
+}
+
+static bool read_bytes(const struct front *front, void *out, size_t len)
+{
+	ssize_t n = 0;
+
+	for (size_t done = 0; done < len; done += (size_t)n) {
+		do
+			n = recv(front->socket, (uint8_t *)out + done, len - done, 0);
+		while (n < 0 && errno == EINTR);
+		if (n <= 0)
+			return false;
+	}
+	return true;
+}
+
+static int read_answer(struct front *front, void *answer, uint32_t size)
+{
+	struct message m;
+	int err = await_answer(front);
+
+	if (err)
+		return err;
+	if (!read_bytes(front, &m, 12) || m.size != size || size > sizeof(m.payload) ||
+	    !read_bytes(front, m.payload, size))
 		return -EPROTO;
 	memcpy(answer, m.payload, size);
 	return 0;

@@ -29,7 +29,7 @@ static struct vdev_mem *make(struct guest_virtio *g, struct iommu_domain *domain
 	guest_virtio_init(g);
 	fake_hv_add_growth(g->vm);
 	domain->log = &g->vm->log;
-	if (vdev_iothread_create("fuzz", &thread) < 0 ||
+	if (vdev_iothread_create(NULL, "fuzz", &thread) < 0 ||
 	    vdev_mem_create(g->vm, g->loop, thread, &mem) < 0)
 		abort();
 	hv_device_lock(g->vm);

@@ -488,6 +488,7 @@ static void test_whole_reset(void **state)
 	enum gpu_scrub scrub;
 
 	rig_plain(rig, RIG_GPU, "somegpu");
+	fake_put(&rig->sysfs.fs, "0x1ee0\n", "bus/pci/devices/" RIG_GPU "/vendor");
 	assert_int_equal(rig_create(rig, RIG_GPU, "", NULL), 0);
 	struct gpu_slice s = rig_slice(rig, RIG_GPU "/whole");
 	assert_int_equal(gpu_slice_reset(rig->gpu, &s, &scrub, words), 0);
@@ -513,16 +514,20 @@ static void test_pool(void **state)
 	strcpy(pool.gpus, RIG_MDEV);
 	strcpy(pool.profile, "mbochs-small");
 	assert_int_equal(gpu_pool_set(rig->gpu, &pool), 0);
-	assert_int_equal(gpu_take(rig->gpu, "vdi", -1, NULL, NULL, &a, why), 0);
+	assert_int_equal(gpu_take(rig->gpu, "vdi", -1, true, NULL, NULL, &a, why), 0);
+	assert_string_equal(a.vfio, "new");
+	assert_int_equal(rig_slices(rig), 0);
+	assert_int_equal(gpu_take(rig->gpu, "vdi", -1, false, NULL, NULL, &a, why), 0);
 	assert_string_equal(a.profile, "mbochs-small");
 	assert_string_equal(a.pool, "vdi");
 	/* The free one is taken before another is made. */
-	assert_int_equal(gpu_take(rig->gpu, "vdi", -1, NULL, NULL, &b, why), 0);
+	assert_int_equal(gpu_take(rig->gpu, "vdi", -1, false, NULL, NULL, &b, why), 0);
 	assert_string_equal(b.vfio, a.vfio);
 	assert_non_null(strstr(why, "was free"));
-	assert_int_equal(gpu_take(rig->gpu, "vdi:memory=60M", -1, NULL, NULL, &b, why), 0);
+	assert_int_equal(gpu_take(rig->gpu, "vdi:memory=60M", -1, false, NULL, NULL, &b, why), 0);
 	assert_string_equal(b.profile, "mbochs-large");
-	assert_int_equal(gpu_take(rig->gpu, "vdi:memory=1G", -1, NULL, NULL, &b, why), -ENOENT);
+	assert_int_equal(gpu_take(rig->gpu, "vdi:memory=1G", -1, false, NULL, NULL, &b, why),
+			 -ENOENT);
 	assert_true(said("has no profile so large"));
 	assert_int_equal(gpu_pool_drop(rig->gpu, "vdi"), -EBUSY);
 	assert_true(said("slice mbochs/0 belongs to it"));
@@ -537,7 +542,7 @@ static void test_pool(void **state)
 	destroy(rig, RIG_MDEV "/0");
 	destroy(rig, RIG_MDEV "/1");
 	assert_int_equal(gpu_pool_drop(rig->gpu, "vdi"), 0);
-	assert_int_equal(gpu_take(rig->gpu, "nosuch", -1, NULL, NULL, &a, why), -ENODEV);
+	assert_int_equal(gpu_take(rig->gpu, "nosuch", -1, false, NULL, NULL, &a, why), -ENODEV);
 	assert_true(said("no such GPU; there is mbochs"));
 }
 

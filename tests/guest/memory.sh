@@ -23,6 +23,7 @@ while read -r word; do
 	empty) umount /fill && say "empty" ;;
 	esac
 done </dev/console &
+say "srat $(dmesg | grep -c "SRAT: Node 0 .* hotplug")"
 before=0
 while :; do
 	total=$(awk '/^MemTotal/ { print int(($2 + 131071) / 131072) * 128 }' /proc/meminfo)

@@ -289,6 +289,40 @@ static void test_srat(void **state)
 	}
 }
 
+/* A machine without nodes whose memory may grow: all of it is one, and so is what may come. */
+static void test_srat_of_growth(void **state)
+{
+	struct host *h = *state;
+	unsigned ids[] = {0, 1};
+	const struct hv_mem_layout layout = {.low_ram = {0, 64 * MIB - 1},
+					     .high_ram = {1, 0},
+					     .grow = {6 * GIB, 6 * GIB + 512 * MIB - 1}};
+	struct hv_mem_layout fixed = layout;
+	struct hv_acpi_input input = {.layout = &layout, .apic_ids = ids, .cpus = 2};
+	uint8_t table[HV_ACPI_SRAT_MAX], *at = table + 12 + 2 * 16;
+
+	assert_true(hv_acpi_has_srat(&input));
+	assert_int_equal(hv_acpi_srat(&input, table), 12 + 2 * 16 + 2 * 40);
+	assert_int_equal(get(at + 2, 4), 0);
+	assert_int_equal(get(at + 16, 8), 64 * MIB);
+	assert_int_equal(get(at + 28, 4), 1); /* enabled */
+	at += 40;
+	assert_int_equal(get(at, 2), 0x2801);
+	assert_int_equal(get(at + 2, 4), 0);
+	assert_int_equal(get(at + 8, 8), 6 * GIB);
+	assert_int_equal(get(at + 16, 8), 512 * MIB);
+	assert_int_equal(get(at + 28, 4), 3); /* enabled, hot-pluggable */
+
+	assert_int_equal(plan(h), 0); /* and of one with nodes, beside them */
+	input.numa = &h->numa;
+	assert_int_equal(hv_acpi_srat(&input, table), 12 + 2 * 16 + 40 + 40);
+	assert_int_equal(get(table + 12 + 2 * 16 + 40 + 28, 4), 3);
+
+	fixed.grow = (struct range){1, 0};
+	input = (struct hv_acpi_input){.layout = &fixed, .apic_ids = ids, .cpus = 2};
+	assert_false(hv_acpi_has_srat(&input));
+}
+
 static void test_slit(void **state)
 {
 	struct host *h = *state;
@@ -314,6 +348,7 @@ int main(void)
 		TEST(test_bind),
 		TEST(test_threads),
 		TEST(test_srat),
+		TEST(test_srat_of_growth),
 		TEST(test_slit),
 	};
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# lab: --topology none --disk --timeout 900
+# lab: --topology none --disk --timeout 1800
 #
 # A disk with an installed Debian, as people have them, boots unattended to its login prompt: by SeaBIOS
 # and GRUB from its boot sector, by OVMF and GRUB from its EFI partition. What UEFI has written
 # into its variables is there afterwards; a machine with firmware is saved and restored as any other.
+# SLUICE_CPUS="1 2 4" boots by UEFI with each of these numbers of CPUs.
 . tests/lab/lib.sh
 
 modprobe virtio_blk
 check "the disk is there" wait_for 10 test -b "$LAB_DISK"
-cpus=2
 
 says() { # NAME TEXT: somewhere on the guest's console
 	[[ $(said "$1") == *"$2"* ]]
@@ -17,7 +17,7 @@ says() { # NAME TEXT: somewhere on the guest's console
 
 # type_in DESCRIPTION NAME LINE TEXT: on the guest's console, and waits for the answer.
 type_in() {
-	printf '%s\n' "$3" | { cat && sleep 1; } | timeout 20 sluice vm console "$2" >/dev/null 2>&1
+	echo "$3" | timeout 20 sluice vm console "$2" >/dev/null 2>&1
 	check "$1" wait_for 90 says "$2" "$4"
 }
 
@@ -38,19 +38,23 @@ boot_disk() { # NAME OPTION...
 }
 
 boot_disk bios --firmware bios
-printf 'poweroff\n' | { cat && sleep 1; } | timeout 20 sluice vm console bios >/dev/null 2>&1
+echo poweroff | timeout 20 sluice vm console bios >/dev/null 2>&1
 check "bios: turned off from inside" wait_for 90 gone bios
 
 vars=$work/vars.fd
 cp /usr/share/OVMF/OVMF_VARS_4M.fd "$vars"
-boot_disk uefi --firmware "uefi,vars=$vars" --cpus "$cpus"
-check "uefi: boot options are in the store of variables" \
-	env LC_ALL=C grep -qaP 'B\0o\0o\0t\0O\0r\0d\0e\0r' "$vars"
-type_in "uefi: it has its CPUs" uefi "echo it-has \$(nproc)" "it-has $cpus"
-check "uefi: saved" sluice vm save uefi "$work/saved"
-check "uefi: restored" sluice vm restore "$work/saved" --detach
-type_in "uefi: it goes on, and distrusts no clock" uefi \
-	"echo unstable=\$(dmesg | grep -c -i unstable)" "unstable=0"
-type_in "uefi: runtime services are there" uefi "ls /sys/firmware/efi/efivars | grep Order" "BootOrder-"
-check "uefi: vm stop --force" sluice vm stop uefi --force
+for cpus in ${SLUICE_CPUS:-2}; do
+	uefi=uefi-$cpus
+	boot_disk "$uefi" --firmware "uefi,vars=$vars" --cpus "$cpus"
+	type_in "$uefi: it has its CPUs" "$uefi" "echo it-has \$(nproc)" "it-has $cpus"
+	check "$uefi: saved" sluice vm save "$uefi" "$work/saved"
+	check "$uefi: boot options are in the store of variables" \
+		env LC_ALL=C grep -qaP 'B\0o\0o\0t\0O\0r\0d\0e\0r' "$vars"
+	check "$uefi: restored" sluice vm restore "$work/saved" --detach
+	type_in "$uefi: it goes on, and distrusts no clock" "$uefi" \
+		"echo unstable=\$(dmesg | grep -c -i unstable)" "unstable=0"
+	type_in "$uefi: runtime services are there" "$uefi" "ls /sys/firmware/efi/efivars | grep Order" "BootOrder-"
+	check "$uefi: vm stop --force" sluice vm stop "$uefi" --force
+	rm "$work/saved"
+done
 finish

@@ -114,7 +114,7 @@ guest() { # NAME APPEND OPTION...: a VM with the lab's kernel and initramfs, in 
 		--append "console=ttyS0 quiet panic=-1 $append" "$@" </dev/null
 }
 
-# said NAME: what a detached VM's guest has said. What is kept comes at once; the console itself goes on.
+# said NAME: what a detached VM's guest has said. It ends when the guest falls silent, or else in a pause.
 said() {
 	timeout 4 sluice vm console "$1" </dev/null
 }

@@ -34,7 +34,7 @@ check "vm list shows it" sh -c "sluice vm list | grep -q 'quiet.*running'"
 check "vm list --json is JSON" sh -c "sluice vm list --json | jq ."
 check "vm show is JSON too" sh -c "sluice vm show quiet --json | jq ."
 check "the console keeps what was said" wait_for 60 sh -c \
-	"sleep 1 | timeout 5 sluice vm console quiet | grep -q 'SLUICE-GUEST: waiting'"
+	"timeout 5 sluice vm console quiet </dev/null | grep -q 'SLUICE-GUEST: waiting'"
 sluice vm stat quiet >"$work/stat"
 check_text "stat: exits by reason" "io-write" "$work/stat"
 check_text "stat: the engine's counts" "halt_exits" "$work/stat"

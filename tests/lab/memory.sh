@@ -39,6 +39,7 @@ sluice vm run grow --kernel "$LAB_KERNEL" --initrd "$LAB_INITRD" --memory 256M,m
 	--append "console=ttyS0 quiet panic=-1 memhp_default_state=online_movable" \
 	--vf "$pf/0:mac=02:00:00:00:07:01" <"$work/keys" >"$work/grow" 2>&1 &
 check "it has 256 MiB" wait_for 90 has 256
+check "it knows from the start where more may come" said_all "srat 1"
 check "its device reaches them" test "$(mapped)" = 256
 refused 1 "256 to 1024" "more than it can have" sluice vm memory grow 2G
 check "it grows" sluice vm memory grow 768M --timeout 60

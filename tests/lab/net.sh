@@ -107,7 +107,7 @@ check "vsock: what is said comes back" test \
 	"$(echo hello over there | timeout 10 "$work/vsock" connect 77 5000)" = "hello over there"
 check_text "the guest speaks on hvc0" "said on hvc0" "$work/out"
 echo typed-here | timeout 10 sluice vm console all >/dev/null
-check "and hears there" wait_for 10 sh -c "sleep 1 | timeout 5 sluice vm console all | grep -q 'hvc0: typed-here'"
+check "and hears there" wait_for 10 sh -c "timeout 5 sluice vm console all </dev/null | grep -q 'hvc0: typed-here'"
 present() { sluice vm stat all --json | jq .memory.present_kib; }
 check "idle pages go back by themselves" wait_for 20 sh -c \
 	"sluice vm stat all --json | jq -e '.balloon.reported > 10000000'"

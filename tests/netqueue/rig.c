@@ -47,6 +47,29 @@ void rig_open(struct rig *rig, unsigned workers)
 	rig_open_sized(rig, workers, 4095, 1024);
 }
 
+static bool is_upper(const char *kind)
+{
+	const struct nq_port_kind *k = nq_port_kinds;
+
+	while (strcmp(k->name, kind))
+		k++;
+	return k->upper;
+}
+
+/* Those that stand on others go first. */
+static void remove_uppers(struct nq_switch *sw)
+{
+	const struct nq_port_config *port = nq_port_next(sw, NULL);
+
+	while (port)
+		if (is_upper(port->kind)) {
+			assert_int_equal(nq_port_remove(sw, port->name), 0);
+			port = nq_port_next(sw, NULL);
+		} else {
+			port = nq_port_next(sw, port);
+		}
+}
+
 void rig_close(struct rig *rig)
 {
 	const struct nq_port_config *port;
@@ -55,6 +78,7 @@ void rig_close(struct rig *rig)
 	nq_capture_stop(rig->sw, NULL);
 	for (port = nq_port_next(rig->sw, NULL); port; port = nq_port_next(rig->sw, port))
 		assert_int_equal(nq_mirror_set(rig->sw, port->name, NULL), 0);
+	remove_uppers(rig->sw);
 	while ((port = nq_port_next(rig->sw, NULL)))
 		assert_int_equal(nq_port_remove(rig->sw, port->name), 0);
 	nq_buffers(rig->sw, &count, &available);
@@ -169,5 +193,14 @@ void rig_pass(struct rig *rig, unsigned seconds)
 	while (seconds--) {
 		rig->now_ns += 1000000000;
 		nq_switch_tick(rig->sw);
+	}
+}
+
+void rig_attend(struct rig *rig, unsigned tenths)
+{
+	while (tenths--) {
+		rig->now_ns += 100000000;
+		nq_switch_attend(rig->sw);
+		rig_poll(rig);
 	}
 }

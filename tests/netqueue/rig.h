@@ -47,5 +47,7 @@ void rig_expect_at(struct rig *rig, const char *port, const char *text, const ch
 uint64_t rig_drops(struct rig *rig, const char *port, enum nq_drop reason);
 /* Whole seconds, with a tick for each. */
 void rig_pass(struct rig *rig, unsigned seconds);
+/* Tenths of seconds, as what attends to bonds and tunnels lives through them. */
+void rig_attend(struct rig *rig, unsigned tenths);
 
 #endif

@@ -14,14 +14,14 @@
 #include "base/util.h"
 #include "sriov/attr.h"
 
-/* What attr_parse says on standard error. */
+/* What sriov_attr_parse says on standard error. */
 static int parse_said(const char *name, const char *value, struct sriov_attrs *out, char said[512])
 {
 	int memory = memfd_create("said", MFD_CLOEXEC), keep = dup(STDERR_FILENO);
 
 	assert_true(memory >= 0 && keep >= 0);
 	dup2(memory, STDERR_FILENO);
-	int err = attr_parse("vf e/0", name, value, out);
+	int err = sriov_attr_parse("vf e/0", name, value, out);
 	dup2(keep, STDERR_FILENO);
 	ssize_t n = pread(memory, said, 511, 0);
 	said[n < 0 ? 0 : n] = '\0';
@@ -33,7 +33,7 @@ static int parse_said(const char *name, const char *value, struct sriov_attrs *o
 static void test_table(void **state)
 {
 	size_t count;
-	const struct attr_info *table = attr_table(&count);
+	const struct sriov_attr_info *table = sriov_attr_table(&count);
 	unsigned all = 0;
 
 	(void)state;
@@ -89,17 +89,17 @@ static void test_round_trip(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		struct sriov_attrs attrs = {0}, again = {0};
-		char text[ATTR_TEXT];
-		assert_int_equal(attr_parse("t", texts[i].name, texts[i].value, &attrs), 0);
+		char text[SRIOV_ATTR_TEXT];
+		assert_int_equal(sriov_attr_parse("t", texts[i].name, texts[i].value, &attrs), 0);
 		assert_int_equal(attrs.set, texts[i].bit);
 		assert_string_equal(attr_info(texts[i].bit)->name, texts[i].name);
-		assert_string_equal(attr_format(texts[i].bit, &attrs, text), texts[i].value);
-		assert_int_equal(attr_parse("t", texts[i].name, text, &again), 0);
+		assert_string_equal(sriov_attr_format(texts[i].bit, &attrs, text), texts[i].value);
+		assert_int_equal(sriov_attr_parse("t", texts[i].name, text, &again), 0);
 		assert_true(attr_same(texts[i].bit, &attrs, &again));
-		assert_int_equal(attr_check("t", &attrs), 0);
+		assert_int_equal(sriov_attr_check("t", &attrs), 0);
 		seen |= texts[i].bit;
 	}
-	for (const struct attr_info *row = attr_table(&count); count--; row++)
+	for (const struct sriov_attr_info *row = sriov_attr_table(&count); count--; row++)
 		assert_true(seen & row->bit);
 }
 
@@ -108,11 +108,11 @@ static void test_parts(void **state)
 	struct sriov_attrs attrs = {0};
 
 	(void)state;
-	assert_int_equal(attr_parse("t", "qos", "5", &attrs), 0);
-	assert_int_equal(attr_parse("t", "vlan", "100", &attrs), 0);
-	assert_int_equal(attr_parse("t", "vlan-proto", "802.1AD", &attrs), 0);
-	assert_int_equal(attr_parse("t", "max-rate", "1000", &attrs), 0);
-	assert_int_equal(attr_parse("t", "min-rate", "10", &attrs), 0);
+	assert_int_equal(sriov_attr_parse("t", "qos", "5", &attrs), 0);
+	assert_int_equal(sriov_attr_parse("t", "vlan", "100", &attrs), 0);
+	assert_int_equal(sriov_attr_parse("t", "vlan-proto", "802.1AD", &attrs), 0);
+	assert_int_equal(sriov_attr_parse("t", "max-rate", "1000", &attrs), 0);
+	assert_int_equal(sriov_attr_parse("t", "min-rate", "10", &attrs), 0);
 	assert_int_equal(attrs.set, SRIOV_VLAN | SRIOV_RATE);
 	assert_int_equal(attrs.vlan, 100);
 	assert_int_equal(attrs.qos, 5);
@@ -136,9 +136,9 @@ static void test_same(void **state)
 	assert_false(attr_same(SRIOV_VLAN, &a, &b));
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) { /* each looks at its own field */
 		struct sriov_attrs set = {0}, zero = {0};
-		assert_int_equal(attr_parse("t", texts[i].name, texts[i].value, &set), 0);
+		assert_int_equal(sriov_attr_parse("t", texts[i].name, texts[i].value, &set), 0);
 		size_t count;
-		for (const struct attr_info *row = attr_table(&count); count--; row++)
+		for (const struct sriov_attr_info *row = sriov_attr_table(&count); count--; row++)
 			if (row->bit != texts[i].bit)
 				assert_true(attr_same(row->bit, &set, &zero));
 	}
@@ -200,9 +200,9 @@ static void test_senseless(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(attr_check("t", &bad[i]), -EINVAL);
+		assert_int_equal(sriov_attr_check("t", &bad[i]), -EINVAL);
 	struct sriov_attrs no_maximum = {.set = SRIOV_RATE, .min_rate = 2};
-	assert_int_equal(attr_check("t", &no_maximum), 0);
+	assert_int_equal(sriov_attr_check("t", &no_maximum), 0);
 }
 
 int main(void)

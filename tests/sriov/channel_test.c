@@ -135,33 +135,60 @@ static void test_ports(void **state)
 	assert_true(vf.attrs.roce);
 }
 
+static int pf_set(struct host *host, const char *name, const char *value)
+{
+	struct sriov_wish wish = {.vf = -1};
+
+	snprintf(wish.name, sizeof(wish.name), "%s", name);
+	snprintf(wish.value, sizeof(wish.value), "%s", value);
+	return sriov_change(host->ctx, &host->pf, &wish, 1, "pf set");
+}
+
 static void test_eswitch(void **state)
 {
 	struct host *host = start(state, 2);
 	struct fake_card *card = fake_card();
 	char name[SRIOV_NAME];
 
-	assert_int_equal(sriov_pf_set_eswitch(host->ctx, &host->pf, SRIOV_ESWITCH_SWITCHDEV),
-			 -ENODEV);
+	assert_int_equal(pf_set(host, "eswitch", "switchdev"), -ENODEV);
 	card->present = true;
 	card->fails = 1u << 31;
 	card->words = "not with this firmware";
-	assert_int_equal(sriov_pf_set_eswitch(host->ctx, &host->pf, SRIOV_ESWITCH_SWITCHDEV),
-			 -EINVAL);
+	assert_int_equal(pf_set(host, "eswitch", "switchdev"), -EINVAL);
 	card->fails = 0;
 	strcpy(card->port[1].ifname, "ens1f0r1");
 	struct sriov_vf vf = host_vf(host, 1);
 	sriov_vf_representor(host->ctx, &vf, name);
 	assert_string_equal(name, "");
-	assert_int_equal(sriov_pf_set_eswitch(host->ctx, &host->pf, SRIOV_ESWITCH_SWITCHDEV), 0);
+	assert_int_equal(pf_set(host, "eswitch", "switchdev"), 0);
 	assert_int_equal(card->mode, SRIOV_ESWITCH_SWITCHDEV);
 	sriov_vf_representor(host->ctx, &vf, name);
 	assert_string_equal(name, "ens1f0r1");
 	/* A stranger's VF stops it; the mode it has does not need to be set. */
 	fake_bind(&host->sysfs.fs, "0000:01:10.1", "vfio-pci");
-	assert_int_equal(sriov_pf_set_eswitch(host->ctx, &host->pf, SRIOV_ESWITCH_SWITCHDEV), 0);
-	assert_int_equal(sriov_pf_set_eswitch(host->ctx, &host->pf, SRIOV_ESWITCH_LEGACY), -EBUSY);
+	assert_int_equal(pf_set(host, "eswitch", "switchdev"), 0);
+	assert_int_equal(pf_set(host, "eswitch", "legacy"), -EBUSY);
 	assert_int_equal(card->mode, SRIOV_ESWITCH_SWITCHDEV);
+	fake_bind(&host->sysfs.fs, "0000:01:10.1", "igbvf");
+	/* The mode is wished: after a boot it is set again, before there are VFs. */
+	assert_int_equal(host_assert(host), 0);
+	fake_reboot(&host->sysfs.fs, FAKE_PF);
+	card->mode = SRIOV_ESWITCH_LEGACY;
+	assert_int_equal(host_assert(host), 2);
+	assert_int_equal(host_apply(host, &host->pf), 0);
+	assert_int_equal(card->mode, SRIOV_ESWITCH_SWITCHDEV);
+	assert_int_equal(host_num_vfs(host), 2);
+	/* Somebody else's change is a wish that does not hold, and felt by VFs. */
+	card->mode = SRIOV_ESWITCH_LEGACY;
+	struct sriov_plan plan;
+	assert_int_equal(sriov_plan(host->ctx, &host->pf, NULL, 0, SRIOV_PHASE_ALL, &plan), 0);
+	assert_int_equal(plan.count, 1);
+	assert_int_equal(plan.steps[0].op, SRIOV_OP_PF);
+	assert_int_equal(sriov_plan_effect(&plan), SRIOV_DISRUPTIVE);
+	sriov_plan_free(&plan);
+	assert_int_equal(pf_set(host, "eswitch", "no-such"), -EINVAL);
+	assert_int_equal(pf_set(host, "eswitch", ""), 0); /* nobody cares any more */
+	assert_int_equal(host_assert(host), 0);
 }
 
 /* ---- NVMe ---- */
@@ -220,38 +247,57 @@ static void test_nvme_keep(void **state)
 	const struct sysfs *fs = &host->sysfs.fs;
 	char text[16];
 
-	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EOPNOTSUPP);
+	assert_int_equal(pf_set(host, "nvme-keep", "0"), -EOPNOTSUPP);
 	struct fake_card *card = put_controller(host);
 	fake_put(fs, "", "bus/pci/devices/" FAKE_PF "/reset");
-	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), 0);
+	assert_int_equal(pf_set(host, "nvme-keep", "0"), 0);
 	assert_string_equal(card->log, ""); /* it keeps nothing: no reset */
 	card->virt.queues.primary = card->virt.interrupts.primary = 8;
 	/* A disk of it is in use: by something that stands on it, or mounted. */
 	fake_put(fs, "259:0\n", "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0n1/dev");
 	fake_put(fs, "", "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0n1/holders/dm-0");
-	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EBUSY);
+	assert_int_equal(pf_set(host, "nvme-keep", "0"), -EBUSY);
 	fake_unlink(fs, "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0n1/holders/dm-0");
 	FILE *mounts = fopen("/proc/self/mountinfo", "re");
 	assert_non_null(mounts);
 	assert_int_equal(fscanf(mounts, "%*s %*s %15s", text), 1);
 	fclose(mounts);
 	fake_put(fs, text, "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0n1/nvme0n1p1/dev");
-	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EBUSY);
+	assert_int_equal(pf_set(host, "nvme-keep", "0"), -EBUSY);
 	fake_unlink(fs, "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0n1/nvme0n1p1/dev");
 	/* The same for a disk with several ways to it. */
 	fake_put(fs, "", "bus/pci/devices/" FAKE_PF "/nvme/nvme0/nvme0c1n2/size");
 	fake_put(fs, text, "block/nvme0n2/dev");
-	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EBUSY);
+	assert_int_equal(pf_set(host, "nvme-keep", "0"), -EBUSY);
 	fake_unlink(fs, "block/nvme0n2/dev");
+	/* It is wished since the beginning; but who wants VFs or none gets no reset with them. */
 	host = start(state, 1);
-	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), -EBUSY); /* has VFs */
+	assert_int_equal(pf_set(host, "nvme-keep", "0"), -EBUSY); /* has VFs */
 	assert_int_equal(sriov_vfs_destroy(host->ctx, &host->pf), 0);
 	assert_string_equal(card->log, "");
-	assert_int_equal(sriov_nvme_keep(host->ctx, &host->pf, 0), 0);
+	assert_int_equal(pf_set(host, "nvme-keep", "0"), 0);
 	assert_string_equal(card->log, "keep-i=0 keep-q=0 ");
 	assert_int_equal(sysfs_read(fs, text, sizeof(text), "bus/pci/devices/" FAKE_PF "/reset"),
 			 0);
 	assert_string_equal(text, "1");
+	/* After a boot it keeps all again, and has its VFs only after its reset. */
+	assert_int_equal(sriov_vfs_create(host->ctx, &host->pf, 2, true), 0);
+	fake_reboot(fs, FAKE_PF);
+	card->virt.queues.primary = card->virt.interrupts.primary = 8;
+	card->log[0] = '\0';
+	struct sriov_plan plan;
+	assert_int_equal(sriov_plan(host->ctx, &host->pf, NULL, 0, SRIOV_PHASE_ALL, &plan), 0);
+	assert_int_equal(plan.steps[0].op, SRIOV_OP_PF);
+	assert_int_equal(plan.steps[0].effect, SRIOV_DISRUPTIVE);
+	assert_string_equal(plan.steps[0].before, "8");
+	sriov_plan_free(&plan);
+	assert_int_equal(sriov_plan(host->ctx, &host->pf, NULL, 0, SRIOV_PHASE_EARLY, &plan), 0);
+	assert_int_equal(sriov_plan_effect(&plan), SRIOV_SAFE); /* nobody is there to feel it */
+	sriov_plan_free(&plan);
+	assert_int_equal(host_apply(host, &host->pf), 0);
+	assert_string_equal(card->log, "keep-i=0 keep-q=0 ");
+	assert_int_equal(host_num_vfs(host), 2);
+	assert_int_equal(host_assert(host), 0);
 }
 
 /* ---- what it can ---- */

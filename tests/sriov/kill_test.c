@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "tests/fakes/fake_card.h"
 #include "tests/sriov/host.h"
 
 /* The plain build kills at every step. A process under the sanitizer takes ten times as long to
@@ -61,6 +62,20 @@ static int set_driver(struct host *host, unsigned index, const char *driver)
 	err = sriov_change(host->ctx, &host->pf, changes, count, "vf set");
 	free(changes);
 	return err;
+}
+
+/* A card with a switch, in the mode it has after a boot. */
+static void reset_card(void)
+{
+	fake_card()->present = true;
+	fake_card()->mode = SRIOV_ESWITCH_LEGACY;
+}
+
+static int eswitch(struct host *host)
+{
+	static const struct sriov_wish wish = {-1, "eswitch", "switchdev"};
+
+	return sriov_change(host->ctx, &host->pf, &wish, 1, "pf set");
 }
 
 static int create(struct host *host)
@@ -127,9 +142,10 @@ struct deed {
 
 /* One life; a deed may count on those before it. */
 static const struct deed life[] = {
-	{"create", create, false}, {"set", set, false},	      {"bind", bind, false},
-	{"attach", attach, false}, {"detach", detach, false}, {"resize", resize, false},
-	{"boot", apply, true},	   {"shrink", shrink, false}, {"destroy", destroy, false},
+	{"create", create, false},   {"set", set, false},	{"bind", bind, false},
+	{"eswitch", eswitch, false}, {"attach", attach, false}, {"detach", detach, false},
+	{"resize", resize, false},   {"boot", apply, true},	{"shrink", shrink, false},
+	{"destroy", destroy, false},
 };
 
 /* ---- killing ---- */
@@ -143,8 +159,10 @@ static _Noreturn void child(struct host *host, size_t index, int at)
 	k->victim = getpid();
 	host_reopen(host);
 	for (size_t i = 0; i <= index; i++) {
-		if (life[i].after_boot)
+		if (life[i].after_boot) {
 			fake_reboot(&host->sysfs.fs, FAKE_PF);
+			reset_card();
+		}
 		k->kill_at = i == index ? at : 0;
 		if (life[i].run(host))
 			_exit(1);
@@ -169,7 +187,8 @@ static void assert_clean(struct host *host, const char *deed, int at)
 		print_error("%s, killed at %d: %s\n", deed, at, host->told);
 	assert_int_equal(wrong, 0);
 	assert_int_equal(host_claims(host), 0);
-	assert_int_equal(host_autoprobe(host), 1);
+	/* Off only where VFs without drivers are wished, which host_assert() has looked at. */
+	assert_true(host_autoprobe(host) || host_num_vfs(host) == 2);
 	for (unsigned i = 0; i < host_num_vfs(host); i++) {
 		bool vfio = !strcmp(host_driver(host, i), "vfio-pci");
 		assert_true(vfio || host_no_override(host, i));
@@ -199,6 +218,7 @@ static void start_over(struct host *host)
 	sriov_close(host->ctx);
 	host->ctx = NULL;
 	fake_reboot(&sysfs->fs, FAKE_PF);
+	reset_card();
 	fake_remove(&sysfs->fs, "var");
 	host_reopen(host);
 }
@@ -229,6 +249,8 @@ static void test_every_step(void **state)
 {
 	struct host *host = *state;
 	unsigned all = 0;
+
+	reset_card();
 
 	for (size_t i = 0; i < ARRAY_SIZE(life); i++) {
 		unsigned points = kill_everywhere(host, i, apply);
@@ -265,7 +287,7 @@ static int repair_killed(struct host *host)
 static void test_killed_in_repair(void **state)
 {
 	struct host *host = *state;
-	size_t index = 5; /* resize */
+	size_t index = 6; /* resize */
 
 	assert_string_equal(life[index].name, "resize");
 	for (int at = 5; at < 200; at += 41) {

@@ -94,9 +94,8 @@ static void test_node(void **state)
 
 	make(pair, &(struct sriov_pool){.name = "any", .numa_node = -1});
 	assert_string_equal(pick(pair, "any", 0, &taken, why), FAKE_IF "/0");
-	assert_string_equal(why,
-			    FAKE_IF "/0: on NUMA node 0, as the VM's CPUs; 2 of 2 VFs of " FAKE_IF
-				    " were free");
+	assert_string_equal(why, FAKE_IF "/0: on NUMA node 0, as the VM; 2 of 2 VFs of " FAKE_IF
+					 " were free");
 	assert_string_equal(pick(pair, "any", 0, &taken, why), FAKE_IF "/1");
 	assert_string_equal(pick(pair, "any", 0, &taken, why), FAKE_IF2 "/0");
 	assert_non_null(strstr(why, "on NUMA node 1, since none is free on node 0"));

@@ -45,7 +45,7 @@ static void test_call(void **state)
 	struct seen seen = {0};
 
 	(void)state;
-	assert_int_equal(vdev_iothread_create("vm/a-long-name-of-a-disk", &seen.thread), 0);
+	assert_int_equal(vdev_iothread_create(NULL, "vm/a-long-name-of-a-disk", &seen.thread), 0);
 	for (unsigned i = 0; i < 100; i++) {
 		vdev_iothread_call(seen.thread, look, &seen);
 		assert_int_equal(seen.count, i + 1);
@@ -75,7 +75,7 @@ static void test_many_callers(void **state)
 	pthread_t caller[3];
 
 	(void)state;
-	assert_int_equal(vdev_iothread_create("t", &seen.thread), 0);
+	assert_int_equal(vdev_iothread_create(NULL, "t", &seen.thread), 0);
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(pthread_create(&caller[i], NULL, many, &seen), 0);
 	for (unsigned i = 0; i < 3; i++)
@@ -122,7 +122,7 @@ static void test_sources(void **state)
 	uint64_t count = 7;
 
 	(void)state;
-	assert_int_equal(vdev_iothread_create("t", &echo.thread), 0);
+	assert_int_equal(vdev_iothread_create(NULL, "t", &echo.thread), 0);
 	vdev_iothread_call(echo.thread, listen_to, &echo);
 	assert_int_equal(write(echo.in, &count, sizeof(count)), sizeof(count));
 	count = 0;

@@ -49,7 +49,7 @@ static int set_up(void **state)
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	guest_virtio_init(&rig->g);
-	if (vdev_iothread_create("test/console", &rig->thread) < 0)
+	if (vdev_iothread_create(NULL, "test/console", &rig->thread) < 0)
 		return -1;
 	const struct vdev_console_config config = {.vm = rig->g.vm,
 						   .loop = rig->g.loop,

@@ -36,7 +36,7 @@ static int set_up(void **state)
 	guest_virtio_init(&rig->g);
 	fake_hv_add_growth(rig->g.vm);
 	rig->domain.log = &rig->g.vm->log;
-	if (vdev_iothread_create("test", &rig->thread) < 0 ||
+	if (vdev_iothread_create(NULL, "test", &rig->thread) < 0 ||
 	    vdev_mem_create(rig->g.vm, rig->g.loop, rig->thread, &rig->mem) < 0)
 		return -1;
 	guest_virtio_attach(&rig->g, vdev_mem_function(rig->mem));

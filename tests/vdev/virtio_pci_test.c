@@ -35,7 +35,7 @@ static int set_up(void **state)
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	guest_virtio_init(&rig->g);
-	if (vdev_iothread_create("test/rng", &rig->thread) < 0 ||
+	if (vdev_iothread_create(NULL, "test/rng", &rig->thread) < 0 ||
 	    vdev_rng_create(rig->g.vm, rig->g.loop, rig->thread, &rig->fn) < 0)
 		return -1;
 	guest_virtio_attach(&rig->g, rig->fn);
