@@ -58,11 +58,13 @@ help:
 
 include base/base.mk hv-core/hv-core.mk iommu/iommu.mk sriov/sriov.mk vdev/vdev.mk cli/cli.mk
 include netqueue/netqueue.mk
+include gpu/gpu.mk
 include bench/bench.mk
 include tests/tests.mk tests/fuzz.mk
 
 FOLDERS := base hv-core iommu sriov vdev
 FOLDERS += netqueue
+FOLDERS += gpu
 FOLDERS += bench
 ARCHIVES := $(FOLDERS:%=$(O)/%.a)
 objs = $(patsubst %,$(O)/%.o,$(basename $(1)))
@@ -89,11 +91,11 @@ $(O)/%.o: %.S
 
 # What links what. sluice links libpci (GPL-2+), so that binary as a whole is under the GPL;
 # sluice-vmm links only permissive and LGPL libraries.
-SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -lyaml -lseccomp -lz -lpthread -lm
+SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -lpng -lyaml -lseccomp -lz -ldl -lpthread -lm
 VMM_LIBS    := -ljansson -luring -lseccomp -lpthread
-SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lmicrohttpd -lseccomp -lpthread
+SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lseccomp -lpthread
 
-$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/bench.a $(O)/base.a
+$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/gpu.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/bench.a $(O)/base.a
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SLUICE_LIBS)

@@ -67,3 +67,22 @@ int bdf_compare(struct bdf a, struct bdf b)
 
 	return (x > y) - (x < y);
 }
+
+#define STAND_IN 0xffffu
+
+/* FNV-1a, folded to 16 bits. */
+struct bdf bdf_stand_in(const char *name)
+{
+	uint32_t h = UINT32_C(0x811c9dc5);
+
+	for (; *name; name++)
+		h = (h ^ (uint8_t)*name) * UINT32_C(0x01000193);
+	h ^= h >> 16;
+	return (struct bdf){STAND_IN, (uint8_t)(h >> 8), (uint8_t)(h >> 3 & 31u),
+			    (uint8_t)(h & 7u)};
+}
+
+bool bdf_is_stand_in(struct bdf bdf)
+{
+	return bdf.domain == STAND_IN;
+}

@@ -26,4 +26,10 @@ bool bdf_equal(struct bdf a, struct bdf b);
 /* Orders by domain, bus, device, function; for qsort-like use. */
 int bdf_compare(struct bdf a, struct bdf b);
 
+/* A device of the kernel's that is no PCI function (a mediated device, a parent that is software)
+ * goes by a *stand-in*: an address that its name leads to, in domain ffff, which no host bridge
+ * has. Two names may lead to one; whoever makes up names looks first. */
+struct bdf bdf_stand_in(const char *name);
+bool bdf_is_stand_in(struct bdf bdf);
+
 #endif

@@ -289,7 +289,7 @@ static enum cli_parsed check_complete(const struct parser *p)
 
 	if (command->operand && !command->operand_optional && !p->args->operand)
 		missing = command->operand;
-	else if (command->more && !p->args->more_count)
+	else if (command->more && command->more[0] != '[' && !p->args->more_count)
 		missing = command->more;
 	for (const struct cli_option *o = command->options; o && o->name && !missing; o++)
 		if (o->required && !cli_given(p->args, o->name))

@@ -10,6 +10,7 @@
 #include "base/sysfs.h"
 #include "cli/args.h"
 #include "cli/output.h"
+#include "gpu/gpu.h"
 #include "sriov/sriov.h"
 
 /* Exit codes. */
@@ -24,11 +25,13 @@ struct cli {
 	bool dry_run;	       /* --dry-run */
 	struct sysfs fs;       /* opened with the first use of cli_sysfs */
 	struct sriov *sriov;   /* opened with the first use of cli_sriov */
+	struct gpu *gpu;       /* with it: what it knows of jobs, any command may have to finish */
 };
 
 /* Both log their failure and return NULL. */
 const struct sysfs *cli_sysfs(struct cli *cli);
 struct sriov *cli_sriov(struct cli *cli);
+struct gpu *cli_gpu(struct cli *cli);
 /* The ledger's connection must not cross a fork(2); the next cli_sriov opens it again. */
 void cli_sriov_close(struct cli *cli);
 
@@ -58,6 +61,12 @@ int cmd_vf_destroy(struct cli *cli, const struct cli_args *args);
 int cmd_vf_set(struct cli *cli, const struct cli_args *args);
 int cmd_vf_release(struct cli *cli, const struct cli_args *args);
 int cmd_vf_adopt(struct cli *cli, const struct cli_args *args);
+int cmd_gpu_list(struct cli *cli, const struct cli_args *args);
+int cmd_gpu_show(struct cli *cli, const struct cli_args *args);
+int cmd_gpu_top(struct cli *cli, const struct cli_args *args);
+int cmd_gpu_slice(struct cli *cli, const struct cli_args *args);
+int cmd_gpu_pool(struct cli *cli, const struct cli_args *args);
+int cmd_gpu_release(struct cli *cli, const struct cli_args *args);
 int cmd_pool_list(struct cli *cli, const struct cli_args *args);
 int cmd_pool_set(struct cli *cli, const struct cli_args *args);
 int cmd_pool_remove(struct cli *cli, const struct cli_args *args);
@@ -95,6 +104,7 @@ int cmd_vm_kill(struct cli *cli, const struct cli_args *args);
 int cmd_vm_save(struct cli *cli, const struct cli_args *args);
 int cmd_vm_events(struct cli *cli, const struct cli_args *args);
 int cmd_vm_balloon(struct cli *cli, const struct cli_args *args);
+int cmd_vm_screenshot(struct cli *cli, const struct cli_args *args);
 int cmd_vm_link(struct cli *cli, const struct cli_args *args);
 int cmd_vm_stop(struct cli *cli, const struct cli_args *args);
 int cmd_vm_console(struct cli *cli, const struct cli_args *args);

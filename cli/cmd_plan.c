@@ -103,6 +103,13 @@ static int plan_all(struct cli *cli, const struct cli_args *args, json_t *rows)
 	return err;
 }
 
+/* GPUs have no phases: what they need is there when their driver is. With --pf it is about that
+ * one. */
+static bool wants_gpus(const struct cli_args *args)
+{
+	return !cli_has(args, "--pf") && phase_of(args) != SRIOV_PHASE_EARLY;
+}
+
 static bool names_pf(const json_t *rows, const char *pf)
 {
 	const json_t *row;
@@ -139,6 +146,10 @@ int cmd_plan(struct cli *cli, const struct cli_args *args)
 
 	host_file_path(cli, args, is_whole(args), path);
 	int err = path[0] ? plan_both(cli, args, path, rows) : plan_all(cli, args, rows);
+	if (err >= 0 && wants_gpus(args)) {
+		int n = gpu_apply(cli->gpu, true, show_plan_gpu, rows);
+		err = n < 0 ? n : err;
+	}
 	if (err >= 0)
 		show_plan(cli, rows);
 	json_decref(rows);
@@ -220,6 +231,13 @@ static int apply_all(struct cli *cli, const struct cli_args *args, struct tally 
 	for (size_t i = 0; !err && i < count; i++)
 		tally->failed += apply_pf(cli, args, &pfs[i], tally) != 0;
 	free(pfs);
+	if (!err && wants_gpus(args)) {
+		size_t before = json_array_size(tally->rows);
+		int n = gpu_apply(cli->gpu, cli->dry_run, show_plan_gpu, tally->rows);
+		tally->failed += n < 0;
+		tally->done += n > 0;
+		tally->steps += (unsigned)(json_array_size(tally->rows) - before);
+	}
 	return err;
 }
 
@@ -287,7 +305,8 @@ static int apply_file(struct cli *cli, const struct cli_args *args, const char *
 		const json_t *row;
 		size_t i;
 		json_array_foreach (tally->rows, i, row)
-			tally->steps += json_object_get(row, "pf") || json_object_get(row, "pool");
+			tally->steps += json_object_get(row, "pf") ||
+					json_object_get(row, "pool") || json_object_get(row, "gpu");
 		tally->done += tally->steps > 0;
 		err = failed < 0 ? failed : do_steps(cli, file, tally);
 	}
@@ -369,8 +388,9 @@ int cmd_assert(struct cli *cli, const struct cli_args *args)
 	json_t *rows = json_array();
 	int wrong = sriov ? sriov_assert(sriov, tell, rows) : -EIO;
 	int unlike = wrong < 0 ? wrong : assert_file(cli, args, rows);
+	int gpus = unlike < 0 ? unlike : gpu_assert(cli->gpu, tell, rows);
 
-	wrong = unlike < 0 ? unlike : wrong + unlike;
+	wrong = gpus < 0 ? gpus : wrong + unlike + gpus;
 	if (wrong >= 0 && cli->json)
 		cli_print_json(stdout, rows);
 	for (size_t i = 0; wrong > 0 && !cli->json && i < json_array_size(rows); i++) {

@@ -91,7 +91,7 @@ static int attach(struct cli *cli, const struct cli_args *args, struct vm_reques
 
 int cmd_vm_attach(struct cli *cli, const struct cli_args *args)
 {
-	static const char *const options[] = {"--vf", "--device", "--disk"};
+	static const char *const options[] = {"--vf", "--gpu", "--device", "--disk"};
 	struct list list = {.count = 0};
 	struct vm_request request;
 

@@ -12,6 +12,7 @@ const struct cli_noun cli_nouns[] = {
 	{"vf", "virtual functions: the parts of a PF that VMs get"},
 	{"iommu", "IOMMU groups: what can be handed out apart from the rest"},
 	{"vm", "virtual machines"},
+	{"gpu", "graphics processors, and slices of them for VMs"},
 	{"pool", "VFs by what they are, for VMs that take any of them"},
 	{"plan", "what is missing on this machine of what is wished"},
 	{"apply", "make the machine as it is wished"},
@@ -92,6 +93,91 @@ static const struct cli_option vf_create_options[] = {
 		.words = "early|late|all",                                                     \
 		.help = "at boot: early leaves out the settings that need the PF's link (all)" \
 	}
+
+static const struct cli_option gpu_top_options[] = {
+	{.name = "--count",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 1000000,
+	 .help = "look so often, then end (1 where the output is no terminal)"},
+	{.name = "--interval",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "time between two looks (2)"},
+	{0},
+};
+
+static const struct cli_option gpu_slice_options[] = {
+	{.name = "--profile",
+	 .value = "PROFILE",
+	 .kind = CLI_TEXT,
+	 .help = "what the driver shall make, one of gpu show (the smallest that satisfies the rest)"},
+	{.name = "--memory",
+	 .value = "SIZE",
+	 .kind = CLI_TEXT,
+	 .help = "video memory, at least; where the driver takes any number, exactly"},
+	{.name = "--share",
+	 .value = "PERCENT",
+	 .kind = CLI_TEXT,
+	 .help = "share of the compute units, at least"},
+	{.name = "--mode",
+	 .value = "whole|vf|mdev|mig",
+	 .kind = CLI_WORD,
+	 .words = "whole|vf|mdev|mig",
+	 .help = "the way of dividing (vf or mdev where there is one, else whole)"},
+	{.name = "--quantum",
+	 .value = "MS",
+	 .kind = CLI_TEXT,
+	 .help = "milliseconds that a turn on the engines takes"},
+	{.name = "--preempt",
+	 .value = "US",
+	 .kind = CLI_TEXT,
+	 .help = "microseconds by which a turn may overrun before it is ended"},
+	{.name = "--priority",
+	 .value = "low|normal|high",
+	 .kind = CLI_WORD,
+	 .words = "low|normal|high",
+	 .help = "among the slices of a GPU"},
+	{.name = "--policy",
+	 .value = "NAME",
+	 .kind = CLI_TEXT,
+	 .help = "the vendor's scheduling policy"},
+	{.name = "--params",
+	 .value = "TEXT",
+	 .kind = CLI_TEXT,
+	 .help = "the vendor's own parameters (NVIDIA's vgpu_params)"},
+	{.name = "--place",
+	 .value = "N",
+	 .kind = CLI_TEXT,
+	 .help = "which part of the GPU (NVIDIA's placement, or the partition below a vGPU)"},
+	{.name = "--pool", .value = "POOL", .kind = CLI_TEXT, .help = "put the slice into a pool"},
+	{0},
+};
+
+static const struct cli_option gpu_pool_options[] = {
+	{.name = "--gpus",
+	 .value = "GPU,...",
+	 .kind = CLI_TEXT,
+	 .help = "the GPUs that slices are made on (all)"},
+	{.name = "--policy",
+	 .value = "binpack|spread|numa|same-profile",
+	 .kind = CLI_WORD,
+	 .words = "binpack|spread|numa|same-profile",
+	 .help = "where a new slice goes (binpack)"},
+	{.name = "--mode",
+	 .value = "whole|vf|mdev",
+	 .kind = CLI_WORD,
+	 .words = "whole|vf|mdev",
+	 .help = "the only way of dividing (vf and mdev)"},
+	{.name = "--profile",
+	 .value = "PROFILE",
+	 .kind = CLI_TEXT,
+	 .help = "what is made for a VM that asks for nothing special"},
+	{0},
+};
 
 #define FROM_OPTION                                                                               \
 	{                                                                                         \
@@ -317,6 +403,12 @@ static const struct cli_option vm_run_options[] = {
 	 .repeat = true,
 	 .help = "give the VM a VF (the first free one without /N; or a pool's name), with settings mac, vlan, qos, "
 		 "spoof-check, trust, max-rate, min-rate and the others of vf set"},
+	{.name = "--gpu",
+	 .value = "POOL|GPU[/N][:KEY=VALUE,...]",
+	 .kind = CLI_TEXT,
+	 .repeat = true,
+	 .help = "a slice of a GPU: a free one that fits, else a new one; settings profile, memory, share, mode "
+		 "and the others of gpu slice"},
 	{.name = "--device",
 	 .value = "ADDRESS",
 	 .kind = CLI_BDF,
@@ -401,6 +493,13 @@ static const struct cli_option vm_start_options[] = {
 	{0},
 };
 
+static const struct cli_option vm_screenshot_options[] = {
+	{.name = "--device",
+	 .value = "SLICE|ADDRESS",
+	 .kind = CLI_TEXT,
+	 .help = "of this one (the first that shows something)"},
+	{0},
+};
 #define WHEN_OPTIONS                                                                                    \
 	{.name = "--live", .help = "the VM that runs; what it does when no other is said"},             \
 	{                                                                                               \
@@ -421,6 +520,12 @@ static const struct cli_option vm_attach_options[] = {
 	 .kind = CLI_VF,
 	 .repeat = true,
 	 .help = "a VF (the first free one without /N), with settings as for vm run"},
+	{.name = "--gpu",
+	 .value = "POOL|GPU[/N][:KEY=VALUE,...]",
+	 .kind = CLI_TEXT,
+	 .repeat = true,
+	 .help = "a slice of a GPU: a free one that fits, else a new one; settings profile, memory, share, mode "
+		 "and the others of gpu slice"},
 	{.name = "--device",
 	 .value = "ADDRESS",
 	 .kind = CLI_BDF,
@@ -1560,6 +1665,20 @@ const struct cli_command cli_commands[] = {
 	 .examples = EXAMPLES("sluice vm detach web ens1f0/2", "sluice vm detach web /srv/data.img",
 			      "sluice vm detach web 0000:02:00.0 --timeout 60")},
 	{.noun = "vm",
+	 .verb = "screenshot",
+	 .run = cmd_vm_screenshot,
+	 .operand = "NAME",
+	 .operand_kind = CLI_VM,
+	 .more = "FILE",
+	 .more_kind = CLI_FILE,
+	 .options = vm_screenshot_options,
+	 .summary = "what a VM's display shows, as a PNG",
+	 .about =
+		 "Of a mediated device that tells its display plane, or of QEMU's and Bochs' display. "
+		 "Other cards draw where only their own driver finds it.",
+	 .examples = EXAMPLES("sluice vm screenshot web web.png",
+			      "sluice vm screenshot web web.png --device mbochs/0")},
+	{.noun = "vm",
 	 .verb = "cpus",
 	 .run = cmd_vm_cpus,
 	 .changes = true,
@@ -1724,6 +1843,84 @@ const struct cli_command cli_commands[] = {
 		 "when the guest has taken all of it and has then said nothing for a second or two.",
 	 .examples = EXAMPLES("sluice vm console web", "echo uptime | sluice vm console web",
 			      "sluice vm console web --follow")},
+	{.noun = "gpu",
+	 .verb = "list",
+	 .run = cmd_gpu_list,
+	 .summary = "the GPUs there are, and how each can be shared",
+	 .about = "Display controllers and accelerators, by class; VFs are parts of theirs.",
+	 .examples = EXAMPLES("sluice gpu list", "sluice gpu list --json")},
+	{.noun = "gpu",
+	 .verb = "show",
+	 .run = cmd_gpu_show,
+	 .operand = "GPU",
+	 .operand_kind = CLI_TEXT,
+	 .summary = "everything about one GPU",
+	 .about =
+		 "Shows memory, BARs, ways of resetting, IOMMU group and the audio function that goes "
+		 "along; the modes in which it can be shared and why not in the others; the profiles "
+		 "that can be made now; its slices; and which processes of the host use it.",
+	 .examples = EXAMPLES("sluice gpu show 0000:03:00.0", "sluice gpu show mbochs --json")},
+	{.noun = "gpu",
+	 .verb = "top",
+	 .run = cmd_gpu_top,
+	 .options = gpu_top_options,
+	 .summary = "temperature, load and memory of the GPUs, again and again",
+	 .about =
+		 "From NVIDIA's management library where it is, else from the kernel's files. What "
+		 "nobody tells is shown as a dash.",
+	 .examples = EXAMPLES("sluice gpu top", "sluice gpu top --count 1 --json")},
+	{.noun = "gpu",
+	 .verb = "slice",
+	 .run = cmd_gpu_slice,
+	 .changes = true,
+	 .operand = "create|list|set|destroy|reset",
+	 .operand_kind = CLI_TEXT,
+	 .more = "[GPU|SLICE]",
+	 .more_kind = CLI_TEXT,
+	 .options = gpu_slice_options,
+	 .summary = "make, show, change or take away a slice of a GPU",
+	 .about =
+		 "create GPU makes a slice: of a profile, or of the smallest profile that has so much "
+		 "memory and so large a share. It is there after every boot (apply) until it is "
+		 "destroyed. Refusals name the rule, and the slice that is in the way. list shows all, "
+		 "or those of one GPU. set SLICE changes settings or, while no VM has it, the profile. "
+		 "reset SLICE clears it and says what became of its memory.\n\n"
+		 "A slice is called GPU/N, GPU/whole or GPU/migN; a mediated device also by its UUID. "
+		 "Mediated devices are kept in mdevctl's files too.",
+	 .examples = EXAMPLES("sluice gpu slice create 0000:03:00.0 --memory 8G --priority high",
+			      "sluice gpu slice create mbochs --profile mbochs-small --dry-run",
+			      "sluice gpu slice list",
+			      "sluice gpu slice set 0000:03:00.0/2 --quantum 20",
+			      "sluice gpu slice destroy 0000:03:00.0/2")},
+	{.noun = "gpu",
+	 .verb = "pool",
+	 .run = cmd_gpu_pool,
+	 .changes = true,
+	 .operand = "list|set|remove",
+	 .operand_kind = CLI_TEXT,
+	 .more = "[POOL]",
+	 .more_kind = CLI_TEXT,
+	 .options = gpu_pool_options,
+	 .summary = "names for GPUs, with a policy for new slices",
+	 .about =
+		 "A VM asks a pool for a slice (--gpu POOL:memory=8G) and gets a free one that fits, "
+		 "else a new one: on the fullest GPU with room (binpack), on the one with fewest slices "
+		 "(spread), on one near the VM's memory (numa), or on one that has slices of that "
+		 "profile already (same-profile: some vendors allow no others beside them). list "
+		 "shows how full the GPUs are, and how much smaller the largest new slice is than it "
+		 "could be if what is free were in one piece.",
+	 .examples = EXAMPLES(
+		 "sluice gpu pool set vdi --gpus 0000:03:00.0,0000:04:00.0 --policy spread",
+		 "sluice gpu pool list", "sluice gpu pool remove vdi")},
+	{.noun = "gpu",
+	 .verb = "release",
+	 .run = cmd_gpu_release,
+	 .changes = true,
+	 .operand = "SLICE",
+	 .operand_kind = CLI_TEXT,
+	 .summary = "take a slice back from a VM that is gone",
+	 .about = "What a killed VM had stays its own until then, or until `sluice apply`.",
+	 .examples = EXAMPLES("sluice gpu release 0000:03:00.0/2")},
 	{.noun = "pool",
 	 .verb = "list",
 	 .run = cmd_pool_list,

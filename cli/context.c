@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -31,11 +32,29 @@ struct sriov *cli_sriov(struct cli *cli)
 
 	if (!cli->sriov && sriov_open(&config, &cli->sriov))
 		return NULL;
+	const struct gpu_config gpu = {
+		.sriov = cli->sriov,
+		.sysfs = cli->sysfs,
+		.root = cli->root,
+		.nvml = getenv("SLUICE_NVML"),
+		.smi = getenv("SLUICE_NVIDIA_SMI"),
+	};
+	if (!cli->gpu && gpu_open(&gpu, &cli->gpu)) {
+		cli_sriov_close(cli);
+		return NULL;
+	}
 	return cli->sriov;
+}
+
+struct gpu *cli_gpu(struct cli *cli)
+{
+	return cli_sriov(cli) ? cli->gpu : NULL;
 }
 
 void cli_sriov_close(struct cli *cli)
 {
+	gpu_close(cli->gpu);
+	cli->gpu = NULL;
 	sriov_close(cli->sriov);
 	cli->sriov = NULL;
 }

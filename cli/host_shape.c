@@ -123,6 +123,55 @@ static const struct yaml_shape pool_fields[] = {
 	 .help = "of PFs with a link of so many Mb/s at least"},
 	{0}};
 
+static const struct yaml_shape gpu_slice_fields[] = {
+	{.key = "slice",
+	 .kind = YAML_NUMBER,
+	 .max = 4095,
+	 .required = true,
+	 .help = "its number on the GPU"},
+	{.key = "mode",
+	 .kind = YAML_WORD,
+	 .words = "whole|vf|mdev|mig",
+	 .required = true,
+	 .help = "the way of dividing"},
+	{.key = "profile", .kind = YAML_TEXT, .help = "what the driver makes (`gpu show`)"},
+	{.key = "pool", .kind = YAML_TEXT, .help = "the pool that it belongs to"},
+	{.key = "memory", .kind = YAML_TEXT, .help = "at least so much; of some drivers exactly"},
+	{.key = "quantum", .kind = YAML_TEXT, .help = "milliseconds of a turn"},
+	{.key = "preempt", .kind = YAML_TEXT, .help = "microseconds beyond it"},
+	{.key = "priority", .kind = YAML_WORD, .words = "low|normal|high", .help = "among slices"},
+	{.key = "policy", .kind = YAML_TEXT, .help = "the vendor's scheduling policy"},
+	{.key = "params", .kind = YAML_TEXT, .help = "the vendor's parameters"},
+	{.key = "place", .kind = YAML_TEXT, .help = "which part of the GPU"},
+	{0}};
+
+static const struct yaml_shape gpu_fields[] = {
+	{.key = "gpu", .kind = YAML_TEXT, .required = true, .help = "address, or name in mdev_bus"},
+	{.key = "slices",
+	 .kind = YAML_OBJECT,
+	 .fields = gpu_slice_fields,
+	 .many = true,
+	 .help = ""},
+	{0}};
+
+static const struct yaml_shape gpu_pool_fields[] = {
+	{.key = "name",
+	 .kind = YAML_TEXT,
+	 .check = check_name,
+	 .required = true,
+	 .help = "of the pool"},
+	{.key = "gpus", .kind = YAML_TEXT, .help = "names with commas between; all"},
+	{.key = "policy",
+	 .kind = YAML_WORD,
+	 .words = "binpack|spread|numa|same-profile",
+	 .help = "where a new slice goes (binpack)"},
+	{.key = "mode",
+	 .kind = YAML_WORD,
+	 .words = "whole|vf|mdev",
+	 .help = "the only way of dividing"},
+	{.key = "profile", .kind = YAML_TEXT, .help = "for VMs that ask for nothing special"},
+	{0}};
+
 static const struct yaml_shape bridge_fields[] = {
 	{.key = "name",
 	 .kind = YAML_TEXT,
@@ -352,6 +401,16 @@ void host_shape_init(struct host_shape *s)
 		{.key = "pools",
 		 .kind = YAML_OBJECT,
 		 .fields = pool_fields,
+		 .many = true,
+		 .help = ""},
+		{.key = "gpus",
+		 .kind = YAML_OBJECT,
+		 .fields = gpu_fields,
+		 .many = true,
+		 .help = ""},
+		{.key = "gpu_pools",
+		 .kind = YAML_OBJECT,
+		 .fields = gpu_pool_fields,
 		 .many = true,
 		 .help = ""},
 		{.key = "switch", .kind = YAML_OBJECT, .fields = switch_fields, .help = ""},

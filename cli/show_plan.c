@@ -39,6 +39,17 @@ void show_plan_add(json_t *rows, const struct sriov_plan *plan)
 	}
 }
 
+void show_plan_gpu(const char *subject, const char *what, const char *before, const char *after,
+		   void *rows)
+{
+	json_t *row = json_pack("{s:s,s:s,s:s,s:s,s:s}", "gpu", subject, "name", subject, "what",
+				what, "after", after, "effect", show_plan_effect(SRIOV_SAFE));
+
+	if (*before)
+		json_object_set_new(row, "before", json_string(before));
+	json_array_append_new(rows, row);
+}
+
 void show_plan(const struct cli *cli, const json_t *rows)
 {
 	if (cli->json)

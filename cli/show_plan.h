@@ -9,6 +9,9 @@
 const char *show_plan_effect(enum sriov_effect effect);
 /* Adds a plan's steps to an array of rows. */
 void show_plan_add(json_t *rows, const struct sriov_plan *plan);
+/* Adds a step of a GPU's slice; for gpu_apply(). */
+void show_plan_gpu(const char *subject, const char *what, const char *before, const char *after,
+		   void *rows);
 /* The rows: a table, "nothing to do", or JSON. */
 void show_plan(const struct cli *cli, const json_t *rows);
 /* Plans `changes` of one PF and shows that; the exit code. For --dry-run. */

@@ -20,12 +20,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/http_text.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "cli/sandbox_build.h"
 #include "cli/switch_config.h"
 #include "cli/switch_ctl.h"
-#include "cli/switch_http.h"
 #include "cli/switch_sandbox.h"
 
 #define SUBJECT	   "sluice-switch"
@@ -38,7 +38,7 @@
 struct process {
 	struct switch_ctl ctl;
 	struct loop_source *events;
-	struct switch_http *http;
+	struct http_text *http;
 	char keep[PATH_MAX];
 	int lock, signals, timer;
 	unsigned ticks;
@@ -234,13 +234,24 @@ static int harden(void)
 	return 0;
 }
 
+static char *metrics(void *opaque)
+{
+	return switch_ctl_metrics(opaque);
+}
+
 /* Frames matter more than numbers: without the latter it runs all the same. */
 static void start_metrics(struct process *p)
 {
 	const char *where = json_string_value(json_object_get(p->ctl.start, "metrics"));
+	int fd = where ? http_text_listen(where) : -ENOENT;
 
+	if (fd >= 0 &&
+	    !http_text_create(p->ctl.loop, fd, "/metrics", metrics, p->ctl.sw, &p->http))
+		return;
 	if (where)
-		switch_http_create(p->ctl.loop, p->ctl.sw, where, &p->http);
+		log_error(where, "no metrics there: %s; an address such as 127.0.0.1:9179 is "
+				 "wanted, with a port that is free",
+			  fd < 0 ? strerror(-fd) : "no memory");
 }
 
 static int start(struct process *p, const char *folder, const char *wanted)
@@ -268,7 +279,7 @@ static int start(struct process *p, const char *folder, const char *wanted)
 
 static void finish(struct process *p)
 {
-	switch_http_destroy(p->http);
+	http_text_destroy(p->http);
 	rpc_server_destroy(p->ctl.server);
 	nq_switch_destroy(p->ctl.sw);
 	loop_destroy(p->ctl.loop);

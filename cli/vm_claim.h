@@ -14,6 +14,11 @@ const char *vm_pick_name(const struct vm_pick *pick, char name[VM_PICK_NAME]);
  * in such a one's name. On failure it is as before. */
 int vm_claim_pick(struct cli *cli, const struct vm_request *r, const struct vm_pick *pick);
 
+/* The IOMMU group of what was found. Logs. */
+int vm_pick_group(struct cli *cli, const struct vm_pick *pick, int *id);
+/* A slice of a GPU by its name, UUID or address: 1 found, 0 none. */
+int vm_find_slice(struct cli *cli, const char *text, struct bdf *out);
+
 /* /dev/vfio/ID of its group, into *fd; *group gets the id. Logged. */
 int vm_open_group(const char *subject, int group, int *fd);
 /* /dev/vfio/vfio */

@@ -74,6 +74,7 @@ void vm_def_foretell(struct cli *cli, struct vm_request *r)
 	if (!r->pick_count)
 		return;
 	take_place(cli, r);
+	r->foretell = true;
 	if (vm_request_find(cli, r)) {
 		log_warn(r->subject,
 			 "is defined with it all the same: what is free is looked for when "
@@ -146,6 +147,8 @@ static bool is_meant(struct cli *cli, const char *name, const char *cwd, const c
 
 	if ((value = value_of(arg, "--vf")))
 		return is_vf(cli, name, value, what);
+	if ((value = value_of(arg, "--gpu")))
+		return !strcmp(value, what);
 	if ((value = value_of(arg, "--device")))
 		return is_device(value, what);
 	return (value = value_of(arg, "--disk")) && is_disk(cwd, value, what);

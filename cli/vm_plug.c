@@ -212,6 +212,8 @@ static int call_attach(const struct plug *p, const struct vm_pick *pick, int gro
 	json_t *result = NULL;
 	int err = vm_path(p->cli, p->name, VM_CTL, path);
 
+	if (bdf_is_stand_in(pick->bdf))
+		json_object_set_new(params, "vfio", json_string(pick->slice.vfio));
 	if (!err)
 		err = rpc_call_fds(path, "attach", params, files->fd, files->count, ATTACH_MS,
 				   &result, error);
@@ -282,18 +284,16 @@ static int await_touched(const struct plug *p)
 
 static int give(struct plug *p, const struct vm_pick *pick, int *slot)
 {
-	struct iommu_group *group = NULL;
 	struct files files = {.fd = {-1, -1}};
-	int err = iommu_group_read(cli_sysfs(p->cli), pick->bdf, &group);
+	int group, err = vm_pick_group(p->cli, pick, &group);
 
 	if (!err)
-		err = open_files(p, group->id, &files);
+		err = open_files(p, group, &files);
 	if (!err)
-		err = call_attach(p, pick, group->id, &files, slot);
+		err = call_attach(p, pick, group, &files, slot);
 	io_close(&files.fd[0]);
 	io_close(&files.fd[1]);
 	json_decref(files.names);
-	free(group);
 	return err;
 }
 
@@ -553,8 +553,11 @@ static int resolve(const struct plug *p, const char *text, struct target *t)
 	if (!disk && text[0] == '/')
 		return log_fail(-ENOENT, p->subject, "has no disk %s; see sluice vm show %s", text,
 				p->name);
-	if (!disk)
-		return vm_find_function(cli_sriov(p->cli), text, &t->bdf);
+	if (!disk) {
+		int found = vm_find_slice(p->cli, text, &t->bdf);
+		return found ? (found < 0 ? found : 0)
+			     : vm_find_function(cli_sriov(p->cli), text, &t->bdf);
+	}
 	snprintf(t->disk, sizeof(t->disk), "%s", json_string_value(json_object_get(disk, "name")));
 	return 0;
 }

@@ -235,6 +235,14 @@ static int parse_picks(const struct cli_args *args, struct vm_request *r)
 		if (err)
 			return err;
 	}
+	const struct cli_given *gpu = NULL;
+	while (!given && (gpu = cli_next(args, "--gpu", gpu)) && r->pick_count < VMM_DEVICES_MAX) {
+		struct vm_pick *pick = &r->picks[r->pick_count++];
+		pick->is_gpu = true;
+		if (snprintf(pick->gpu, sizeof(pick->gpu), "%s", gpu->text) >= VM_GPU_SPEC)
+			return log_fail(-EINVAL, r->subject, "--gpu %.40s…: too long", gpu->text);
+	}
+	given = given ? given : gpu;
 	const struct cli_given *device = NULL;
 	while (!given && (device = cli_next(args, "--device", device)) &&
 	       r->pick_count < VMM_DEVICES_MAX) {
@@ -593,6 +601,30 @@ static int find_vf(struct cli *cli, struct vm_request *r, size_t index)
 	return 0;
 }
 
+/* One of its GPU's pool or name; made where there is none. */
+static int find_gpu(struct cli *cli, struct vm_request *r, size_t index)
+{
+	struct vm_pick *pick = &r->picks[index];
+	struct picked_before before = {r, index};
+	char why[GPU_WHY], name[GPU_SLICE_NAME], place[VM_PLACE_WHY];
+	struct gpu *gpu = cli_gpu(cli);
+	int err = gpu ? gpu_take(gpu, pick->gpu, vm_place_node(cli, r, place),
+				 cli->dry_run || r->foretell, picked_before, &before, &pick->slice,
+				 why)
+		      : -EIO;
+
+	if (err)
+		return err;
+	fprintf(stderr, "%s: gpu %s: %s\n", r->subject, gpu_slice_name(&pick->slice, name), why);
+	pick->bdf = pick->slice.bdf;
+	if (!pick->slice.audio[0] || r->pick_count == VMM_DEVICES_MAX)
+		return 0;
+	struct vm_pick *audio = &r->picks[r->pick_count++];
+	memmove(pick + 2, pick + 1, (size_t)(audio - pick - 1) * sizeof(*pick));
+	pick[1] = (struct vm_pick){.along = true};
+	return bdf_parse(pick->slice.audio, &pick[1].bdf);
+}
+
 /* That there is such a device, and an IOMMU to keep it in bounds. */
 static int check_group(const struct sysfs *fs, struct bdf bdf)
 {
@@ -648,10 +680,12 @@ int vm_request_find(struct cli *cli, struct vm_request *r)
 		struct vm_pick *pick = &r->picks[i];
 		if (pick->is_vf)
 			err = find_vf(cli, r, i);
+		else if (pick->is_gpu)
+			err = find_gpu(cli, r, i);
 		if (!err && picked(r, i, pick->bdf))
 			err = log_fail(-EINVAL, r->subject, "%s is named twice",
 				       bdf_format(pick->bdf, bdf));
-		if (!err)
+		if (!err && !pick->is_gpu)
 			err = check_group(fs, pick->bdf);
 	}
 	return err;

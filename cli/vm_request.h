@@ -15,11 +15,16 @@
 #include "cli/vm_port.h"
 #include "cli/vmm_config.h"
 
-/* One function for the VM: a VF with settings, or a whole device. */
+#define VM_GPU_SPEC 256
+
+/* One function for the VM: a VF with settings, a slice of a GPU, or a whole device. */
 struct vm_pick {
-	bool is_vf;
-	struct vf_spec spec; /* as typed */
-	struct sriov_vf vf;  /* as found */
+	bool is_vf, is_gpu;
+	bool along;		/* it comes with the one before: a card's audio */
+	char gpu[VM_GPU_SPEC];	/* as typed */
+	struct gpu_slice slice; /* as found, or made */
+	struct vf_spec spec;	/* as typed */
+	struct sriov_vf vf;	/* as found */
 	struct bdf bdf;
 };
 
@@ -61,6 +66,7 @@ struct vm_request {
 	struct vm_port_spec ports[VMM_NETS_MAX]; /* of vm attach */
 	size_t port_count;
 	bool rng;
+	bool foretell; /* it is only told what it would be given: nothing is made for it */
 	bool sandbox;
 };
 

@@ -105,18 +105,15 @@ static int add_device(struct cli *cli, const struct vm_request *r, const struct 
 		      struct vmm_config *config)
 {
 	struct vmm_device *device = &config->devices[config->device_count++];
-	struct iommu_group *group = NULL;
 	char name[VM_PICK_NAME];
-	int err = iommu_group_read(cli_sysfs(cli), pick->bdf, &group);
+	int group, err = vm_pick_group(cli, pick, &group);
 
 	*device = (struct vmm_device){.bdf = pick->bdf, .name = strdup(vm_pick_name(pick, name))};
-	if (!err) {
-		device->group = group->id;
-		device->node = vm_device_node(cli_sysfs(cli), pick->bdf);
-		err = add_group(r, group->id, config);
-	}
-	free(group);
-	return err;
+	if (bdf_is_stand_in(pick->bdf))
+		device->vfio = strdup(pick->slice.vfio);
+	device->group = group;
+	device->node = vm_device_node(cli_sysfs(cli), pick->bdf);
+	return err ? err : add_group(r, group, config);
 }
 
 static int open_vfio(struct cli *cli, const struct vm_request *r, struct vmm_config *config)

@@ -189,8 +189,10 @@ void vmm_config_finish(struct vmm_config *config)
 	free(config->vars.name);
 	free(config->restore.name);
 	json_decref(config->record);
-	for (size_t i = 0; i < config->device_count; i++)
+	for (size_t i = 0; i < config->device_count; i++) {
 		free(config->devices[i].name);
+		free(config->devices[i].vfio);
+	}
 	for (size_t i = 0; i < VMM_NETS_MAX; i++) {
 		vmm_net_finish(&config->nets[i]);
 	}
@@ -233,9 +235,10 @@ static json_t *encode_devices(const struct vmm_config *config)
 
 	for (size_t i = 0; i < config->device_count; i++) {
 		const struct vmm_device *device = &config->devices[i];
-		json_array_append_new(array, json_pack("{s:s,s:s,s:i,s:i}", "name", device->name,
-						       "bdf", bdf_format(device->bdf, bdf), "group",
-						       device->group, "node", device->node));
+		json_array_append_new(
+			array, json_pack("{s:s,s:s,s:i,s:i,s:s*}", "name", device->name, "bdf",
+					 bdf_format(device->bdf, bdf), "group", device->group,
+					 "node", device->node, "vfio", device->vfio));
 	}
 	return array;
 }
@@ -458,13 +461,16 @@ static int decode_devices(const json_t *json, struct vmm_config *config)
 		const char *bdf = json_string_value(json_object_get(item, "bdf"));
 		const json_t *node = json_object_get(item, "node");
 		struct vmm_device *device = &config->devices[i];
+		const json_t *vfio = json_object_get(item, "vfio");
+		size_t keys = 3u + (node ? 1 : 0) + (vfio ? 1 : 0);
 		device->node = json_is_integer(node) ? (int)json_integer_value(node) : -1;
-		if (json_object_size(item) != (node ? 4 : 3) || !bdf ||
-		    bdf_parse(bdf, &device->bdf) ||
+		if (json_object_size(item) != keys || !bdf || bdf_parse(bdf, &device->bdf) ||
 		    decode_fd(json_object_get(item, "group"), &device->group) ||
 		    decode_text(json_object_get(item, "name"), &device->name))
 			return -EINVAL;
 		config->device_count = i + 1;
+		if (vfio && decode_text(vfio, &device->vfio))
+			return -EINVAL;
 	}
 	return 0;
 }

@@ -37,8 +37,9 @@ struct vmm_group {
 struct vmm_device {
 	char *name; /* "vf ens1f0/2 (0000:01:10.0)" */
 	struct bdf bdf;
-	int group; /* id of one of `groups` */
-	int node;  /* of the host's, where it is plugged in; -1: not known */
+	char *vfio; /* what VFIO knows it by, where that is no address: a UUID; else NULL */
+	int group;  /* id of one of `groups` */
+	int node;   /* of the host's, where it is plugged in; -1: not known */
 	/* Of the running VMM, not in the JSON: */
 	unsigned slot; /* where the guest found it; 0: not yet */
 	bool leaving;  /* the guest was asked to let go of it when it reset */

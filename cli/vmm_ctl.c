@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/util.h"
 #include "cli/vmm_hotplug.h"
+#include "cli/vmm_picture.h"
 #include "cli/vmm_stat.h"
 #include "cli/vmm_trace.h"
 
@@ -353,10 +354,16 @@ static int attach(const struct vmm_ctl *ctl, const json_t *params, struct vmm_ho
 	if (!name || !bdf || bdf_parse(bdf, &device.bdf) || !json_is_integer(group) ||
 	    take_files(ctl->server, json_object_get(params, "files"), files))
 		return -EINVAL;
+	const char *vfio = json_string_value(json_object_get(params, "vfio"));
 	device.name = strdup(name);
-	int err = device.name ? vmm_hotplug_attach(ctl->machine, &device, files) : -ENOMEM;
-	if (err)
+	device.vfio = vfio ? strdup(vfio) : NULL;
+	int err = device.name && !vfio == !device.vfio
+			  ? vmm_hotplug_attach(ctl->machine, &device, files)
+			  : -ENOMEM;
+	if (err) {
 		free(device.name);
+		free(device.vfio);
+	}
 	*slot = device.slot;
 	return err;
 }
@@ -427,6 +434,13 @@ static int method_attach(void *opaque, const json_t *params, json_t **result, ch
 	if (!err)
 		*result = json_pack("{s:i}", "slot", (int)slot);
 	return err;
+}
+
+static int method_screenshot(void *opaque, const json_t *params, json_t **result, char *error)
+{
+	const struct vmm_ctl *ctl = opaque;
+
+	return vmm_picture(ctl->machine, ctl->server, params, result, error);
 }
 
 /* Called again and again, it tells how far it is. */
@@ -620,7 +634,8 @@ const struct rpc_method vmm_ctl_methods[] = {
 	{"status", method_status, ""},
 	{"stat", method_stat, ""},
 	{"maps", method_maps, ""},
-	{"attach", method_attach, "name? bdf? group? node? files? disk? net?"},
+	{"screenshot", method_screenshot, "bdf?"},
+	{"attach", method_attach, "name? bdf? group? node? vfio? files? disk? net?"},
 	{"touch", method_touch, ""},
 	{"detach", method_detach, "bdf? disk? net? timeout"},
 	{"cpus", method_cpus, "count?"},

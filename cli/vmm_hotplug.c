@@ -170,6 +170,7 @@ static void remove_device(struct vmm_config *config, struct vmm_device *device)
 	size_t behind = (size_t)(config->devices + config->device_count - device) - 1;
 
 	free(device->name);
+	free(device->vfio);
 	memmove(device, device + 1, behind * sizeof(*device));
 	config->device_count--;
 }

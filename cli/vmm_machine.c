@@ -108,7 +108,7 @@ int vmm_machine_add_device(struct vmm_machine *m, struct vmm_device *device)
 {
 	char bdf[BDF_TEXT];
 	int fd = iommu_device_open(m->domain, group_fd(m->config, device->group),
-				   bdf_format(device->bdf, bdf));
+				   device->vfio ? device->vfio : bdf_format(device->bdf, bdf));
 	struct vdev_vfio_config config = {
 		.name = device->name,
 		.host = device->bdf,

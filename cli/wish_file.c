@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "cli/gpu_file.h"
 #include "cli/show_plan.h"
 
 /* ---- out ---- */
@@ -125,7 +126,7 @@ int wish_file_export(struct cli *cli, bool found, json_t **out)
 	if (!err)
 		err = export_pools(sriov, pools);
 	*out = json_pack("{s:o,s:o}", "pfs", pfs, "pools", pools);
-	return err;
+	return err ? err : gpu_file_export(cli, *out);
 }
 
 /* ---- in ---- */
@@ -300,6 +301,8 @@ int wish_file_plan(struct cli *cli, const json_t *file, json_t *rows)
 	json_array_foreach (json_object_get(file, "pfs"), i, row)
 		failed += plan_pf(cli, row, rows) != 0;
 	int err = plan_pools(cli->sriov, json_object_get(file, "pools"), rows);
+	if (!err)
+		failed += gpu_file_plan(cli, file, rows) != 0;
 	return err ? err : failed;
 }
 
@@ -317,5 +320,5 @@ int wish_file_apply(struct cli *cli, const json_t *file)
 		struct sriov_pool pool = read_pool(row);
 		failed += sriov_pool_set(cli->sriov, &pool) != 0;
 	}
-	return failed;
+	return failed + (gpu_file_apply(cli, file) != 0);
 }

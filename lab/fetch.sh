@@ -17,6 +17,7 @@
 #   bochs/   the same, for rig 2
 #   netdevsim/  netdevsim.ko: the kernel's simulated SR-IOV NIC with a switch; portsim.ko
 #   iommufd/  modules of iommufd and VFIO (iommufd.sh)
+#   mdev/    the kernel's samples of mediated devices (mdev.sh)
 
 # Raise a piece's number when what fetch makes of it changes: old caches are then rebuilt.
 LAB_FORMAT_KERNEL=1
@@ -277,7 +278,7 @@ unpack_kernel_source() {
 	dpkg-deb --fsys-tarfile "$dir/linux-source-"*.deb |
 		tar x --to-stdout --wildcards "*/linux-source-$LAB_KERNEL_SERIES.tar.xz" |
 		tar xJ -C "$dir" --wildcards '*/drivers/net/netdevsim/*' '*/drivers/iommu/*' \
-			'*/drivers/vfio/*' '*/lib/interval_tree.c' || return
+			'*/drivers/vfio/*' '*/lib/interval_tree.c' '*/samples/vfio-mdev/*' || return
 	rm "$dir/linux-source-"*.deb
 	for deb in "$dir"/*.deb; do
 		dpkg-deb -x "$deb" "$dir" || return
@@ -334,10 +335,10 @@ make_modules() {
 fetch_modules() {
 	local source=$LAB_CACHE/source.new version
 
-	netdevsim_ready && iommufd_ready && return
+	netdevsim_ready && iommufd_ready && mdev_ready && return
 	version=$(kernel_version)
 	apt_prepare_release
-	say "fetch: netdevsim and iommufd, from the kernel's source (170 MB)"
+	say "fetch: netdevsim, iommufd and mdev, from the kernel's source (170 MB)"
 	rm -rf "$source"
 	mkdir -p "$source"
 	(cd "$source" && apt_quiet apt-get download "linux-source-$LAB_KERNEL_SERIES" \
@@ -346,6 +347,7 @@ fetch_modules() {
 	! unpack_kernel_source "$source" "$version" >"$source/log" 2>&1 || touch "$source/unpacked"
 	netdevsim_ready || make_modules netdevsim "$(netdevsim_format)" "$source" "$version"
 	iommufd_ready || make_modules iommufd "$(iommufd_format)" "$source" "$version"
+	mdev_ready || make_modules mdev "$(mdev_format)" "$source" "$version"
 	rm -rf "$source"
 }
 
@@ -356,7 +358,7 @@ rig_ready() {
 	1)
 		piece_ready qemu $LAB_FORMAT_QEMU &&
 			piece_ready "kernel-$LAB_OLD_SERIES" $LAB_FORMAT_OLD_KERNEL && netdevsim_ready &&
-			iommufd_ready
+			iommufd_ready && mdev_ready
 		;;
 	2) piece_ready bochs $LAB_FORMAT_BOCHS ;;
 	esac

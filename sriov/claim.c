@@ -23,6 +23,7 @@
 #include "sriov/context.h"
 #include "sriov/holder.h"
 #include "sriov/lock.h"
+#include "sriov/module.h"
 #include "sriov/owner.h"
 #include "sriov/pf.h"
 #include "sriov/vf.h"
@@ -488,6 +489,38 @@ int sriov_claim_device(struct sriov *ctx, struct bdf bdf, const char *owner)
 		err = read_previous_driver(ctx, &claim);
 	if (!err)
 		err = take(ctx, ledger, &claim, &target, &nothing);
+	lock_drop(ctx);
+	return err;
+}
+
+int sriov_claim_as_is(struct sriov *ctx, struct bdf bdf, const char *name, int group,
+		      const char *owner)
+{
+	struct ledger_claim claim;
+	struct ledger *ledger;
+	int err = context_ledger(ctx, &ledger);
+
+	if (err)
+		return err;
+	err = work_lock(ctx, ledger, bdf);
+	if (err)
+		return err;
+	err = new_claim(ctx, bdf, bdf, -1, owner, &claim);
+	if (!err)
+		err = check_owner(ctx, ledger, &claim);
+	if (!err && !bdf_is_stand_in(bdf))
+		err = read_previous_driver(ctx, &claim);
+	if (!err)
+		err = ledger_put(ledger, &claim);
+	if (!err && !sysfs_exists(&ctx->fs, "module/vfio_iommu_type1"))
+		module_load("vfio_iommu_type1"); /* which nobody needs to open a group, but a
+						    container */
+	if (!err) {
+		err = group < 0 ? log_fail(-ENOENT, name, "not taken: it has no IOMMU group")
+				: check_holders(group, name);
+		if (err)
+			ledger_drop(ledger, bdf);
+	}
 	lock_drop(ctx);
 	return err;
 }

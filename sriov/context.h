@@ -12,7 +12,8 @@ struct sriov {
 	struct sysfs fs;
 	struct pci_access *names; /* libpci, for its table of names only */
 	char *state_dir, *run_dir, *root;
-	unsigned slow_ms;      /* deadline of slow_write() */
+	const struct sriov_resource_driver *resource; /* or NULL */
+	unsigned slow_ms;			      /* deadline of slow_write() */
 	int lock;	       /* of the PF that is being changed, -1: none; see lock.h */
 	struct ledger *ledger; /* opened at first need: listing PFs takes no privilege */
 };

@@ -11,9 +11,14 @@
 #include "sriov/sql.h"
 
 static const char *const op_names[] = {
-	[SRIOV_OP_WISH] = "wish",   [SRIOV_OP_KEEP] = "keep", [SRIOV_OP_AUTOPROBE] = "autoprobe",
-	[SRIOV_OP_COUNT] = "count", [SRIOV_OP_ATTR] = "attr", [SRIOV_OP_DRIVER] = "driver",
+	[SRIOV_OP_WISH] = "wish",
+	[SRIOV_OP_KEEP] = "keep",
+	[SRIOV_OP_AUTOPROBE] = "autoprobe",
+	[SRIOV_OP_COUNT] = "count",
+	[SRIOV_OP_ATTR] = "attr",
+	[SRIOV_OP_DRIVER] = "driver",
 	[SRIOV_OP_PF] = "pf",
+	[SRIOV_OP_RESOURCE] = "resource",
 };
 
 static int put_job(struct ledger *ledger, const struct journal_job *job)

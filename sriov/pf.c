@@ -62,6 +62,12 @@ int pf_read(const struct sriov *ctx, struct bdf bdf, struct sriov_pf *out)
 	return 0;
 }
 
+void sriov_device_words(struct sriov *ctx, uint16_t vendor, uint16_t device, char text[128])
+{
+	pci_lookup_name(ctx->names, text, 128, PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE, vendor,
+			device);
+}
+
 /* Apart from the rest, because libpci reads its whole table at the first question. */
 static void name_device(const struct sriov *ctx, struct sriov_pf *pf)
 {

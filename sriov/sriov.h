@@ -192,6 +192,9 @@ struct sriov_vf {
 	pid_t pid;	/* of the owner or of the foreign process; 0 unknown */
 };
 
+/* Vendor and device in words, or as numbers where libpci's table does not have them. */
+void sriov_device_words(struct sriov *ctx, uint16_t vendor, uint16_t device, char text[128]);
+
 /* Allocated arrays, sorted by address. */
 int sriov_pf_list(struct sriov *ctx, struct sriov_pf **out, size_t *count);
 int sriov_vf_list(struct sriov *ctx, const struct sriov_pf *pf, struct sriov_vf **out,
@@ -251,6 +254,7 @@ enum sriov_op {
 	SRIOV_OP_ATTR,	    /* a setting, in the words of the table */
 	SRIOV_OP_DRIVER,    /* "igbvf", "none", "default": whichever the kernel finds */
 	SRIOV_OP_PF,	    /* a setting of the PF itself: "eswitch", "nvme-keep" */
+	SRIOV_OP_RESOURCE,  /* of a resource; see below */
 };
 
 #define SRIOV_STEP_NAME	 24
@@ -394,6 +398,12 @@ int sriov_claim_vf(struct sriov *ctx, const struct sriov_vf *vf, const struct sr
 /* The same for a function that is no VF. */
 int sriov_claim_device(struct sriov *ctx, struct bdf bdf, const char *owner);
 
+/* A device that VFIO reaches through the driver that it has: a mediated device, or a VF whose own
+ * driver serves VFIO. `bdf` may be a stand-in (bdf.h), `name` is for messages and `group` its IOMMU
+ * group. Nothing is bound; ledger and locks are as above. */
+int sriov_claim_as_is(struct sriov *ctx, struct bdf bdf, const char *name, int group,
+		      const char *owner);
+
 /* Gives a function back: previous driver, previous attributes, entry removed. 0 when it was not
  * held. -EBUSY while its VM lives, unless `owner` is that VM's name (its supervisor ends it). */
 int sriov_release(struct sriov *ctx, struct bdf bdf, const char *owner);
@@ -408,6 +418,54 @@ struct sriov_claim {
 	bool orphaned;
 };
 int sriov_claims(struct sriov *ctx, struct sriov_claim **out, size_t *count);
+
+/* ---- what else a device has, by the same rules ---- */
+
+/*
+ * A *resource* is something beside VFs that is made in a device, set, and handed out: a mediated
+ * device, the type of a vGPU, a partition. It has wishes of its own, below a key that says whose it
+ * is ("+gpu:PATH,IDS,SERIAL"), and `vf` counts the resources of the device. It is changed by jobs
+ * like VFs are: lock, journal, steps, undoing, finishing after a kill. Only what a step does is
+ * told by another folder.
+ */
+struct sriov_resource_driver {
+	/* Makes what `step` names be `to` ("": not there). Looks first, does nothing twice, reads
+	 * back. Logs. -ETIMEDOUT: the kernel or a tool still is at it. */
+	int (*step)(void *opaque, struct bdf bdf, const struct sriov_step *step, const char *to);
+	/* Whether the device is in the machine. */
+	bool (*present)(void *opaque, struct bdf bdf);
+	void *opaque;
+};
+/* Borrowed. Without one, jobs of resources wait for a command that has it. */
+void sriov_resource_driver(struct sriov *ctx, const struct sriov_resource_driver *driver);
+
+#define SRIOV_RESOURCE_KEY 192
+#define SRIOV_RESOURCE_KIND \
+	4096 /* resources of several kinds in one device: kind times this, plus index */
+/* "+KIND:" and the identity of the function, as it was when its first wish came; of a device
+ * without an address, its name. */
+int sriov_resource_key(struct sriov *ctx, const char *kind, struct bdf bdf, const char *name,
+		       char key[SRIOV_RESOURCE_KEY]);
+/* The keys that have wishes and begin with `prefix`; allocated. */
+int sriov_resource_keys(struct sriov *ctx, const char *prefix, char (**out)[SRIOV_RESOURCE_KEY],
+			size_t *count);
+int sriov_resource_wishes(struct sriov *ctx, const char *key, struct sriov_wish **out,
+			  size_t *count);
+/* Wishes that no step fulfils (a pool's): all or none. "" takes one away. */
+int sriov_resource_wish(struct sriov *ctx, const char *key, const struct sriov_wish *wishes,
+			size_t count);
+
+/* The device's lock, after what a killed command left was put in order: 1 when there was some. No
+ * other call of this header that changes something comes in between. */
+int sriov_resource_lock(struct sriov *ctx, struct bdf bdf);
+void sriov_resource_unlock(struct sriov *ctx);
+/* Journals the steps (SRIOV_OP_WISH, SRIOV_OP_RESOURCE) and does them, or undoes them, newest
+ * first. The lock is held. */
+int sriov_resource_change(struct sriov *ctx, struct bdf bdf, const char *name, const char *key,
+			  const struct sriov_step *steps, size_t count, const char *what);
+
+/* A write below the sysfs root that may block for ever: -ETIMEDOUT after the context's deadline. */
+int sriov_slow_write(struct sriov *ctx, const char *text, const char *path);
 
 /* ---- lives ---- */
 

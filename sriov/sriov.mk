@@ -17,6 +17,7 @@ sriov_SRCS += sriov/nltalk.c
 sriov_SRCS += sriov/nvme.c
 sriov_SRCS += sriov/nvme_pf.c
 sriov_SRCS += sriov/profile.c
+sriov_SRCS += sriov/resource.c
 sriov_SRCS += sriov/change.c sriov/journal.c sriov/plan.c sriov/repair.c sriov/sql.c sriov/step.c
 sriov_SRCS += sriov/link.c sriov/pool.c sriov/wish.c sriov/work.c
 

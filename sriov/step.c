@@ -14,6 +14,7 @@
 #include "sriov/numvfs.h"
 #include "sriov/nvme_pf.h"
 #include "sriov/pf.h"
+#include "sriov/resource.h"
 #include "sriov/vf.h"
 
 #define AUTOPROBE "bus/pci/devices/%s/sriov_drivers_autoprobe"
@@ -152,6 +153,8 @@ int step_do(struct sriov *ctx, const struct sriov_pf *pf, const struct sriov_ste
 		return set_attr(ctx, pf, step, to);
 	case SRIOV_OP_DRIVER:
 		return set_driver(ctx, pf, step, to);
+	case SRIOV_OP_RESOURCE:
+		return resource_step(ctx, pf->bdf, step, to);
 	case SRIOV_OP_PF:
 		return set_pf(ctx, pf, step, to);
 	}
@@ -160,9 +163,11 @@ int step_do(struct sriov *ctx, const struct sriov_pf *pf, const struct sriov_ste
 
 const char *step_words(const struct sriov_step *s, char text[STEP_TEXT])
 {
-	char vf[16] = "";
+	char vf[24] = "";
 
-	if (s->vf >= 0)
+	if (s->op == SRIOV_OP_RESOURCE)
+		snprintf(vf, sizeof(vf), "slice %d: ", s->vf % SRIOV_RESOURCE_KIND);
+	else if (s->vf >= 0)
 		snprintf(vf, sizeof(vf), "VF %d: ", s->vf);
 	snprintf(text, STEP_TEXT, "%s%s %s -> %s", vf, s->name, s->before[0] ? s->before : "?",
 		 s->after);

@@ -17,6 +17,7 @@
 #include "sriov/lock.h"
 #include "sriov/pf.h"
 #include "sriov/plan.h"
+#include "sriov/resource.h"
 #include "sriov/step.h"
 #include "sriov/vf.h"
 
@@ -35,7 +36,7 @@ static void note_blocked(struct work *w, const struct sriov_step *step)
 	struct sriov_vf *vfs = NULL;
 	size_t count = 0;
 
-	if (!sriov_vf_list(w->ctx, w->pf, &vfs, &count))
+	if (!resource_key(w->job->key) && !sriov_vf_list(w->ctx, w->pf, &vfs, &count))
 		for (size_t i = 0; i < count && !text[0]; i++)
 			plan_blocker(&vfs[i], text);
 	free(vfs);
@@ -49,6 +50,8 @@ static bool gone(const struct work *w)
 {
 	struct sriov_pf now;
 
+	if (resource_key(w->job->key))
+		return !resource_present(w->ctx, w->pf->bdf);
 	return pf_read(w->ctx, w->pf->bdf, &now) == -ENODEV;
 }
 
@@ -136,20 +139,30 @@ int work_run(struct sriov *ctx, struct ledger *ledger, const struct sriov_pf *pf
 
 /* ---- after a kill ---- */
 
+static int read_device(struct sriov *ctx, const struct journal_job *job, struct sriov_pf *pf)
+{
+	if (!resource_key(job->key))
+		return pf_read(ctx, job->pf, pf);
+	return resource_read(ctx, job->pf, job->key, pf);
+}
+
 static int repair_job(struct sriov *ctx, struct ledger *ledger, struct journal_job *job)
 {
-	struct sriov_pf pf;
+	struct sriov_pf pf = {0};
 	struct work w = {.ctx = ctx, .ledger = ledger, .pf = &pf, .job = job};
 	char boot[CONTEXT_BOOT];
 
 	context_boot(boot);
+	int err = read_device(ctx, job, &pf);
+	if (err == -ENOSYS)
+		return err;
 	/* A reboot undid the machine's part, and so did whoever took the device out. */
-	if ((job->boot[0] && strcmp(job->boot, boot)) || pf_read(ctx, job->pf, &pf))
+	if ((job->boot[0] && strcmp(job->boot, boot)) || err)
 		return journal_end(ledger, job, job->undoing);
 	pf_name(&pf, w.name);
 	log_warn(w.name, "a '%s' was cut off in the middle; %s it", job->what,
 		 job->undoing ? "undoing" : "finishing");
-	int err = finish(&w);
+	err = finish(&w);
 	if (err == -ETIMEDOUT || err == -ENOSPC || err == -EACCES)
 		return err; /* the job is still there */
 	if (err && !job->undoing)

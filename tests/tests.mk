@@ -41,6 +41,7 @@ conformance_test_EXTRA := -ljansson
 
 # vdev: against a fake hv_vm, and a VFIO device made of a memfd.
 VDEV_TESTS := pci_config pci_host pci_bridge pci_bar vfio_config vfio_irq vfio_pci serial power
+VDEV_TESTS += vfio_picture
 VDEV_TESTS += watchdog net_ctrl
 VDEV_TESTS += pci_slot cpus
 VDEV_TESTS += acpi_slots
@@ -111,6 +112,20 @@ ledger_test_EXTRA := -lsqlite3
 holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
 netlink_test_EXTRA := -lnl-3 -lnvme
 
+# gpu: over the same made-up machine, with GPUs in it.
+GPU_TESTS := gpu_kill gpu_slice gpu_stat
+$(eval $(call unit_tests,gpu,$(GPU_TESTS) place,gpu sriov iommu base))
+GPU_FAKES := $(O)/tests/gpu/rig.o $(filter-out %/sriov/host.o,$(SRIOV_FAKES))
+$(foreach t,$(GPU_TESTS),$(eval $(t)_test_OBJS := $(GPU_FAKES)))
+$(foreach t,$(GPU_TESTS),$(eval $(t)_test_LDFLAGS := \
+	-Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step))
+$(foreach t,$(GPU_TESTS) place,$(eval $(t)_test_EXTRA := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -ldl))
+$(O)/tests/gpu/gpu_stat_test: | $(O)/tests/gpu/libfake-nvml.so
+$(O)/tests/gpu/libfake-nvml.so: tests/gpu/fake_nvml.c
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared $(if $(SAN),-fsanitize=$(SAN)) -o $@ $<
+
 # cli: all of sluice but its main; what a test does not call is linked and never run.
 CLI_TESTS := args output proc vf_spec vmm_config vmm_console
 CLI_TESTS += net_spec numa_spec vm_place
@@ -123,11 +138,12 @@ CLI_TESTS += console doctor help host_file host_steps
 CLI_TESTS += switch_rules vm_port
 CLI_TESTS += bench_guest bench_initrd bench_report
 CLI_TESTS += switch_acl
+CLI_TESTS += gpu_file
 CLI_TESTS += vm_dial vm_threads
 CLI_TESTS += host_look redact tune
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := console vm_file vmm_config vmm_console vmm_events
-$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue bench base))
+$(eval $(call unit_tests,cli,$(CLI_TESTS),gpu sriov hv-core iommu netqueue bench base))
 $(foreach t,$(filter-out $(CLI_ALONE),$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,vmm_console vmm_events,$(eval $(t)_test_OBJS += $(O)/tests/fakes/served.o))
@@ -137,10 +153,21 @@ $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 switch_acl_test_OBJS = $(CLI_REST) $(O)/cli/switch_acl.o
 vm_def_test_LDFLAGS := -Wl,--wrap=io_write_full,--wrap=fsync,--wrap=renameat
 doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
+gpu_file_test_OBJS = $(O)/cli/gpu_file.o $(O)/cli/show_plan.o $(O)/cli/output.o $(O)/cli/context.o $(GPU_FAKES)
+gpu_file_test_LDFLAGS := -Wl,--wrap=sysfs_write,--wrap=holders_scan,--wrap=sqlite3_step
 $(foreach t,host_look tune vm_threads,$(eval $(t)_test_OBJS = $$(CLI_REST) $(O)/tests/fakes/fake_sysfs.o))
 
 # What scenarios on the emulated host run beside the product.
 TEST_TOOLS := edu extra_map vfio_edu vu_net
+TEST_TOOLS += gpu_check gpu_draw
+$(O)/tests/tools/gpu_check: $(O)/tests/tools/gpu_check.o
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpng
+# For a guest without libraries, and never under a sanitizer.
+$(O)/tests/tools/gpu_draw: tests/tools/gpu_draw.c tests/tools/gpu_pattern.h
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -I. $(shell $(PKG_CONFIG) --cflags libdrm | sed s/-I/-isystem/) $(WARN) -O2 -static -o $@ $<
 $(O)/tests/tools/vu_net: $(O)/tests/tools/vu_net.o $(O)/tests/fakes/fake_vhost_user.o $(O)/tests/fakes/fake_hv.o $(O)/vdev.a $(O)/base.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ljansson -luring -lpthread

@@ -528,6 +528,17 @@ size_t vdev_vfio_count(const struct vdev_machine *m)
 	return count;
 }
 
+int vdev_vfio_picture(struct vdev_machine *m, size_t index, int fd, struct vdev_picture *out)
+{
+	size_t count;
+
+	hv_device_lock(m->vm);
+	struct vdev_vfio *dev = nth_vfio(m, index, &count);
+	int err = dev ? vdev_vfio_take_picture(dev, fd, out) : -ENODEV;
+	hv_device_unlock(m->vm);
+	return err;
+}
+
 int vdev_vfio_stat(struct vdev_machine *m, size_t index, struct vdev_vfio_stat *out)
 {
 	size_t count;

@@ -235,6 +235,14 @@ struct vdev_vfio_stat {
 };
 
 size_t vdev_vfio_count(const struct vdev_machine *machine);
+
+struct vdev_picture {
+	uint32_t width, height;
+};
+/* What the display of passed-through device `index` shows, into `fd`: rows from the top, four bytes
+ * a pixel: blue, green, red, nothing. -ENOTTY: it is no display that can be read; others are
+ * logged. On the loop's thread. */
+int vdev_vfio_picture(struct vdev_machine *machine, size_t index, int fd, struct vdev_picture *out);
 int vdev_vfio_stat(struct vdev_machine *machine, size_t index, struct vdev_vfio_stat *out);
 
 /* ---- disks ---- */

@@ -114,7 +114,13 @@ void vdev_vfio_irq_finish(struct vdev_vfio *dev);
 void vdev_vfio_irq_eoi(struct vdev_function *fn);
 bool vdev_vfio_irq_masked(const struct vdev_vfio *dev, unsigned vector);
 
+/* vfio_picture.c */
+int vdev_vfio_take_picture(struct vdev_vfio *dev, int out, struct vdev_picture *picture);
+
 /* vfio_reset.c */
+#define VDEV_VFIO_BOCHS 0x11111234u /* device and vendor of QEMU's and Bochs' display */
+/* Memory of a display that has no reset, where it can be reached: between owners. */
+void vdev_vfio_clear(struct vdev_vfio *dev);
 /* Quiet, function level reset, registers as after power-on; the BARs answer nowhere. */
 void vdev_vfio_reset(struct vdev_vfio *dev);
 /* The host wants it back: out of the guest at once. */

@@ -77,6 +77,8 @@ static int set_up(struct vdev_vfio *dev)
 		err = vdev_vfio_regions_init(dev);
 	if (!err)
 		err = vdev_vfio_irq_watch(dev);
+	if (!err)
+		vdev_vfio_clear(dev); /* its last owner may have been killed */
 	return err;
 }
 

@@ -38,10 +38,28 @@ void vdev_vfio_reset(struct vdev_vfio *dev)
 	vdev_vfio_config_reset(dev);
 }
 
+/* QEMU's and Bochs' display has no reset, and BAR 0 is all the memory it has: zeros in it are the
+ * next best. Others' memory cannot be reached like that, and is left as it is (set_up has said so).
+ */
+void vdev_vfio_clear(struct vdev_vfio *dev)
+{
+	const struct vdev_vfio_region *r = &dev->bar[0];
+
+	if ((dev->flags & VFIO_DEVICE_FLAGS_RESET) || dev->fd < 0 || bdf_is_stand_in(dev->host) ||
+	    vdev_config_get(&dev->fn.config, 0, 4) != VDEV_VFIO_BOCHS)
+		return;
+	vdev_vfio_config_command(dev, PCI_COMMAND_MEMORY);
+	for (unsigned i = 0; i < r->chunks; i++)
+		memset(r->chunk[i].hva, 0, r->chunk[i].size);
+	vdev_vfio_config_command(dev, 0);
+	log_info(dev->name, "its memory was filled with zeros");
+}
+
 void vdev_vfio_remove(struct vdev_vfio *dev)
 {
 	leave_guest(dev);
 	vdev_vfio_config_command(dev, 0);
+	vdev_vfio_clear(dev);
 	vdev_vfio_irq_finish(dev);
 	vdev_vfio_regions_finish(dev); /* a mapping would hold the descriptor's file open */
 	io_close(&dev->fd);

@@ -187,7 +187,10 @@ static int set_numvfs(const struct sysfs *fs, const char *dev, int wanted)
 static int act(const struct sysfs *fs, const char *text, const char *path)
 {
 	char dev[64] = "", file[64] = "";
+	int err;
 
+	if (fake_kernel()->more && fake_kernel()->more(fs, text, path, &err))
+		return err;
 	if (!strcmp(path, "bus/pci/drivers_probe"))
 		return probe(fs, text);
 	if (sscanf(path, "bus/pci/devices/%63[^/]/%63s", dev, file) != 2)

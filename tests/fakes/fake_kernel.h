@@ -10,6 +10,7 @@
 #ifndef TESTS_FAKE_KERNEL_H
 #define TESTS_FAKE_KERNEL_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "sriov/sriov.h"
@@ -46,6 +47,8 @@ struct fake_kernel {
 	unsigned repairs_killed; /* counted by tests */
 	unsigned attr_writes, resets;
 	unsigned made; /* VFs, by the last sriov_numvfs */
+	/* What other files do when written: true when it was one of them, with the answer. */
+	bool (*more)(const struct sysfs *fs, const char *text, const char *path, int *err);
 };
 
 /* One per test program, shared with its children. */

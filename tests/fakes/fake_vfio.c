@@ -3,6 +3,7 @@
 #include "tests/fakes/fake_vfio.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,18 @@ static int set_irqs(struct fake_vfio *v, const struct vfio_irq_set *set)
 	return 0;
 }
 
+static int query_plane(const struct fake_vfio *v, struct vfio_device_gfx_plane_info *info)
+{
+	uint32_t way = v->plane_fd ? VFIO_GFX_PLANE_TYPE_DMABUF : VFIO_GFX_PLANE_TYPE_REGION;
+
+	if (!v->plane.size || info->flags != way) {
+		errno = ENOTTY;
+		return -1;
+	}
+	*info = v->plane;
+	return 0;
+}
+
 int __wrap_ioctl(int fd, unsigned long request, void *arg)
 {
 	struct fake_vfio *v = fd >= 0 && fd < (int)ARRAY_SIZE(devices) ? devices[fd] : NULL;
@@ -213,6 +226,10 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 		return region_info(arg);
 	if (request == VFIO_DEVICE_GET_IRQ_INFO)
 		return irq_info(v, arg);
+	if (request == VFIO_DEVICE_QUERY_GFX_PLANE)
+		return query_plane(v, arg);
+	if (request == VFIO_DEVICE_GET_GFX_DMABUF)
+		return fcntl(v->plane_fd, F_DUPFD_CLOEXEC, 3);
 	if (request == VFIO_DEVICE_SET_IRQS)
 		return set_irqs(v, arg);
 	if (request == VFIO_DEVICE_RESET) {

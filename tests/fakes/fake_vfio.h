@@ -30,6 +30,10 @@ struct fake_vfio {
 	int given; /* for the code under test, which takes it over */
 	bool no_reset, noresize, intx;
 	unsigned resets;
+	/* A display: what VFIO_DEVICE_QUERY_GFX_PLANE answers; `size` 0: it is none. With
+	 * `plane_fd`, the pixels are in that buffer instead of in a region. */
+	struct vfio_device_gfx_plane_info plane;
+	int plane_fd; /* 0: none */
 	unsigned enabled[VFIO_PCI_NUM_IRQS];
 	int eventfd[VFIO_PCI_NUM_IRQS][FAKE_VECTORS];
 };
