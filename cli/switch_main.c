@@ -245,12 +245,12 @@ static void start_metrics(struct process *p)
 	const char *where = json_string_value(json_object_get(p->ctl.start, "metrics"));
 	int fd = where ? http_text_listen(where) : -ENOENT;
 
-	if (fd >= 0 &&
-	    !http_text_create(p->ctl.loop, fd, "/metrics", metrics, p->ctl.sw, &p->http))
+	if (fd >= 0 && !http_text_create(p->ctl.loop, fd, "/metrics", metrics, p->ctl.sw, &p->http))
 		return;
 	if (where)
-		log_error(where, "no metrics there: %s; an address such as 127.0.0.1:9179 is "
-				 "wanted, with a port that is free",
+		log_error(where,
+			  "no metrics there: %s; an address such as 127.0.0.1:9179 is "
+			  "wanted, with a port that is free",
 			  fd < 0 ? strerror(-fd) : "no memory");
 }
 
