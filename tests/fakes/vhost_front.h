@@ -80,6 +80,7 @@ struct front {
 	unsigned ring_count, messages;
 	struct front_ring rings[FRONT_RINGS]; /* even: to receive by */
 	struct front_header last;	      /* of what was received last */
+	uint32_t barrier;
 };
 
 /* Connects to a server at `path`; negative errno. */
@@ -107,7 +108,7 @@ int front_send_large(struct front *front, unsigned queue, const struct front_hea
 /* Lets the device know that there is something to send. */
 void front_kick(struct front *front, unsigned queue);
 /* Whether the device wants to be told (split rings, without event index). */
-bool front_wants_kick(const struct front *front, unsigned queue);
+bool front_wants_kick(struct front *front, unsigned queue);
 /* How many of those sent have been taken. */
 unsigned front_sent(struct front *front, unsigned queue);
 /* Puts empty buffers where there are none. */

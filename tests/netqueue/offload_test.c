@@ -398,7 +398,6 @@ static void test_kick(void **state)
 			wait_for_doze();
 		packet_udp(&packet, "10.0.0.1", "10.0.0.2", 1, (uint16_t)round);
 		assert_int_equal(front_send(&sender, 0, packet.bytes, packet.len), 0);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST); /* virtio 1.2 section 2.7.13.4.1 */
 		if (front_wants_kick(&sender, 0))
 			front_kick(&sender, 0);
 		assert_int_equal(wait_for_frame(&taker), packet.len);
