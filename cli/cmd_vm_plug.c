@@ -78,6 +78,10 @@ static int attach(struct cli *cli, const struct cli_args *args, struct vm_reques
 	struct meant meant;
 	int err = what_is_meant(cli, args, &meant);
 
+	if (!err && meant.config && r->port_count)
+		err = log_fail(-EINVAL, r->name,
+			       "--port is for a VM that runs; a definition names a port's socket: "
+			       "--net vhost-user=PATH");
 	if (!err && meant.config)
 		err = vm_def_check_attach(cli, r->name, list->devices, list->count);
 	if (!err && meant.live)

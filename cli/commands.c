@@ -513,7 +513,7 @@ static const struct cli_option vm_attach_options[] = {
 	 .kind = CLI_TEXT,
 	 .repeat = true,
 	 .help = "a NIC on a port of the switch, which is made with it and goes with it; settings vlan "
-		 "(as for switch port; trunk:10:20 for a list), queues and mac. The VM's memory must "
+		 "(as for switch port; trunk:10:20 for a list), queues and mac; the VM's memory must "
 		 "be shared (vm run --memory SIZE,share, or any --net vhost-user)"},
 	{.name = "--vf",
 	 .value = "PF[/N][:KEY=VALUE,...]",
