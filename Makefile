@@ -87,7 +87,7 @@ $(O)/%.o: %.S
 
 # What links what. sluice links libpci (GPL-2+), so that binary as a whole is under the GPL;
 # sluice-vmm links only permissive and LGPL libraries.
-SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -lyaml -lseccomp -lpthread -lm
+SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -lyaml -lseccomp -lz -lpthread -lm
 VMM_LIBS    := -ljansson -luring -lseccomp -lpthread
 SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
 

@@ -38,3 +38,6 @@ $(O)/cli/vm_net.o: ALL_CFLAGS += $(shell $(PKG_CONFIG) --cflags libnl-route-3.0 
 vmm_SRCS += cli/sandbox.c cli/sandbox_calls.c cli/sandbox_paths.c
 vmm_SRCS += cli/vm_dial_wire.c
 cli_SRCS += cli/vm_threads.c cli/vm_dial.c cli/vm_dial_wire.c cli/vm_user.c
+cli_SRCS += cli/cmd_host_metrics.c cli/host_look.c cli/host_metrics.c cli/host_rates.c
+cli_SRCS += cli/cmd_host_report.c cli/redact.c cli/tar_gz.c
+cli_SRCS += cli/cmd_host_tune.c cli/tune.c cli/tune_do.c

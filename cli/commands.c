@@ -478,6 +478,43 @@ static const struct cli_option vm_stat_options[] = {
 	{0},
 };
 
+static const struct cli_option host_metrics_options[] = {
+	{.name = "--listen",
+	 .value = "ADDRESS:PORT",
+	 .kind = CLI_TEXT,
+	 .help = "serve them at http://ADDRESS:PORT/metrics until a signal, as in 127.0.0.1:9178"},
+	{0},
+};
+
+static const struct cli_option host_top_options[] = {
+	{.name = "--interval",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "how long each look lasts (2)"},
+	{.name = "--once", .help = "one look, then end; so does --json"},
+	{0},
+};
+
+static const struct cli_option host_tune_options[] = {
+	{.name = "--apply", .help = "change it; without this it is only shown"},
+	{.name = "--undo",
+	 .help = "put back what was changed, unless somebody else changed it since"},
+	{.name = "--hugepages",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 1u << 24,
+	 .help = "reserve so many huge pages of 2 MiB, now and at each boot"},
+	{.name = "--isolate",
+	 .value = "CPUS",
+	 .kind = CLI_TEXT,
+	 .help = "keep these for pinned VMs, as in 2-5,8: the host's programs stay off from the next "
+		 "boot on, interrupts at once"},
+	{0},
+};
+
 static const struct cli_option vm_top_options[] = {
 	{.name = "--sort",
 	 .value = "cpu|exits|memory|name",
@@ -875,6 +912,56 @@ const struct cli_command cli_commands[] = {
 		 "NUMA. Each finding says why it matters and what to do. Reads only; status 1 when "
 		 "something is bad.",
 	 .examples = EXAMPLES("sluice host doctor", "sluice host doctor --json")},
+	{.noun = "host",
+	 .verb = "tune",
+	 .run = cmd_host_tune,
+	 .changes = true,
+	 .options = host_tune_options,
+	 .summary = "settings of the host that VMs feel",
+	 .about =
+		 "Shows what should be otherwise, and why: kernel arguments for the IOMMU and for isolated "
+		 "cores (a drop-in of GRUB's), huge pages, transparent huge pages of shared memory, NUMA "
+		 "balancing, frequency governors, and interrupts on isolated cores. With --apply it is "
+		 "changed, and kept over reboots by files in /etc/sysctl.d and /etc/tmpfiles.d. What was "
+		 "there before is noted first.",
+	 .examples = EXAMPLES("sluice host tune",
+			      "sluice host tune --isolate 2-7 --hugepages 2048 --apply",
+			      "sluice host tune --undo")},
+	{.noun = "host",
+	 .verb = "metrics",
+	 .run = cmd_host_metrics,
+	 .options = host_metrics_options,
+	 .summary = "figures of the host, its PFs and VFs, and its VMs, for Prometheus",
+	 .about =
+		 "Prints them in Prometheus' text format, or serves them over HTTP. Of the host: "
+		 "processors, memory, huge pages, faults of the IOMMU. Of PFs: link, VFs, traffic and "
+		 "drops; of VFs, who has them. Of VMs: whether they run, restarts, exits by reason, "
+		 "processor time, memory, requests of disks, traffic and drops of NICs. The switch has its "
+		 "own (sluice switch stats --prometheus). A dashboard for Grafana and rules for alerts are "
+		 "in /usr/share/sluice.",
+	 .examples = EXAMPLES("sluice host metrics", "sluice host metrics --listen 127.0.0.1:9178",
+			      "sluice host metrics --json")},
+	{.noun = "host",
+	 .verb = "top",
+	 .run = cmd_host_top,
+	 .options = host_top_options,
+	 .summary = "the whole host right now, again and again",
+	 .about =
+		 "Processors, memory and faults of the IOMMU; each VM with CPU time in percent of one CPU, "
+		 "exits per second that came to its process and those that the kernel handled alone; each PF "
+		 "with its traffic and drops. On a terminal it goes on until Ctrl-C.",
+	 .examples = EXAMPLES("sluice host top", "sluice host top --once --json")},
+	{.noun = "host",
+	 .verb = "report",
+	 .run = cmd_host_report,
+	 .operand = "FILE",
+	 .operand_kind = CLI_FILE,
+	 .summary = "everything that helps to find a fault, in one file",
+	 .about =
+		 "Writes a tar.gz with the findings of host doctor, figures, /proc and the kernel's log, "
+		 "and each VM's configuration, state and log. What is named like a password, a token or a "
+		 "key is left out, and so is what guests wrote to their consoles. Look before you send it.",
+	 .examples = EXAMPLES("sluice host report /tmp/sluice-report.tar.gz")},
 	{.noun = "pf",
 	 .verb = "list",
 	 .run = cmd_pf_list,

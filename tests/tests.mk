@@ -121,8 +121,9 @@ CLI_TESTS += disk_engine disk_spec
 CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
 CLI_TESTS += console doctor help host_file host_steps
 CLI_TESTS += switch_rules
-CLI_TESTS += bench_guest bench_initrd bench_report
 CLI_TESTS += vm_dial vm_threads
+CLI_TESTS += bench_guest bench_initrd bench_report
+CLI_TESTS += host_look redact tune
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := console vm_file vmm_config vmm_console vmm_events
 $(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue bench base))
@@ -134,7 +135,7 @@ $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 vm_def_test_LDFLAGS := -Wl,--wrap=io_write_full,--wrap=fsync,--wrap=renameat
 doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
-vm_threads_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
+$(foreach t,host_look tune vm_threads,$(eval $(t)_test_OBJS = $$(CLI_REST) $(O)/tests/fakes/fake_sysfs.o))
 
 # What scenarios on the emulated host run beside the product.
 TEST_TOOLS := edu extra_map vfio_edu vu_net
