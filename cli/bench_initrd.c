@@ -21,17 +21,13 @@
 #include "base/log.h"
 #include "base/util.h"
 
-#define FILE_MAX    (64 * MIB)
-#define MODULES_MAX 64
+#define FILE_MAX  (64 * MIB)
+#define ORDER_MAX 8192u /* their names, one a line */
 
 struct archive {
 	FILE *out;
 	unsigned inode;
-	char *packed[MODULES_MAX]; /* file names of modules that are in already */
-	size_t count;
-	char *order;
-	size_t order_len;
-	FILE *order_out;
+	char order[ORDER_MAX]; /* file names of the modules that are in, each between newlines */
 };
 
 /* ---- cpio ---- */
@@ -89,26 +85,23 @@ static bool is_named(const char *path, size_t len, const char *name)
 
 static int pack_module(struct archive *a, const char *modules, const char *file, size_t len)
 {
-	char path[512], name[192];
+	char path[512], name[192], line[192];
+	size_t used = strlen(a->order);
 	const char *slash = memrchr(file, '/', len);
 	const char *base = slash ? slash + 1 : file;
 	size_t base_len = len - (size_t)(base - file);
 
-	for (size_t i = 0; i < a->count; i++)
-		if (strlen(a->packed[i]) == base_len && !strncmp(a->packed[i], base, base_len))
-			return 0;
-	if (a->count == MODULES_MAX)
-		return log_fail(-E2BIG, "bench", "its guests need more than %u modules",
-				MODULES_MAX);
+	snprintf(line, sizeof(line), "\n%.*s\n", (int)base_len, base);
+	if (strstr(a->order, line))
+		return 0;
+	if (used + base_len + 2 > sizeof(a->order))
+		return log_fail(-E2BIG, "bench", "its guests need too many modules");
 	snprintf(path, sizeof(path), "%s/%.*s", modules, (int)len, file);
 	snprintf(name, sizeof(name), "modules/%.*s", (int)base_len, base);
 	int err = add_file(a, name, 0644, path);
 	if (err)
 		return err;
-	a->packed[a->count] = strndup(base, base_len);
-	if (!a->packed[a->count++])
-		return -ENOMEM;
-	fprintf(a->order_out, "%.*s\n", (int)base_len, base);
+	snprintf(a->order + used, sizeof(a->order) - used, "%s", line + 1);
 	return 0;
 }
 
@@ -174,24 +167,18 @@ static int pack_modules(struct archive *a, const char *modules, const char *cons
 int bench_initrd_write(const char *path, const char *work, const char *modules,
 		       const char *const *names, size_t count)
 {
-	struct archive a = {.out = fopen(path, "we")};
+	struct archive a = {.out = fopen(path, "we"), .order = "\n"};
 	int err;
 
 	if (!a.out)
 		return log_fail(-errno, "bench", "%s not made: %m", path);
-	a.order_out = open_memstream(&a.order, &a.order_len);
 	add(&a, "modules", S_IFDIR | 0755, "", 0);
 	err = add_file(&a, "init", 0755, work);
-	if (!err && a.order_out)
+	if (!err)
 		err = pack_modules(&a, modules, names, count);
-	if (a.order_out)
-		fclose(a.order_out);
-	add(&a, "modules/order", S_IFREG | 0644, a.order ? a.order : "", a.order_len);
+	add(&a, "modules/order", S_IFREG | 0644, a.order + 1, strlen(a.order) - 1);
 	add(&a, "TRAILER!!!", 0, "", 0);
-	if ((fclose(a.out) || !a.order_out) && !err)
+	if (fclose(a.out) && !err)
 		err = log_fail(-EIO, "bench", "%s not written", path);
-	for (size_t i = 0; i < a.count; i++)
-		free(a.packed[i]);
-	free(a.order);
 	return err;
 }

@@ -38,7 +38,8 @@ static void test_percentiles(void **state)
 	assert_int_equal(bench_hdr_at(hdr, 0.5), 0);
 	for (uint64_t i = 1; i <= 10000; i++)
 		bench_hdr_add(hdr, i * 1000);
-	for (double share = 0.01; share <= 1; share += 0.01) {
+	for (unsigned percent = 1; percent <= 100; percent++) {
+		double share = percent / 100.0;
 		uint64_t at = bench_hdr_at(hdr, share);
 
 		assert_true(at >= before);

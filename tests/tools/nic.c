@@ -40,24 +40,24 @@ static int self_test(const char *name)
 	struct {
 		struct ethtool_gstrings head;
 		char text[TESTS][ETH_GSTRING_LEN];
-	} *names = calloc(1, sizeof(*names));
+	} names = {0};
 	struct {
 		struct ethtool_test head;
 		__u64 result[TESTS];
-	} *test = calloc(1, sizeof(*test));
+	} test = {0};
 
-	if (!names || !test || ask(name, &set))
+	if (ask(name, &set))
 		return 1;
-	names->head = (struct ethtool_gstrings){
+	names.head = (struct ethtool_gstrings){
 		.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_TEST, .len = set.count};
-	test->head = (struct ethtool_test){
+	test.head = (struct ethtool_test){
 		.cmd = ETHTOOL_TEST, .flags = ETH_TEST_FL_OFFLINE, .len = set.count};
-	if (set.count > TESTS || ask(name, names) || ask(name, test))
+	if (set.count > TESTS || ask(name, &names) || ask(name, &test))
 		return 1;
 	for (__u32 i = 0; i < set.count; i++)
-		printf("%s: %llu\n", names->text[i], (unsigned long long)test->result[i]);
-	printf("self test %s\n", test->head.flags & ETH_TEST_FL_FAILED ? "failed" : "passed");
-	return test->head.flags & ETH_TEST_FL_FAILED ? 1 : 0;
+		printf("%s: %llu\n", names.text[i], (unsigned long long)test.result[i]);
+	printf("self test %s\n", test.head.flags & ETH_TEST_FL_FAILED ? "failed" : "passed");
+	return test.head.flags & ETH_TEST_FL_FAILED ? 1 : 0;
 }
 
 int main(int argc, char **argv)

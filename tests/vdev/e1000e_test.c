@@ -694,7 +694,8 @@ static void test_vlan(void **state)
 	uint8_t frame[100] = {0};
 
 	memcpy(frame, guest_nic_mac, 6);
-	memcpy(frame + 12, "\x81\x00\x20\x21\x08\x00", 6);
+	static const uint8_t tag[] = {0x81, 0x00, 0x20, 0x21, 0x08, 0x00};
+	memcpy(frame + 12, tag, sizeof(tag));
 	frame[20] = 7;
 	guest_nic_up(g, PROMISC, EXTENDED);
 	guest_nic_set(g, E1000E_CTRL, E1000E_CTRL_SLU | E1000E_CTRL_VME);
