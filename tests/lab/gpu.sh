@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # lab: --topology gpu --timeout 420
 #
-# A whole GPU (QEMU's bochs-display) and slices of software GPUs (the kernel's samples mbochs and mdpy) in guests
+# A whole GPU (QEMU's secondary-vga) and slices of software GPUs (the kernel's samples mbochs and mdpy) in guests
 # that drive them with their own drivers and draw a pattern; what `vm screenshot` takes is compared with it pixel by
 # pixel.
 . tests/lab/lib.sh
