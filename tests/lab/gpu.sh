@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# lab: --topology gpu --timeout 420
+# lab: --topology gpu --timeout 900
 #
 # A whole GPU (QEMU's secondary-vga) and slices of software GPUs (the kernel's samples mbochs and mdpy) in guests
 # that drive them with their own drivers and draw a pattern; what `vm screenshot` takes is compared with it pixel by
@@ -35,7 +35,7 @@ drawn() { # NAME: its guest has drawn
 
 # shown NAME SEED: what its display shows is the pattern, all of it
 shown() {
-	check "$1: its guest has drawn" wait_for 60 drawn "$1"
+	check "$1: its guest has drawn" wait_for 180 drawn "$1"
 	said "$1" | grep 'SLUICE-GUEST: drawn' | sed 's/^/#   /'
 	check "$1: a picture is taken" sluice vm screenshot "$1" "$work/$1.png"
 	"$tools/gpu_check" "$work/$1.png" "$2" >"$work/pixels" 2>&1
