@@ -278,7 +278,7 @@ static int look(struct gpu *gpu, json_t *rows)
 
 	for (size_t i = 0; i < count && !err; i++) {
 		struct gpu_slice *slices = NULL;
-		struct gpu_stat stat;
+		struct gpu_stat stat = {0};
 		size_t n = 0;
 		int held = 0;
 		gpu_stat(gpu, &list[i], &stat);

@@ -21,7 +21,8 @@
 #include "base/util.h"
 #include "vdev/vfio.h"
 
-#define SIDE_MAX 16384u /* pixels */
+#define SIDE_MAX      16384u /* pixels */
+#define PLANE_PRIMARY 1u     /* linux/drm_mode.h, DRM_PLANE_TYPE_PRIMARY */
 
 /* linux/drm_fourcc.h: 32 bits a pixel, blue in the lowest byte. */
 #define FORMAT_XRGB 0x34325258u /* "XR24" */
@@ -68,8 +69,25 @@ static int check_format(const struct vdev_vfio *dev, uint32_t format)
 
 /* ---- by region ---- */
 
-static int copy_region(const struct vdev_vfio *dev, const struct vdev_vfio_region *r,
+/* Through a mapping where there can be one: mdpy reads its first bytes, whatever is asked for. */
+static int copy_mapped(const struct vdev_vfio *dev, const struct vdev_vfio_region *r,
 		       const struct plane *p, int out)
+{
+	size_t size = (size_t)(p->start + (uint64_t)p->stride * p->picture.height);
+	size_t row = (size_t)p->picture.width * 4;
+	uint8_t *at =
+		mmap(NULL, MIN(size, r->size), PROT_READ, MAP_SHARED, dev->fd, (off_t)r->fd_offset);
+	int err = at == MAP_FAILED ? -errno : 0;
+
+	for (uint32_t y = 0; y < p->picture.height && !err; y++)
+		err = io_write_full(out, at + p->start + (uint64_t)y * p->stride, row);
+	if (at != MAP_FAILED)
+		munmap(at, MIN(size, r->size));
+	return err;
+}
+
+static int copy_read(const struct vdev_vfio *dev, const struct vdev_vfio_region *r,
+		     const struct plane *p, int out)
 {
 	size_t row = (size_t)p->picture.width * 4;
 	uint8_t *pixels = malloc(row);
@@ -82,6 +100,15 @@ static int copy_region(const struct vdev_vfio *dev, const struct vdev_vfio_regio
 			err = io_write_full(out, pixels, row);
 	}
 	free(pixels);
+	return err;
+}
+
+static int copy_region(const struct vdev_vfio *dev, const struct vdev_vfio_region *r,
+		       const struct plane *p, int out)
+{
+	int err = r->flags & VFIO_REGION_INFO_FLAG_MMAP ? copy_mapped(dev, r, p, out)
+							: copy_read(dev, r, p, out);
+
 	return err ? log_fail(err, dev->name, "no picture: its memory cannot be read: %s",
 			      strerror(-err))
 		   : 0;
@@ -92,7 +119,12 @@ static int copy_region(const struct vdev_vfio *dev, const struct vdev_vfio_regio
 static bool query(const struct vdev_vfio *dev, uint32_t flags,
 		  struct vfio_device_gfx_plane_info *out)
 {
-	*out = (struct vfio_device_gfx_plane_info){.argsz = sizeof(*out), .flags = flags};
+	*out = (struct vfio_device_gfx_plane_info){.argsz = sizeof(*out),
+						   .flags = VFIO_GFX_PLANE_TYPE_PROBE | flags,
+						   .drm_plane_type = PLANE_PRIMARY};
+	if (ioctl(dev->fd, VFIO_DEVICE_QUERY_GFX_PLANE, out))
+		return false;
+	out->flags = flags;
 	return !ioctl(dev->fd, VFIO_DEVICE_QUERY_GFX_PLANE, out);
 }
 

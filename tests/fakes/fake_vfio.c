@@ -200,11 +200,13 @@ static int query_plane(const struct fake_vfio *v, struct vfio_device_gfx_plane_i
 {
 	uint32_t way = v->plane_fd ? VFIO_GFX_PLANE_TYPE_DMABUF : VFIO_GFX_PLANE_TYPE_REGION;
 
-	if (!v->plane.size || info->flags != way) {
+	if (!v->plane.size ||
+	    (info->flags | VFIO_GFX_PLANE_TYPE_PROBE) != (way | VFIO_GFX_PLANE_TYPE_PROBE)) {
 		errno = ENOTTY;
 		return -1;
 	}
-	*info = v->plane;
+	if (!(info->flags & VFIO_GFX_PLANE_TYPE_PROBE))
+		*info = v->plane;
 	return 0;
 }
 
