@@ -254,8 +254,10 @@ void http_text_destroy(struct http_text *server)
 {
 	if (!server)
 		return;
-	while (server->clients)
-		client_close(server->clients);
+	for (struct client *c = server->clients, *next; c; c = next) {
+		next = c->next;
+		client_close(c);
+	}
 	loop_remove(server->source);
 	io_close(&server->fd);
 	free(server);

@@ -76,8 +76,9 @@ static int apply(struct cli *cli, const json_t *plan)
 	json_t *step;
 	size_t i;
 
-	json_array_foreach (plan, i, step)
+	json_array_foreach (plan, i, step) {
 		boots |= !strncmp(get(step, "path"), GRUB, strlen(GRUB));
+	}
 	int done = tune_apply(cli, plan);
 	if (done < 0)
 		return CLI_FAILED;
@@ -115,9 +116,10 @@ int cmd_host_tune(struct cli *cli, const struct cli_args *args)
 	int status = CLI_OK;
 	if (cli->json)
 		cli_print_json(stdout, plan);
-	json_array_foreach (plan, i, step)
+	json_array_foreach (plan, i, step) {
 		if (!cli->json)
 			print_step(step);
+	}
 	if (!json_array_size(plan) && !cli->json)
 		puts("nothing to do");
 	else if (cli_has(args, "--apply") && !cli->dry_run)

@@ -65,7 +65,7 @@ static void zsh_action(FILE *out, enum cli_kind kind, const char *words)
 		fputs("_files", out);
 	} else if (kind == CLI_WORD) {
 		fputc('(', out);
-		for (const char *c = words; *c; c++)
+		for (const char *c = words; c && *c; c++)
 			fputc(*c == '|' ? ' ' : *c, out);
 		fputc(')', out);
 	} else if (names_of(kind)) {
@@ -198,7 +198,7 @@ static void fish_values(FILE *out, enum cli_kind kind, const char *words)
 		fputs(" -F", out);
 	} else if (kind == CLI_WORD) {
 		fputs(" -a '", out);
-		for (const char *c = words; *c; c++)
+		for (const char *c = words; c && *c; c++)
 			fputc(*c == '|' ? ' ' : *c, out);
 		fputc('\'', out);
 	} else if (names_of(kind)) {

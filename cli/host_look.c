@@ -220,10 +220,11 @@ static void look_at_exits(const struct look *l, const char *name, const json_t *
 	const char *reason;
 	json_t *count;
 
-	json_object_foreach (json_object_get(stat, "exits"), reason, count)
+	json_object_foreach (json_object_get(stat, "exits"), reason, count) {
 		json_array_append_new(
 			list_of(l, "exits"),
 			json_pack("{s:s,s:s,s:O}", "vm", name, "reason", reason, "count", count));
+	}
 }
 
 static void look_at_disks(const struct look *l, const char *name, const json_t *stat)

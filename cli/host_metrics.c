@@ -153,8 +153,9 @@ char *host_metrics(const json_t *look)
 			families[f].help, families[f].name, families[f].type);
 		if (json_is_object(list))
 			put_row(out, &families[f], list);
-		json_array_foreach (list, i, row)
+		json_array_foreach (list, i, row) {
 			put_row(out, &families[f], row);
+		}
 	}
 	if (fclose(out)) {
 		free(text);

@@ -11,9 +11,10 @@ static const json_t *same(const json_t *list, const json_t *row)
 	json_t *other;
 	size_t i;
 
-	json_array_foreach (list, i, other)
+	json_array_foreach (list, i, other) {
 		if (!strcmp(json_string_value(json_object_get(other, "name")), name))
 			return other;
+	}
 	return NULL;
 }
 
@@ -73,8 +74,9 @@ static json_t *rows_of(const json_t *before, const json_t *after, double seconds
 	json_t *rows = json_array(), *row;
 	size_t i;
 
-	json_array_foreach (after, i, row)
+	json_array_foreach (after, i, row) {
 		json_array_append_new(rows, make(same(before, row), row, seconds));
+	}
 	return rows;
 }
 
@@ -89,8 +91,9 @@ static json_t *host_row(const json_t *before, const json_t *after)
 	set_rate(row, "cpu", all > 0 ? 100 * (all - idle) / all : 0);
 	json_object_set(row, "memory_total", json_object_get(is, "memory_total"));
 	json_object_set(row, "memory_available", json_object_get(is, "memory_available"));
-	json_array_foreach (json_object_get(after, "iommus"), i, unit)
+	json_array_foreach (json_object_get(after, "iommus"), i, unit) {
 		faults += grown(same(json_object_get(before, "iommus"), unit), unit, "faults");
+	}
 	set_rate(row, "iommu_faults", faults);
 	return row;
 }

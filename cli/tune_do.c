@@ -130,9 +130,10 @@ static json_t *note_of(const json_t *notes, const char *path)
 	json_t *note;
 	size_t i;
 
-	json_array_foreach (notes, i, note)
+	json_array_foreach (notes, i, note) {
 		if (!strcmp(json_string_value(json_object_get(note, "path")), path))
 			return note;
+	}
 	return NULL;
 }
 

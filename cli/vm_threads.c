@@ -48,10 +48,11 @@ static void translate_cpus(const char *proc, int pid, json_t *cpus)
 	while (tasks && (e = readdir(tasks))) {
 		int inner = e->d_name[0] == '.' ? 0 : inner_of(proc, pid, e->d_name);
 
-		json_array_foreach (cpus, i, cpu)
+		json_array_foreach (cpus, i, cpu) {
 			if (inner && json_integer_value(json_object_get(cpu, "thread")) == inner)
 				json_object_set_new(cpu, "found",
 						    json_integer(strtol(e->d_name, NULL, 10)));
+		}
 	}
 	if (tasks)
 		closedir(tasks);

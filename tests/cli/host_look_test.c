@@ -31,7 +31,7 @@ static json_t *make_look(int cpu, int exits, int packets)
 
 static void assert_line(const char *text, const char *line)
 {
-	const char *at = strstr(text, line);
+	const char *at = text ? strstr(text, line) : NULL;
 
 	if (!at || (at != text && at[-1] != '\n') || at[strlen(line)] != '\n')
 		fail_msg("no line: %s", line);
