@@ -54,10 +54,12 @@ help:
 
 include base/base.mk hv-core/hv-core.mk iommu/iommu.mk sriov/sriov.mk vdev/vdev.mk cli/cli.mk
 include netqueue/netqueue.mk
+include bench/bench.mk
 include tests/tests.mk tests/fuzz.mk
 
 FOLDERS := base hv-core iommu sriov vdev
 FOLDERS += netqueue
+FOLDERS += bench
 ARCHIVES := $(FOLDERS:%=$(O)/%.a)
 objs = $(patsubst %,$(O)/%.o,$(basename $(1)))
 
@@ -83,11 +85,11 @@ $(O)/%.o: %.S
 
 # What links what. sluice links libpci (GPL-2+), so that binary as a whole is under the GPL;
 # sluice-vmm links only permissive and LGPL libraries.
-SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -lyaml -lseccomp
+SLUICE_LIBS := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3 -ljansson -lyaml -lseccomp -lz -lpthread -lm
 VMM_LIBS    := -ljansson -luring -lseccomp -lpthread
 SWITCH_LIBS := $(DPDK_LIBS) -ljansson -lpthread
 
-$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/base.a
+$(O)/bin/sluice: $(call objs,$(cli_SRCS)) $(O)/hv-core.a $(O)/sriov.a $(O)/iommu.a $(O)/netqueue.a $(O)/bench.a $(O)/base.a
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SLUICE_LIBS)
@@ -102,7 +104,15 @@ $(O)/bin/sluice-switch: $(call objs,$(switch_SRCS)) $(O)/netqueue.a $(O)/base.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SWITCH_LIBS)
 
-all: $(O)/bin/sluice $(O)/bin/sluice-vmm $(O)/bin/sluice-switch
+# All of a bench guest's user land: static, and without sanitizers, which a machine's first process
+# cannot have.
+$(O)/bin/sluice-work: $(work_SRCS) bench/bench.h
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Wconversion -Wshadow -Werror -I. -static -s \
+		-o $@ $(work_SRCS)
+
+all: $(O)/bin/sluice $(O)/bin/sluice-vmm $(O)/bin/sluice-switch $(O)/bin/sluice-work
 
 # ---- unit tests: tests/<folder>/<file>_test.c, one program each ----
 
@@ -273,6 +283,7 @@ install: all
 	@install -m 755 $(O)/bin/sluice $(bindir)/sluice
 	@install -m 755 $(O)/bin/sluice-vmm $(libexecdir)/sluice-vmm
 	@install -m 755 $(O)/bin/sluice-switch $(libexecdir)/sluice-switch
+	@install -m 755 $(O)/bin/sluice-work $(libexecdir)/sluice-work
 	@install -m 644 $(DATA)/sluice.1 $(mandir)/man1/sluice.1
 	@install -m 644 $(DATA)/sluice-vmm.8 $(mandir)/man8/sluice-vmm.8
 	@install -m 644 $(DATA)/sluice-switch.8 $(mandir)/man8/sluice-switch.8

@@ -42,6 +42,10 @@ int cli_run_path(const struct cli *cli, char path[CLI_PATH], const char *fmt, ..
 int cmd_host_show(struct cli *cli, const struct cli_args *args);
 int cmd_host_caps(struct cli *cli, const struct cli_args *args);
 int cmd_host_doctor(struct cli *cli, const struct cli_args *args);
+int cmd_host_metrics(struct cli *cli, const struct cli_args *args);
+int cmd_host_top(struct cli *cli, const struct cli_args *args);
+int cmd_host_report(struct cli *cli, const struct cli_args *args);
+int cmd_host_tune(struct cli *cli, const struct cli_args *args);
 int cmd_pf_list(struct cli *cli, const struct cli_args *args);
 int cmd_pf_show(struct cli *cli, const struct cli_args *args);
 int cmd_pf_set(struct cli *cli, const struct cli_args *args);
@@ -110,6 +114,8 @@ int cmd_switch_fdb(struct cli *cli, const struct cli_args *args);
 int cmd_switch_stats(struct cli *cli, const struct cli_args *args);
 int cmd_switch_mirror(struct cli *cli, const struct cli_args *args);
 int cmd_switch_capture(struct cli *cli, const struct cli_args *args);
+int cmd_bench_nic(struct cli *cli, const struct cli_args *args);
+int cmd_bench_compare(struct cli *cli, const struct cli_args *args);
 int cmd_completion_bash(struct cli *cli, const struct cli_args *args);
 
 #endif

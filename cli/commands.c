@@ -18,6 +18,7 @@ const struct cli_noun cli_nouns[] = {
 	{"assert", "whether the machine is as it is wished"},
 	{"export", "what is wished, as a file"},
 	{"switch", "the switch that joins virtual machines (DPDK)"},
+	{"bench", "the same work over every path that a packet can take, measured"},
 	{"completion", "completion of commands in a shell"},
 	{0},
 };
@@ -477,6 +478,43 @@ static const struct cli_option vm_stat_options[] = {
 	{0},
 };
 
+static const struct cli_option host_metrics_options[] = {
+	{.name = "--listen",
+	 .value = "ADDRESS:PORT",
+	 .kind = CLI_TEXT,
+	 .help = "serve them at http://ADDRESS:PORT/metrics until a signal, as in 127.0.0.1:9178"},
+	{0},
+};
+
+static const struct cli_option host_top_options[] = {
+	{.name = "--interval",
+	 .value = "SECONDS",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 3600,
+	 .help = "how long each look lasts (2)"},
+	{.name = "--once", .help = "one look, then end; so does --json"},
+	{0},
+};
+
+static const struct cli_option host_tune_options[] = {
+	{.name = "--apply", .help = "change it; without this it is only shown"},
+	{.name = "--undo",
+	 .help = "put back what was changed, unless somebody else changed it since"},
+	{.name = "--hugepages",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 1u << 24,
+	 .help = "reserve so many huge pages of 2 MiB, now and at each boot"},
+	{.name = "--isolate",
+	 .value = "CPUS",
+	 .kind = CLI_TEXT,
+	 .help = "keep these for pinned VMs, as in 2-5,8: the host's programs stay off from the next "
+		 "boot on, interrupts at once"},
+	{0},
+};
+
 static const struct cli_option vm_top_options[] = {
 	{.name = "--sort",
 	 .value = "cpu|exits|memory|name",
@@ -768,6 +806,46 @@ static const struct cli_option switch_mirror_options[] = {
 	{0},
 };
 
+static const struct cli_option bench_nic_options[] = {
+	{.name = "--paths",
+	 .value = "NAME,...",
+	 .kind = CLI_TEXT,
+	 .help = "only these: emulated, tap, vhost, switch, vf, native, qemu-emulated, qemu-tap"},
+	{.name = "--pf",
+	 .value = "PF",
+	 .kind = CLI_PF,
+	 .help = "the PF whose VFs are measured: VF 0 in a guest, VF 1 natively; both have to be there"},
+	{.name = "--rounds",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 1,
+	 .max = 60,
+	 .help = "trials of each work over each path, after one that warms up (5; with --brief 1)"},
+	{.name = "--ms",
+	 .value = "N",
+	 .kind = CLI_NUMBER,
+	 .min = 50,
+	 .max = 600000,
+	 .help = "length of a trial (1000)"},
+	{.name = "--brief", .help = "fewer works, and no searches for the rate without loss"},
+	{.name = "--output",
+	 .value = "DIRECTORY",
+	 .kind = CLI_FILE,
+	 .help = "where report.json and report.html go (bench-report)"},
+	{.name = "--kernel",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "the guests' kernel (the host's, in /boot)"},
+	{.name = "--modules",
+	 .value = "DIRECTORY",
+	 .kind = CLI_FILE,
+	 .help = "its modules (the host's, in /lib/modules)"},
+	{.name = "--qemu",
+	 .value = "FILE",
+	 .kind = CLI_FILE,
+	 .help = "the QEMU to compare with (qemu-system-x86_64, if it is installed)"},
+	{0}};
+
 static const struct cli_option switch_capture_options[] = {
 	{.name = "--output",
 	 .value = "FILE",
@@ -834,6 +912,56 @@ const struct cli_command cli_commands[] = {
 		 "NUMA. Each finding says why it matters and what to do. Reads only; status 1 when "
 		 "something is bad.",
 	 .examples = EXAMPLES("sluice host doctor", "sluice host doctor --json")},
+	{.noun = "host",
+	 .verb = "tune",
+	 .run = cmd_host_tune,
+	 .changes = true,
+	 .options = host_tune_options,
+	 .summary = "settings of the host that VMs feel",
+	 .about =
+		 "Shows what should be otherwise, and why: kernel arguments for the IOMMU and for isolated "
+		 "cores (a drop-in of GRUB's), huge pages, transparent huge pages of shared memory, NUMA "
+		 "balancing, frequency governors, and interrupts on isolated cores. With --apply it is "
+		 "changed, and kept over reboots by files in /etc/sysctl.d and /etc/tmpfiles.d. What was "
+		 "there before is noted first.",
+	 .examples = EXAMPLES("sluice host tune",
+			      "sluice host tune --isolate 2-7 --hugepages 2048 --apply",
+			      "sluice host tune --undo")},
+	{.noun = "host",
+	 .verb = "metrics",
+	 .run = cmd_host_metrics,
+	 .options = host_metrics_options,
+	 .summary = "figures of the host, its PFs and VFs, and its VMs, for Prometheus",
+	 .about =
+		 "Prints them in Prometheus' text format, or serves them over HTTP. Of the host: "
+		 "processors, memory, huge pages, faults of the IOMMU. Of PFs: link, VFs, traffic and "
+		 "drops; of VFs, who has them. Of VMs: whether they run, restarts, exits by reason, "
+		 "processor time, memory, requests of disks, traffic and drops of NICs. The switch has its "
+		 "own (sluice switch stats --prometheus). A dashboard for Grafana and rules for alerts are "
+		 "in /usr/share/sluice.",
+	 .examples = EXAMPLES("sluice host metrics", "sluice host metrics --listen 127.0.0.1:9178",
+			      "sluice host metrics --json")},
+	{.noun = "host",
+	 .verb = "top",
+	 .run = cmd_host_top,
+	 .options = host_top_options,
+	 .summary = "the whole host right now, again and again",
+	 .about =
+		 "Processors, memory and faults of the IOMMU; each VM with CPU time in percent of one CPU, "
+		 "exits per second that came to its process and those that the kernel handled alone; each PF "
+		 "with its traffic and drops. On a terminal it goes on until Ctrl-C.",
+	 .examples = EXAMPLES("sluice host top", "sluice host top --once --json")},
+	{.noun = "host",
+	 .verb = "report",
+	 .run = cmd_host_report,
+	 .operand = "FILE",
+	 .operand_kind = CLI_FILE,
+	 .summary = "everything that helps to find a fault, in one file",
+	 .about =
+		 "Writes a tar.gz with the findings of host doctor, figures, /proc and the kernel's log, "
+		 "and each VM's configuration, state and log. What is named like a password, a token or a "
+		 "key is left out, and so is what guests wrote to their consoles. Look before you send it.",
+	 .examples = EXAMPLES("sluice host report /tmp/sluice-report.tar.gz")},
 	{.noun = "pf",
 	 .verb = "list",
 	 .run = cmd_pf_list,
@@ -1227,8 +1355,9 @@ const struct cli_command cli_commands[] = {
 	 .more = "TAP WAY...",
 	 .more_kind = CLI_TEXT,
 	 .summary = "pull the cable of a VM's emulated NIC, or plug it in",
-	 .about = "WAY is up or down: the NIC on that tap, which has model=e1000e, tells its guest that "
-		  "the link came back, or went. While it is down nothing is sent, and what arrives is dropped.",
+	 .about =
+		 "WAY is up or down: the NIC on that tap, which has model=e1000e, tells its guest that "
+		 "the link came back, or went. While it is down nothing is sent, and what arrives is dropped.",
 	 .examples = EXAMPLES("sluice vm link web web-n0 down", "sluice vm link web web-n0 up")},
 	{.noun = "vm",
 	 .verb = "top",
@@ -1628,8 +1757,7 @@ const struct cli_command cli_commands[] = {
 		 "Several ports that are one. Links are looked at ten times a second. In mode backup "
 		 "the addresses of the bridge are announced when another member takes over. "
 		 "Without --add or --remove its members are shown, and how far they are.",
-	 .examples = EXAMPLES("sluice switch port up0 --add --to pci:0000:01:00.0",
-			      "sluice switch bond uplink --add --bridge br0 --members up0,up1 "
+	 .examples = EXAMPLES("sluice switch bond uplink --add --bridge br0 --members up0,up1 "
 			      "--mode lacp --vlan trunk:all",
 			      "sluice switch bond uplink", "sluice switch bond uplink --remove")},
 	{.noun = "switch",
@@ -1698,6 +1826,36 @@ const struct cli_command cli_commands[] = {
 	 .examples =
 		 EXAMPLES("sluice switch capture web --output web.pcapng --packets 100",
 			  "sluice switch capture web --output web.pcapng --seconds 10 --snap 96")},
+	{.noun = "bench",
+	 .verb = "nic",
+	 .run = cmd_bench_nic,
+	 .options = bench_nic_options,
+	 .summary = "measure every path that a packet can take between a guest and this host",
+	 .about =
+		 "Small guests, all with the same program and nothing else, work over an emulated NIC, "
+		 "virtio on a tap, on vhost-net and on the switch, and a VF; the host does the same over a "
+		 "VF of its own, and QEMU over its devices, where it is installed. Trials of all paths are "
+		 "interleaved; medians and spreads are of trials that succeeded. A path that this host does "
+		 "not have is skipped, and the reason is said.\n\n"
+		 "The report says what each path reaches, how long requests wait, and what a packet costs: "
+		 "exits, interrupts and the host's time, by thread. Ctrl-C writes what there is. See "
+		 "docs/benchmarking.md.",
+	 .examples = EXAMPLES("sluice bench nic", "sluice bench nic --pf ens1f0 --rounds 9",
+			      "sluice bench nic --paths emulated,tap --brief --output /tmp/quick")},
+	{.noun = "bench",
+	 .verb = "compare",
+	 .run = cmd_bench_compare,
+	 .operand = "A.json",
+	 .operand_kind = CLI_FILE,
+	 .more = "B.json",
+	 .more_kind = CLI_FILE,
+	 .summary = "tell two reports apart, such as before and after an upgrade",
+	 .about =
+		 "Each work over each path that both have: medians, their ratio, and the probability that "
+		 "chance alone parts the trials so far (Mann and Whitney's test, by rank). What is more "
+		 "likely than 5 % is called no difference; fewer than four trials each cannot be less.",
+	 .examples = EXAMPLES("sluice bench compare old/report.json new/report.json",
+			      "sluice bench compare a.json b.json --json")},
 	{.noun = "completion",
 	 .verb = "bash",
 	 .run = cmd_completion_bash,

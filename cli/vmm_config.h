@@ -55,7 +55,7 @@ struct vmm_net {
 	uint8_t mac[6];
 	unsigned mtu;
 	bool standby; /* virtio 1.2 section 5.1.3, VIRTIO_NET_F_STANDBY */
-	bool e1000e; /* an emulated Intel 82574 in place of virtio */
+	bool e1000e;  /* an emulated Intel 82574 in place of virtio */
 	unsigned pairs;
 	int tap[VMM_NET_PAIRS_MAX];   /* one per pair of queues; -1 behind them */
 	int vhost[VMM_NET_PAIRS_MAX]; /* of /dev/vhost-net; -1: none */

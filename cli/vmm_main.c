@@ -131,6 +131,7 @@ static int enter_sandbox(const struct vmm_config *config)
 
 	if (!config->sandbox)
 		return 0;
+	hv_boot_prepare(config->kernel.fd);
 	if (sandbox_possible())
 		return sandbox_enter(&sandbox);
 	log_info(config->name, "this build looks at itself, and has no sandbox");

@@ -8,10 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "hv-core/acpi.h"
 #include "hv-core/kernel_kind.h"
+#include "hv-core/unpack.h"
 #include "hv-core/vm.h"
 
 static int write_acpi(struct hv_boot *boot)
@@ -124,6 +126,22 @@ static int load(struct hv_boot *boot)
 	return log_fail(-ENOEXEC, boot->config->kernel_name,
 			"not a kernel: neither a Linux bzImage, nor an ELF file, nor a Multiboot "
 			"kernel; give a vmlinuz");
+}
+
+void hv_boot_prepare(int kernel_fd)
+{
+	uint8_t head[HV_KERNEL_HEAD], magic[8];
+	struct hv_bzimage bz;
+	const char *why;
+	struct stat st;
+	ssize_t len = kernel_fd < 0 ? -1 : pread(kernel_fd, head, sizeof(head), 0);
+
+	if (len < 0 || fstat(kernel_fd, &st) < 0 ||
+	    hv_bzimage_parse(head, (size_t)len, (uint64_t)st.st_size, &bz, &why) < 0 ||
+	    bz.payload_size < sizeof(magic) ||
+	    io_pread_full(kernel_fd, magic, sizeof(magic), (off_t)bz.payload_offset) < 0)
+		return;
+	hv_unpack_prepare(magic, sizeof(magic));
 }
 
 int hv_boot(struct hv_vm *vm, const struct hv_boot_config *config)

@@ -135,6 +135,15 @@ const char *hv_unpack_format(const void *data, size_t len)
 	return format ? format->name : NULL;
 }
 
+void hv_unpack_prepare(const void *data, size_t len)
+{
+	const struct format *format = find_format(data, len);
+
+	/* Not closed: so run_format finds it by its name, without a look at any file. */
+	if (format && !dlopen(format->library, RTLD_NOW | RTLD_LOCAL))
+		dlerror();
+}
+
 static int run_format(const struct format *format, const uint8_t *in, size_t in_len, uint8_t *out,
 		      size_t out_len)
 {

@@ -122,9 +122,11 @@ CLI_TESTS += exit_trace vm_costs vm_sample trace_dat trace_json patience
 CLI_TESTS += console doctor help host_file host_steps
 CLI_TESTS += switch_rules
 CLI_TESTS += vm_dial vm_threads
+CLI_TESTS += bench_report
+CLI_TESTS += host_look redact tune
 CLI_REST = $(filter-out $(O)/cli/main.o,$(call objs,$(cli_SRCS)))
 CLI_ALONE := console vm_file vmm_config vmm_console vmm_events
-$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue base))
+$(eval $(call unit_tests,cli,$(CLI_TESTS),sriov hv-core iommu netqueue bench base))
 $(foreach t,$(filter-out $(CLI_ALONE),$(CLI_TESTS)),$(eval $(t)_test_OBJS = $$(CLI_REST)))
 $(foreach t,$(CLI_ALONE),$(eval $(t)_test_OBJS := $(O)/cli/$(t).o))
 $(foreach t,vmm_console vmm_events,$(eval $(t)_test_OBJS += $(O)/tests/fakes/served.o))
@@ -133,7 +135,7 @@ $(foreach t,$(CLI_TESTS),$(eval $(t)_test_EXTRA = $$(SLUICE_LIBS)))
 
 vm_def_test_LDFLAGS := -Wl,--wrap=io_write_full,--wrap=fsync,--wrap=renameat
 doctor_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
-vm_threads_test_OBJS = $(CLI_REST) $(O)/tests/fakes/fake_sysfs.o
+$(foreach t,host_look tune vm_threads,$(eval $(t)_test_OBJS = $$(CLI_REST) $(O)/tests/fakes/fake_sysfs.o))
 
 # What scenarios on the emulated host run beside the product.
 TEST_TOOLS := edu extra_map vfio_edu vu_net
@@ -154,6 +156,11 @@ sandbox_test_EXTRA := -ljansson -lseccomp -lpthread
 $(eval $(call unit_tests,cli,api,vdev iommu hv-core base))
 api_test_OBJS = $(filter-out $(O)/cli/vmm_main.o,$(call objs,$(vmm_SRCS))) $(O)/tests/fakes/fake_engine.o
 api_test_EXTRA = $(VMM_LIBS)
+
+# bench: flows over the loopback interface, and what is made of their numbers.
+$(eval $(call unit_tests,bench,flow hdr sample,bench base))
+flow_test_EXTRA := -ljansson -lpthread
+sample_test_EXTRA := -lm
 
 # netqueue: DPDK without huge pages or root, in the test's own process.
 NETQUEUE_TESTS := bond lacp ports security switch tunnel vhost

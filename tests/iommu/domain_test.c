@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/log.h"
 #include "base/util.h"
 #include "iommu/iommu.h"
 
@@ -354,7 +355,11 @@ static void test_device(void **state)
 	assert_int_equal(iommu_device_open(*state, GROUP, "0000:01:10.0"), 77);
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
 		vfio.device_error = errors[i];
+		log_forget();
 		assert_int_equal(iommu_device_open(*state, GROUP, "0000:01:10.0"), -errors[i]);
+		assert_int_equal(strstr(log_last(),
+					"its PF is in user space and asks for a vf_token") != NULL,
+				 errors[i] == EACCES);
 	}
 }
 

@@ -43,12 +43,13 @@ freed "monitor killed" web
 
 # One thread that dies takes the rest along. Code that only this thread runs is made an invalid instruction,
 # and the thread is brought there.
-poison() { # SYMBOL
-	local pid at base
+poison() { # SYMBOL [CODE, as printf takes it]
+	local pid at base code=${2:-'\017\013'}
 	pid=$(vmm)
 	at=$(nm "/proc/$pid/exe" | awk -v symbol="$1" '$3 == symbol { print $1 }')
 	base=$(awk 'NR == 1 { sub(/-.*/, "", $1); print $1 }' "/proc/$pid/maps")
-	printf '\017\013' | dd of="/proc/$pid/mem" bs=1 seek=$((16#$base + 16#$at)) conv=notrunc status=none
+	# shellcheck disable=SC2059 # the bytes are the format
+	printf "$code" | dd of="/proc/$pid/mem" bs=1 seek=$((16#$base + 16#$at)) conv=notrunc status=none
 }
 dies() { # THREAD SYMBOL COMMAND...: that brings it there, of the VM `thread`, which runs
 	local thread=$1 symbol=$2
@@ -67,6 +68,28 @@ tiny "a virtual CPU"
 dies "a virtual CPU" hv_exit_dispatch true
 tiny "the loop"
 dies "the loop" method_stat sluice vm stat thread
+# The same thread does what a guest would that has broken into it: it makes a socket (mov $41, %eax; syscall). Its
+# sandbox ends it, and the supervisor says what it did.
+sandboxed() {
+	local status
+	status=/proc/$(vmm)/status
+	grep -q '^Uid:.0' "$status" && return 1
+	grep -q '^CapEff:.0000000000000000$' "$status" && grep -q '^CapBnd:.0000000000000000$' "$status" &&
+		grep -q '^NoNewPrivs:.1$' "$status" && grep -q '^Seccomp:.2$' "$status" &&
+		grep -q '^NSpid:.*[[:space:]]1$' "$status" && [ "$(ls "/proc/$(vmm)/root")" = "$(printf 'proc\nsys')" ]
+}
+if [[ $SLUICE_BUILD == *san-* ]]; then
+	ok "a monitor that is broken into # SKIP a sanitizer's build has no sandbox"
+else
+	tiny "a monitor that is broken into"
+	check "a monitor that is broken into: it is in its sandbox" sandboxed
+	check "a monitor that is broken into: it makes a socket" poison method_stat '\270\051\000\000\000\017\005'
+	sluice vm stat thread >"$work/out" 2>&1
+	check "a monitor that is broken into: it is ended" wait_for 10 sh -c '! pgrep -x sluice-vmm'
+	check "a monitor that is broken into: the log tells what it did" wait_for 10 grep -q \
+		"made the system call socket, which its sandbox does not have" /run/sluice/vm/thread/vmm.log
+	freed "a monitor that is broken into" thread
+fi
 # An I/O thread has work as long as a guest has a driver.
 check "a guest with a driver is made" env "LAB_CACHE=$(dirname "$(dirname "$LAB_KERNEL")")" lab/guest-initrd \
 	--bare --module virtio_pci --module virtio-rng "$work/rng.cpio"

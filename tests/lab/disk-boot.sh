@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# lab: --topology none --disk --timeout 900
+# lab: --topology none --disk --timeout 1800
 #
 # A disk with an installed Debian, as people have them, boots unattended to its login prompt: by SeaBIOS
 # and GRUB from its boot sector, by OVMF and GRUB from its EFI partition. What UEFI has written

@@ -23,6 +23,7 @@
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "sriov/bind.h"
 #include "sriov/context.h"
 #include "sriov/journal.h"
 #include "sriov/sql.h"
@@ -270,6 +271,29 @@ static void test_never_returns(void **state)
 	assert_int_equal(host_assert(host), 0);
 }
 
+/* A file that nobody ever reads from: the write is given up, and who could be in the way is said.
+ */
+static void test_fifo(void **state)
+{
+	struct host *host = *state;
+	unsigned patience = host->ctx->slow_ms;
+	char path[256], dev[BDF_TEXT];
+	struct ear ear;
+
+	host_make_vfs(host, 2);
+	struct sriov_vf vf = host_vf(host, 1);
+	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/reset", host->sysfs.dir,
+		 bdf_format(vf.bdf, dev));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	host->ctx->slow_ms = 100;
+	listen_to(&ear);
+	assert_int_equal(bind_scrub(host->ctx, vf.bdf), -ETIMEDOUT);
+	host->ctx->slow_ms = patience;
+	assert_said(&ear, "resetting it has blocked in the kernel", "FIFO");
+	assert_as_before(host);
+}
+
 /* ---- two commands at once ---- */
 
 static void test_two_commands(void **state)
@@ -466,6 +490,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_half, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_vanishes, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_never_returns, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_fifo, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_two_commands, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_full_disk, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_read_only, host_setup, host_teardown),
