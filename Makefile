@@ -158,14 +158,13 @@ list-fuzzers:
 deps:
 	@packaging/deps.sh build test lint lab
 
-RINGS := unit kvm asan tsan fuzz lab-self lab lab-asan rig2
-.PHONY: $(RINGS:%=test-%)
+RINGS := unit kvm asan fuzz lab-self lab lab-asan rig2
+.PHONY: $(RINGS:%=test-%) test-tsan
 
 test:
 	@packaging/deps.sh build test lab
 	@$(MAKE) --no-print-directory staged unit-programs
 	@$(MAKE) --no-print-directory SAN=address,undefined staged unit-programs
-	@$(MAKE) --no-print-directory SAN=thread tsan-programs
 	@$(MAKE) --no-print-directory FUZZ=1 fuzzers
 	@lab/lab fetch --rig all
 	@tests/run $(RINGS)

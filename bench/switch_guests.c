@@ -23,7 +23,8 @@
 #define LARGEST 1514
 #define HEADERS \
 	(sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
-#define DRAIN_MS 20
+#define DRAIN_MS    20
+#define DRAIN_LOOKS 20000
 
 /* ---- latencies ---- */
 
@@ -183,33 +184,30 @@ struct thread_time thread_time(pid_t process, pid_t thread)
 	return t;
 }
 
-pid_t busiest_thread(pid_t process, unsigned ms)
+pid_t moving_thread(pid_t process)
 {
-	uint64_t before[256] = {0}, most = 0;
-	char path[64];
+	static const char *const names[] = {"worker", "pmd-", "lcore-worker", "rte-worker",
+					    "dpdk-worker"};
+	char path[64], name[32];
 	pid_t found = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)process);
-	for (int look = 0; look < 2; look++) {
-		DIR *folder = opendir(path);
-		const struct dirent *entry;
+	DIR *folder = opendir(path);
+	const struct dirent *entry;
+	while (folder && !found && (entry = readdir(folder))) {
+		pid_t thread = (pid_t)atoi(entry->d_name);
 
-		for (unsigned n = 0; folder && n < 256 && (entry = readdir(folder)); n++) {
-			pid_t thread = (pid_t)atoi(entry->d_name);
-			uint64_t ran = thread > 0 ? thread_time(process, thread).ran : 0;
-
-			if (!look) {
-				before[n] = ran;
-			} else if (ran - before[n] > most) {
-				most = ran - before[n];
-				found = thread;
-			}
-		}
-		if (folder)
-			closedir(folder);
-		if (!look)
-			nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", (int)process, (int)thread);
+		FILE *file = thread > 0 ? fopen(path, "re") : NULL;
+		if (file && fgets(name, sizeof(name), file))
+			for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+				if (!strncmp(name, names[i], strlen(names[i])))
+					found = thread;
+		if (file)
+			fclose(file);
 	}
+	if (folder)
+		closedir(folder);
 	return found;
 }
 
@@ -292,13 +290,21 @@ static unsigned due(struct run *r, uint64_t *start, uint64_t now, uint64_t sent,
 	return wanted > (double)sent ? (unsigned)(wanted - (double)sent) : 0;
 }
 
+/* Until nothing comes any more: for a while, and often enough that the while was not one in which
+ * we were kept from our CPU. */
 static void drain(struct run *r)
 {
 	uint64_t quiet = rte_get_tsc_hz() / 1000 * DRAIN_MS, last = rte_rdtsc();
+	unsigned looks = 0;
 
-	while (rte_rdtsc() - last < quiet && r->out.received < r->out.offered - r->out.refused)
-		if (receive_all(r))
+	while ((looks < DRAIN_LOOKS || rte_rdtsc() - last < quiet) &&
+	       r->out.received < r->out.offered - r->out.refused) {
+		looks++;
+		if (receive_all(r)) {
 			last = rte_rdtsc();
+			looks = 0;
+		}
+	}
 }
 
 struct outcome guests_run(struct guests *g, const struct load *load, struct histogram *h)

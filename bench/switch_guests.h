@@ -52,8 +52,8 @@ struct thread_time {
 	uint64_t ran, waited;
 };
 struct thread_time thread_time(pid_t process, pid_t thread);
-/* The thread of `process` that works hardest during `ms`; 0: none does. */
-pid_t busiest_thread(pid_t process, unsigned ms);
+/* The thread of `process` that moves frames, by its name; 0: there is none. */
+pid_t moving_thread(pid_t process);
 
 #define GUESTS_IMIX 0
 

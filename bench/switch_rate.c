@@ -345,7 +345,7 @@ static void open_contestants(struct plan *p)
 			exit(1);
 		}
 		c->first = p->first;
-		c->thread = busiest_thread(c->pid, 300);
+		c->thread = moving_thread(c->pid);
 	}
 }
 

@@ -30,10 +30,14 @@ static char *path_of(const char *name)
 /* The library's thread answers in its own time: until `done`, with the switch running meanwhile. */
 static void wait_until(bool (*done)(const char *port), const char *port)
 {
+	unsigned times = 0;
+
 	for (int ms = 0; ms < PATIENCE_MS; ms++) {
 		nq_switch_event(rig.sw);
 		rig_poll(&rig);
-		if (done(port))
+		/* Twice: it may have become so after the event was looked at. */
+		times = done(port) ? times + 1 : 0;
+		if (times == 2)
 			return;
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
