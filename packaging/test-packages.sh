@@ -69,8 +69,8 @@ check "an upgrade" inside dpkg -i /debs/sluice_9.9.deb
 if [ -n "$vm" ]; then
 	check "upgrade: the VM runs on" test -e "/proc/$vm"
 	check "upgrade: it answers the new command" inside sluice vm stat web
-	check "removal is refused while a VM runs, and says which" sh -c \
-		"LC_ALL=C chroot $root dpkg -r sluice 2>&1 | grep -q 'vm web runs'"
+	check "removal is refused while a VM runs, and says so" sh -c \
+		"LC_ALL=C chroot $root dpkg -r sluice 2>&1 | grep -q 'VMs run'"
 	check "the VM still runs" test -e "/proc/$vm"
 	check "it stops" inside sluice vm kill web
 fi
