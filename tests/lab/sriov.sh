@@ -174,4 +174,38 @@ check "the pool is forgotten" sluice pool remove near
 ip link del eth0.100
 ip addr flush dev eth0
 unchanged "everything is as before" "$before"
+
+# ---- interrupt vectors, which no driver of an emulated card hands out ----
+module=$(dirname "$(dirname "$LAB_KERNEL")")/netdevsim/msixsim.ko
+if [ ! -e "$module" ]; then
+	echo "ok - vectors of VFs # SKIP msixsim.ko could not be built on this machine"
+	finish
+fi
+card=0000:02:00.0
+check "a driver that hands vectors out" insmod "$module"
+echo $card >/sys/bus/pci/drivers/igb/unbind
+echo msixsim >/sys/bus/pci/devices/$card/driver_override
+echo $card >/sys/bus/pci/drivers_probe
+check "has the second card" test "$(driver_of $card)" = msixsim
+sluice pf show $card >"$work/show"
+check_text "it has 64 for its VFs" "for its VFs +64" "$work/show"
+check_text "they can be set" "settings of VFs +.*msix" "$work/show"
+vectors() { # VF
+	sluice vf show "$card/$1" --json | jq .msix
+}
+check "VFs are made" sluice vf create $card --count 2
+check "9 vectors" sluice vf set $card/1 --msix 9
+check "the VF has them" test "$(vectors 1)" = 9
+check "as its configuration space says" sh -c "lspci -s $(basename "$(readlink /sys/bus/pci/devices/$card/virtfn1)") -vv |
+	grep -q 'MSI-X: .*Count=9'"
+refused 1 "msix not set .*refuses the value" "more than one VF may have" sluice vf set $card/1 --msix 17
+check "with a driver, which goes for that and comes back" sluice vf set $card/0 --driver vfio-pci
+check "4 vectors" sluice vf set $card/0 --msix 4
+check "it has them" test "$(vectors 0)/$(driver_of "$(basename "$(readlink /sys/bus/pci/devices/$card/virtfn0)")")" = 4/vfio-pci
+check "all is as wished" sluice assert
+echo 0 >/sys/bus/pci/devices/$card/sriov_numvfs
+check "VFs that somebody took away" sh -c "! sluice assert >/dev/null"
+check "come back" sluice apply --yes
+check "with their vectors" test "$(vectors 0)/$(vectors 1)" = 4/9
+check "VFs are destroyed" sluice vf destroy $card
 finish
