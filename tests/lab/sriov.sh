@@ -3,7 +3,7 @@
 # lab: --topology two-nics --timeout 900 --append iomem=relaxed
 #
 # Two PFs with 14 VFs between four VMs: settings seen from both ends, a VF that moves from one running VM to
-# another, a VM that is only defined, a network that outlives its VF, and a count that changes only
+# another under traffic, a VM that is only defined, a network that outlives its VF, and a count that changes only
 # when nobody holds a VF. PFs are called by aliases throughout.
 . tests/lab/lib.sh
 
@@ -118,14 +118,27 @@ check "c reaches its host" told c "peer 1 10.1.2.1 reached"
 check "d reaches its host" told d "peer 1 10.1.2.1 reached"
 check "4 VFs are held" test "$(sluice vf list --json | jq '[.[] | select(.state == "held")] | length')" = 4
 
-# ---- a VF goes from one running VM to another ----
+# ---- a VF goes from one running VM to another, under traffic ----
+flow() { # ADDRESS: frames for it, five times a second
+	busybox ping -i 0.2 "$1" >"$work/flow-$1" 2>&1 &
+	flow=$!
+}
+answers() { # ADDRESS
+	grep -q "bytes from" "$work/flow-$1"
+}
+flow 10.1.0.10
+check "frames go to a and back" wait_for 30 answers 10.1.0.10
 check "detached from a" sluice vf detach a left/0
+kill $flow
+flow 10.1.0.11
 check "it is free" test "$(sluice vf show left/0 --json | jq -r .state)" = free
 check "b gives its own back" sluice vf detach b left/1
 check "b gets it, with its VLAN" sluice vf attach b left/0:vlan=100
 check "b has tried" wait_for 60 told b "done 2"
 check "b is in the VLAN now" told b "peer 2 10.1.0.1 reached"
 check "b has the VF's MAC" told b "nic 2 mac 02:00:00:00:0a:00"
+check "frames go to b and back" wait_for 30 answers 10.1.0.11
+kill $flow
 
 # ---- the count ----
 refused 1 "held by (vm )?b" "a held VF keeps the count" sluice vf create left --count 3
