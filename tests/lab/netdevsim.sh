@@ -84,6 +84,15 @@ check "switchdev mode" sluice pf set "$nic" --eswitch switchdev
 check "the same again" sluice pf set "$nic" --eswitch switchdev
 sluice pf show "$nic" >"$work/show"
 check_text "the mode is told" "switch mode +switchdev" "$work/show"
+# The mode is a wish: another's hand is noticed, and put right.
+check "somebody else sets legacy mode" devlink dev eswitch set netdevsim/netdevsim10 mode legacy
+sluice assert >"$work/assert"
+check_text "assert says so" "eswitch is legacy, wanted: switchdev" "$work/assert"
+sluice plan >"$work/plan"
+sed 's/^/# /' "$work/plan"
+check_text "the plan too: felt by its VFs" "eswitch +legacy +switchdev +disruptive" "$work/plan"
+check "apply puts it right" sluice apply --yes
+check "all is as wished" sluice assert
 check_text "rates are possible now" "settings of VFs +.*tx-share,tx-max" "$work/show"
 check_text "port functions are not: its driver has none" "not possible +.*roce" "$work/show"
 check_text "and rates of rtnetlink no more" "not possible +.*rate" "$work/show"
