@@ -46,7 +46,8 @@ struct cli_command {
 	const char *operand;	 /* "PF", "NAME"; NULL for none */
 	enum cli_kind operand_kind;
 	bool operand_optional;
-	const char *more; /* operands behind the first: "FILE"; "NAME...": as many; "[NAME]": or none */
+	const char *
+		more; /* operands behind the first: "FILE"; "NAME...": as many; "[NAME]": or none */
 	enum cli_kind more_kind;
 	bool changes; /* something: takes --dry-run */
 	const char *summary;

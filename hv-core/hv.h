@@ -397,8 +397,8 @@ struct hv_boot_config {
 	const int *pagemap; /* open /proc/self/pagemap; NULL: opened when it is needed */
 };
 
-/* Loads the library that unpacking this kernel takes, if it is one that we unpack; to be called before
- * the process can no longer open any. */
+/* Loads the library that unpacking this kernel takes, if it is one that we unpack; to be called
+ * before the process can no longer open any. */
 void hv_boot_prepare(int kernel_fd);
 
 /* The boot CPU starts at the reset vector; whoever put firmware there has done the rest. */

@@ -17,8 +17,8 @@
 /* "zstd", "xz", "lz4", "gzip", or NULL for one that we do not know. */
 const char *hv_unpack_format(const void *data, size_t len);
 
-/* Loads what unpacking this will need, for good: for a process that can open no library later. Nothing
- * when it is not known, or not installed. */
+/* Loads what unpacking this will need, for good: for a process that can open no library later.
+ * Nothing when it is not known, or not installed. */
 void hv_unpack_prepare(const void *data, size_t len);
 
 /* *out is a mapping of *out_len bytes for munmap. -EOPNOTSUPP: a format that we do not know, or

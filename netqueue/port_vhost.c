@@ -302,9 +302,9 @@ static uint16_t vhost_rx(struct port *port, unsigned queue, struct rte_mbuf **fr
 	if (vid < 0 || !is_on(&v->guest_tx, queue))
 		return 0;
 	unsigned most = most_per_call(v, vid, TX_RING(queue));
-	return rte_vhost_dequeue_burst(
-		vid, TX_RING(queue), __atomic_load_n(&port->pool, __ATOMIC_RELAXED), frames,
-		(uint16_t)MIN(count, most));
+	return rte_vhost_dequeue_burst(vid, TX_RING(queue),
+				       __atomic_load_n(&port->pool, __ATOMIC_RELAXED), frames,
+				       (uint16_t)MIN(count, most));
 }
 
 /* The library stops at a frame that does not fit into the buffers that are there. Either there are
