@@ -243,7 +243,7 @@ static int by_value(const void *a, const void *b)
 
 static void measure(struct bench *b, const char *rings, size_t len)
 {
-	double cycles[2][ROUNDS], ratio[ROUNDS];
+	double cycles[2][ROUNDS] = {{0}}, ratio[ROUNDS] = {0};
 	unsigned middle = b->rounds / 2, last = b->rounds - 1;
 
 	for (unsigned round = 0; round < b->rounds; round++) {
@@ -289,8 +289,9 @@ static double stage_cycles(struct bench *b, const char *from, const char *to, si
 		if (empty(b, 0) + count != BURST)
 			die("frames are lost between stages");
 	}
+	size_t middle = b->bursts / 2;
 	qsort(took, b->bursts, sizeof(took[0]), by_size);
-	return (double)took[b->bursts / 2] / BURST;
+	return (double)took[middle] / BURST;
 }
 
 static void add_rings(struct bench *b)

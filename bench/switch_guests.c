@@ -104,7 +104,7 @@ static int open_port(struct guests *g, const struct guests_options *o, unsigned 
 
 	snprintf(name, sizeof(name), "net_virtio_user_%s%u", o->name, i);
 	snprintf(args, sizeof(args),
-		 "%s,path=%s%u,queues=%u,queue_size=%u,packed_vq=%d,mrg_rxbuf=%d,"
+		 "%s,path=%s%u,queues=%u,queue_size=%d,packed_vq=%d,mrg_rxbuf=%d,"
 		 "mac=02:00:00:00:01:0%u",
 		 name, o->sockets, i, o->queues, GUEST_RING, o->packed, o->mergeable, i);
 	if (rte_dev_probe(args) || rte_eth_dev_get_port_by_name(name, &g->id[i]))
@@ -256,8 +256,8 @@ static unsigned receive_all(struct run *r)
 	unsigned sum = 0;
 
 	for (unsigned port = 0; port < r->g->ports; port++)
-		for (uint16_t q = 0; q < r->g->queues; q++) {
-			unsigned n = rte_eth_rx_burst(r->g->id[port], q, frames, BURST);
+		for (unsigned q = 0; q < r->g->queues; q++) {
+			unsigned n = rte_eth_rx_burst(r->g->id[port], (uint16_t)q, frames, BURST);
 			uint64_t now = r->h && n ? rte_rdtsc() : 0, then;
 
 			for (unsigned i = 0; i < n; i++) {

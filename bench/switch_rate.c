@@ -144,7 +144,7 @@ static void one_rate(struct plan *p, struct contestant *c, unsigned size, unsign
 		     struct rates *out)
 {
 	const struct load load = {.size = size, .seconds = p->trial_s};
-	struct trial t;
+	struct trial t = {0};
 
 	(void)try_once(c, &(struct load){.size = size, .seconds = p->trial_s / 10}, NULL);
 	out->disturbed += !try_quietly(c, &load, p->trial_s * 1e9 * WAITED, &t);
@@ -228,7 +228,7 @@ static bool loses(struct plan *p, struct contestant *c, unsigned size, double ra
 	const struct load load = {.size = size, .rate = rate, .seconds = p->loss_s};
 
 	for (unsigned i = 0; i < 3; i++) {
-		struct trial t;
+		struct trial t = {0};
 		bool quiet = try_quietly(c, &load, LOSS_WAITED, &t);
 
 		if (!lost(&t.out))

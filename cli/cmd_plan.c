@@ -304,9 +304,10 @@ static int apply_file(struct cli *cli, const struct cli_args *args, const char *
 		/* What it called for was planned above: those steps are done now. */
 		const json_t *row;
 		size_t i;
-		json_array_foreach (tally->rows, i, row)
+		json_array_foreach (tally->rows, i, row) {
 			tally->steps += json_object_get(row, "pf") ||
 					json_object_get(row, "pool") || json_object_get(row, "gpu");
+		}
 		tally->done += tally->steps > 0;
 		err = failed < 0 ? failed : do_steps(cli, file, tally);
 	}

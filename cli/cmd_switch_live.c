@@ -111,8 +111,9 @@ static void print_workers(const json_t *workers)
 	json_array_foreach ((json_t *)(uintptr_t)workers, i, worker) {
 		printf("worker %zu: %lld queues; cycles per frame:", i,
 		       json_integer_value(json_object_get(worker, "queues")));
-		json_object_foreach (json_object_get(worker, "cycles"), stage, cycles)
+		json_object_foreach (json_object_get(worker, "cycles"), stage, cycles) {
 			printf(" %s %lld", stage, json_integer_value(cycles));
+		}
 		putchar('\n');
 	}
 }

@@ -65,7 +65,7 @@ static int write_png(const struct shot *s, const char *file)
 			   .height = s->height,
 			   .format = PNG_FORMAT_BGR};
 	size_t count = (size_t)s->width * s->height;
-	uint8_t *pixels = malloc(count * 4);
+	uint8_t *pixels = count ? malloc(count * 4) : NULL;
 	char temporary[4096];
 	int err = pixels ? io_pread_full(s->fd, pixels, count * 4, 0) : -ENOMEM;
 

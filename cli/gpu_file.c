@@ -156,7 +156,7 @@ static void tell(const struct applying *a, const char *subject, const char *befo
 /* Those that are there and not in the file, or other than in the file. */
 static int change_slice(struct applying *a, const struct gpu_slice *s, const json_t *row)
 {
-	struct gpu_request request;
+	struct gpu_request request = {0};
 	char name[GPU_SLICE_NAME];
 	int err = row ? read_request(row, &request) : 0;
 
@@ -173,7 +173,7 @@ static int change_slice(struct applying *a, const struct gpu_slice *s, const jso
 static int make_slice(struct applying *a, const json_t *row)
 {
 	const char *pool = json_string_value(json_object_get(row, "pool"));
-	struct gpu_request request;
+	struct gpu_request request = {0};
 	struct gpu_slice made;
 	int err = read_request(row, &request);
 

@@ -111,8 +111,9 @@ static void check_pf(struct yaml_file *yaml, size_t i, const json_t *pf)
 				   json_string_value(value));
 	if (get(pf, "count"))
 		parse_u64(get(pf, "count"), 0, UINT16_MAX, &count);
-	json_array_foreach (vfs, j, vf)
+	json_array_foreach (vfs, j, vf) {
 		check_vf(yaml, i, j, vf, count);
+	}
 	check_twice(yaml, i, vfs);
 }
 
@@ -122,8 +123,9 @@ static void check_pfs(struct yaml_file *yaml, const json_t *pfs)
 	size_t i;
 
 	check_unique(yaml, "pfs", pfs, "pf");
-	json_array_foreach (pfs, i, pf)
+	json_array_foreach (pfs, i, pf) {
 		check_pf(yaml, i, pf);
+	}
 }
 
 static void check_switch(struct yaml_file *yaml, const json_t *sw)
@@ -180,8 +182,9 @@ static json_t *record_of(const json_t *vm)
 			json_array_append_new(args, json_sprintf("--%s", key));
 		else if (!json_is_array(value))
 			json_array_append_new(args, option_text(key, value));
-		json_array_foreach (value, i, one)
+		json_array_foreach (value, i, one) {
 			json_array_append_new(args, option_text(key, one));
+		}
 	}
 	return json_pack("{s:o,s:s}", "args", args, "cwd", "/");
 }
@@ -286,32 +289,42 @@ static json_t *section(const struct host_file *file, const char *key)
 	return json_object_get(yaml_file_root(file->yaml), key);
 }
 
-int host_file_read(const char *path, struct host_file **out)
+static int read_yaml(const char *path, struct yaml_file **out)
 {
 	struct host_shape *shape = calloc(1, sizeof(*shape));
+
+	if (!shape)
+		return log_fail(-ENOMEM, path, "not read");
+	host_shape_init(shape);
+	int err = yaml_file_read(path, shape->root, out);
+	free(shape);
+	return err;
+}
+
+static int check_sections(struct host_file *file)
+{
+	check_pfs(file->yaml, section(file, "pfs"));
+	check_unique(file->yaml, "pools", section(file, "pools"), "name");
+	check_switch(file->yaml, section(file, "switch"));
+	int err = read_vms(file, section(file, "vms"));
+	return !err && yaml_file_complaints(file->yaml) ? -EINVAL : err;
+}
+
+int host_file_read(const char *path, struct host_file **out)
+{
 	struct host_file *file = calloc(1, sizeof(*file));
-	int err = shape && file ? 0 : log_fail(-ENOMEM, path, "not read");
 
 	*out = NULL;
-	if (!err) {
-		host_shape_init(shape);
-		err = yaml_file_read(path, shape->root, &file->yaml);
-	}
-	free(shape);
-	if (!err) {
-		check_pfs(file->yaml, section(file, "pfs"));
-		check_unique(file->yaml, "pools", section(file, "pools"), "name");
-		check_switch(file->yaml, section(file, "switch"));
-		err = read_vms(file, section(file, "vms"));
-	}
-	if (!err && yaml_file_complaints(file->yaml))
-		err = -EINVAL;
-	if (err) {
+	if (!file)
+		return log_fail(-ENOMEM, path, "not read");
+	int err = read_yaml(path, &file->yaml);
+	if (!err)
+		err = check_sections(file);
+	if (err)
 		host_file_free(file);
-		return err;
-	}
-	*out = file;
-	return 0;
+	else
+		*out = file;
+	return err;
 }
 
 const json_t *host_file_wishes(const struct host_file *file)

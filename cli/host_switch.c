@@ -121,19 +121,18 @@ static int remove_port(struct host_steps *steps, const char *port, const char *n
 /* Whether the rules that the file names are others than those there are. */
 static bool rules_differ(const json_t *wanted, const json_t *found)
 {
-	struct nq_port_rules *both = calloc(2, sizeof(*both));
+	struct nq_port_rules *rules = calloc(1, sizeof(*rules));
 	char error[RULES_ERROR];
-	bool differ = true;
 
-	if (both) {
-		nq_port_rules_init(&both[0]);
-		if (!rules_decode(found, &both[0], error)) {
-			both[1] = both[0];
-			differ = rules_decode(wanted, &both[1], error) ||
-				 memcmp(&both[0], &both[1], sizeof(*both)) != 0;
-		}
-	}
-	free(both);
+	if (!rules)
+		return true;
+	nq_port_rules_init(rules);
+	json_t *is = rules_decode(found, rules, error) ? NULL : rules_encode(rules);
+	json_t *shall = is && !rules_decode(wanted, rules, error) ? rules_encode(rules) : NULL;
+	bool differ = !shall || !json_equal(is, shall);
+	json_decref(is);
+	json_decref(shall);
+	free(rules);
 	return differ;
 }
 
@@ -381,8 +380,9 @@ json_t *host_switch_export(const struct cli *cli)
 		json_object_set_new(out, "memory", json_sprintf("%lldM", (long long)memory));
 	nq_port_rules_init(&rules);
 	json_t *usual = rules_encode(&rules);
-	json_array_foreach (json_object_get(found, "ports"), i, port)
+	json_array_foreach (json_object_get(found, "ports"), i, port) {
 		json_array_append_new(ports, port_in_file(port, usual));
+	}
 	json_decref(usual);
 	if (out) {
 		json_object_set(out, "bridges", json_object_get(found, "bridges"));

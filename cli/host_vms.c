@@ -191,11 +191,13 @@ static json_t *vm_in_file(const char *name, const json_t *record)
 	const char *key;
 	size_t i;
 
-	json_array_foreach (json_object_get(record, "args"), i, option)
+	json_array_foreach (json_object_get(record, "args"), i, option) {
 		add_option(vm, json_string_value(option),
 			   json_string_value(json_object_get(record, "cwd")));
-	json_object_foreach ((json_t *)(uintptr_t)run, key, value)
+	}
+	json_object_foreach ((json_t *)(uintptr_t)run, key, value) {
 		json_object_set(vm, strcmp(key, "stop_timeout") ? key : "stop-timeout", value);
+	}
 	return vm;
 }
 

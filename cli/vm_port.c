@@ -29,7 +29,7 @@ static int set_vlan(struct vm_port_spec *spec, const char *value)
 		return -EINVAL;
 	/* Commas part settings; within a list colons do, but for the first. */
 	char *list = strchr(spec->vlan, ':');
-	for (char *at = list ? list + 1 : NULL; at && (at = strchr(at, ':'));)
+	for (char *at = list ? strchr(list + 1, ':') : NULL; at; at = strchr(at, ':'))
 		*at = ',';
 	return rules_vlan_parse(spec->vlan, &rules);
 }
