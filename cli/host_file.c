@@ -139,7 +139,7 @@ static void check_switch(struct yaml_file *yaml, const json_t *sw)
 	check_unique(yaml, "switch/bridges", bridges, "name");
 	check_unique(yaml, "switch/ports", ports, "name");
 	json_array_foreach (ports, i, port) {
-		if (!has_named(bridges, get(port, "bridge")))
+		if (get(port, "bridge") && !has_named(bridges, get(port, "bridge")))
 			yaml_file_refuse(yaml, AT("switch/ports/%zu/bridge", i),
 					 "no bridge '%s' among the bridges above",
 					 get(port, "bridge"));

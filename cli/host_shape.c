@@ -57,15 +57,17 @@ static int check_vlan(const char *text, char why[YAML_WHY])
 
 static int check_to(const char *text, char why[YAML_WHY])
 {
-	static const char *const kinds[] = {"vhost:", "tap:", "af_packet:", "pci:", "pcap:"};
+	static const char *const kinds[] = {"vhost:", "tap:",  "af_packet:", "af_xdp:", "memif:",
+					    "pci:",   "bond:", "vtep:",	     "vxlan:",	"pcap:"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (!strncmp(text, kinds[i], strlen(kinds[i])) && text[strlen(kinds[i])])
 			return 0;
-	return strcmp(text, "null") ? say(why, "a port leads to vhost:SOCKET, tap:INTERFACE, "
-					       "af_packet:INTERFACE, pci:ADDRESS, pcap:IN,OUT or "
-					       "null")
-				    : 0;
+	return strcmp(text, "null")
+		       ? say(why, "a port leads to vhost:SOCKET, tap:INTERFACE, "
+				  "af_packet:INTERFACE, pci:ADDRESS, bond:PORT,PORT or "
+				  "another kind of docs/netqueue.md")
+		       : 0;
 }
 
 static int check_memory(const char *text, char why[YAML_WHY])
@@ -186,6 +188,7 @@ static const struct yaml_shape bridge_fields[] = {
 	 .kind = YAML_NUMBER,
 	 .max = 1u << 20,
 	 .help = "addresses that are learned at most"},
+	{.key = "snooping", .kind = YAML_BOOL, .help = "multicast goes where it was asked for"},
 	{0}};
 
 static const struct yaml_shape storm_fields[] = {
@@ -200,12 +203,15 @@ static const struct yaml_shape port_fields[] = {
 	 .check = check_name,
 	 .required = true,
 	 .help = "of the port"},
-	{.key = "bridge", .kind = YAML_TEXT, .required = true, .help = "where it is"},
+	{.key = "bridge", .kind = YAML_TEXT, .help = "where it is; none: it is part of a bond"},
 	{.key = "to",
 	 .kind = YAML_TEXT,
 	 .check = check_to,
 	 .required = true,
-	 .help = "vhost:SOCKET, tap:INTERFACE, af_packet:INTERFACE, pci:ADDRESS, pcap:IN,OUT or null"},
+	 .help = "vhost:SOCKET, tap:INTERFACE, pci:ADDRESS, bond:PORT,PORT,mode=lacp and the other kinds of docs/netqueue.md"},
+	{.key = "offloads", .kind = YAML_BOOL, .help = "checksums and segmentation, for a guest"},
+	{.key = "shape", .kind = YAML_NUMBER, .help = "bytes per second that leave; others wait"},
+	{.key = "shape_burst", .kind = YAML_NUMBER, .help = "of those, bytes at once"},
 	{.key = "server", .kind = YAML_BOOL, .help = "the switch listens at the socket"},
 	{.key = "queues", .kind = YAML_NUMBER, .min = 1, .max = NQ_QUEUES, .help = "pairs"},
 	{.key = "mtu", .kind = YAML_NUMBER, .min = 68, .max = 9600, .help = "bytes"},

@@ -15,7 +15,7 @@
 #include "cli/unit.h"
 
 /* Of a port, what stands beside its rules in the switch's configuration. */
-static const char *const port_keys[] = {"name", "bridge", "server", "queues", "mtu"};
+static const char *const port_keys[] = {"name", "bridge", "server", "queues", "mtu", "offloads"};
 static const char *const start_keys[] = {"cpus", "hugepages", "pci", "buffers", "macs", "sleep_us"};
 
 static const char *text(const json_t *object, const char *key)
@@ -344,7 +344,14 @@ int host_switch_steps(struct cli *cli, const json_t *wanted, struct host_steps *
 
 /* ---- the other way ---- */
 
-/* What is as it usually is (`usual`: rules) is left out. */
+/* A guest is offered offloads, and a port does not listen. */
+static bool is_usual(const char *key, const json_t *value)
+{
+	return json_is_boolean(value) && json_is_true(value) == !strcmp(key, "offloads");
+}
+
+/* What is as it usually is (`usual`: rules) is left out; and access lists, which have files of
+ * their own. */
 static json_t *port_in_file(const json_t *port, const json_t *usual)
 {
 	json_t *out = json_object(), *rules = json_object_get(port, "rules"), *value;
@@ -352,15 +359,16 @@ static json_t *port_in_file(const json_t *port, const json_t *usual)
 
 	for (size_t i = 0; i < ARRAY_SIZE(port_keys); i++) {
 		value = json_object_get(port, port_keys[i]);
-		if (value && !json_is_false(value) &&
-		    !(json_is_integer(value) && !json_integer_value(value)))
+		bool ours = value && !(json_is_string(value) && !*json_string_value(value)) &&
+			    !(json_is_integer(value) && !json_integer_value(value));
+		if (ours && !is_usual(port_keys[i], value))
 			json_object_set(out, port_keys[i], value);
 	}
 	json_object_set_new(out, "to",
 			    where ? json_sprintf("%s:%s", text(port, "kind"), where)
 				  : json_string(text(port, "kind")));
 	json_object_foreach (rules, key, value)
-		if (!json_equal(value, json_object_get(usual, key)))
+		if (strncmp(key, "acl_", 4) && !json_equal(value, json_object_get(usual, key)))
 			json_object_set(out, key, value);
 	return out;
 }

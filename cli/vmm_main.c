@@ -132,6 +132,8 @@ static int enter_sandbox(const struct vmm_config *config)
 	if (!config->sandbox)
 		return 0;
 	hv_boot_prepare(config->kernel.fd);
+	tzset(); /* gmtime_r(3), for the guest's clock, reads the time zone's file once, whatever it
+		    is asked for */
 	if (sandbox_possible())
 		return sandbox_enter(&sandbox);
 	log_info(config->name, "this build looks at itself, and has no sandbox");

@@ -429,6 +429,8 @@ int gpu_request_parse(const char *subject, const char *text, struct gpu_request 
 int slice_check(const struct gpu_backend *backend, const char *subject,
 		const struct gpu_request *request)
 {
+	if (!backend)
+		return log_fail(-ENODEV, subject, "no way to share it is known");
 	for (size_t i = 0; i < GPU_SETTINGS; i++)
 		if (i != MEMORY && request->value[i][0] && !(backend->can & gpu_settings[i].can))
 			return log_fail(-EOPNOTSUPP, subject,
@@ -466,7 +468,9 @@ int slice_step(struct gpu *gpu, struct bdf bdf, const struct sriov_step *step, c
 	char name[SRIOV_STEP_NAME];
 	struct gpu_device dev;
 
-	snprintf(name, sizeof(name), "%.*s", colon ? (int)(colon - step->name) : 0, step->name);
+	if (!colon)
+		return -EINVAL;
+	snprintf(name, sizeof(name), "%.*s", (int)(colon - step->name), step->name);
 	const struct gpu_backend *backend = gpu_backend_named(name);
 	if (!backend || gpu_read_any(gpu, bdf, &dev))
 		return -ENODEV;
@@ -711,12 +715,12 @@ static int check_profile(struct gpu *gpu, const struct gpu_device *dev, const st
 	bool known = false, left = false;
 	int err = slice_site_read(gpu, dev, s->mode, &site);
 
-	for (size_t i = 0; i < site.site.profile_count; i++)
+	for (size_t i = 0; !err && i < site.site.profile_count; i++)
 		if (!strcmp(site.profiles[i].name, profile)) {
 			known = true;
 			left = site.profiles[i].available;
 		}
-	for (size_t i = 0; i < site.slice_count && used < sizeof(others); i++)
+	for (size_t i = 0; !err && i < site.slice_count && used < sizeof(others); i++)
 		if (site.slices[i].index != s->index)
 			used += (size_t)snprintf(others + used, sizeof(others) - used, "%s%s",
 						 used ? ", " : "",

@@ -71,7 +71,7 @@ static int take_free(struct taking *t, struct gpu_slice *out, char why[GPU_WHY])
 	size_t count = 0;
 	int err = gpu_slice_list(t->gpu, NULL, &list, &count);
 
-	for (size_t i = 0; i < count && !err; i++) {
+	for (size_t i = 0; list && i < count && !err; i++) {
 		if (!satisfies(t, &list[i]))
 			continue;
 		bool near_node = t->node >= 0 && node_of(t->gpu, &list[i]) == t->node;

@@ -64,7 +64,7 @@ answers() { # NAME JOB
 start web "hp" --cpus 2
 check "the guest is up" wait_for 120 said_all web "memory"
 sleep 2
-refused 1 "does not run" "attach to a VM that does not run" sluice vf attach none "$pf/0"
+refused 1 "neither runs nor is defined" "attach to a VM that does not run" sluice vf attach none "$pf/0"
 pid=$(pgrep -x sluice-vmm)
 # All of its memory is taken from the host now, which lasts; nobody has to wait for that but the command.
 sluice vf attach web "$pf/0:mac=02:00:00:00:05:01" >"$work/out" 2>&1 &
