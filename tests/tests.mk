@@ -110,6 +110,7 @@ $(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_LDFLAGS := \
 $(foreach t,$(SRIOV_TESTS),$(eval $(t)_test_EXTRA := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3))
 ledger_test_EXTRA := -lsqlite3
 holder_test_OBJS := $(O)/tests/fakes/fake_sysfs.o
+plan_test_EXTRA := -lpci -lnl-route-3 -lnl-3 -lnvme -lsqlite3
 netlink_test_EXTRA := -lnl-3 -lnvme
 
 # gpu: over the same made-up machine, with GPUs in it.
