@@ -20,6 +20,7 @@
 #include "cli/vmm_config.h"
 
 #define STOP_TIMEOUT_S 60
+#define FORCE_ASKS     4 /* of VM_CALL_MS each */
 #define FORCE_GRACE_S  5
 #define KEY_PREFIX     0x1d /* Ctrl-] */
 
@@ -338,7 +339,10 @@ static int force(struct cli *cli, const char *name)
 	json_t *status = NULL;
 
 	snprintf(subject, sizeof(subject), "vm %s", name);
-	int err = vm_try(cli, name, "status", &status, error);
+	int err = -ETIMEDOUT;
+	/* While it makes its machine anew for a guest that resets, it answers nobody. */
+	for (unsigned i = 0; i < FORCE_ASKS && err == -ETIMEDOUT; i++)
+		err = vm_try(cli, name, "status", &status, error);
 	pid_t pid = (pid_t)json_integer_value(json_object_get(status, "pid"));
 	json_decref(status);
 	if (!err)
