@@ -142,6 +142,8 @@ static void transmit_by_flow(struct worker *w, const struct view_port *out, unsi
 {
 	struct stage part[NQ_QUEUES];
 
+	if (!queues) /* a port has at least one */
+		return;
 	for (unsigned i = 0; i < queues; i++)
 		part[i].count = 0, part[i].bytes = 0;
 	for (unsigned i = 0; i < stage->count; i++) {

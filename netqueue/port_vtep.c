@@ -105,7 +105,7 @@ static int parse(const struct port *port, struct vtep *v)
 	if (slash)
 		*slash++ = '\0';
 	ok = ok && slash && parse_ip(address, &v->address) && !parse_u32(slash, 1, 31, &bits);
-	v->mask = ~UINT32_C(0) << (32 - bits % 32);
+	v->mask = bits ? ~UINT32_C(0) << (32 - bits) : 0;
 	if (ok && rest)
 		ok = !strncmp(rest, "gateway=", 8) && parse_ip(rest + 8, &v->gateway) &&
 		     !((v->gateway ^ v->address) & v->mask);

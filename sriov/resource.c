@@ -95,11 +95,13 @@ int sriov_resource_keys(struct sriov *ctx, const char *prefix, char (**out)[SRIO
 		list = grown;
 		sql_take_text(stmt, 0, list[n++], SRIOV_RESOURCE_KEY);
 	}
-	if (more < 0)
+	if (more < 0) {
 		free(list);
+		return more;
+	}
 	*out = list;
 	*count = n;
-	return more;
+	return 0;
 }
 
 /* The key under which this card's wishes are known: it may have been another slot's. */

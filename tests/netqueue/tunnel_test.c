@@ -146,12 +146,12 @@ static void test_format(void **state)
 					   10, 9, 0, 1, 0, 0, 0, 0, 0, 0,    10, 9, 0, 2};
 	assert_int_equal(next_on_wire(f), 60);
 	assert_memory_equal(f + 14, question, sizeof(question));
-	/* The answer, from 02:00:00:00:00:77 */
-	memcpy(f, f + 6, 6);
-	memcpy(f + 6, "\x02\0\0\0\0\x77", 6);
+	static const uint8_t station[] = {2, 0, 0, 0, 0, 0x77, 10, 9, 0, 2};
+	memcpy(f, f + 6, 6); /* the answer, from `station` */
+	memcpy(f + 6, station, 6);
 	f[21] = 2;
 	memcpy(f + 32, f + 22, 10);
-	memcpy(f + 22, "\x02\0\0\0\0\x77\x0a\x09\x00\x02", 10);
+	memcpy(f + 22, station, sizeof(station));
 	assert_int_equal(nq_ring_send(rig.sw, "wire", f, 60), 0);
 	rig_poll(&rig);
 	rig_send(&rig, "a", "b a len=100");

@@ -263,7 +263,7 @@ static void test_sixteen_queues(void **state)
 	}
 	/* Frames to it are spread by flow: here by their addresses. */
 	unsigned used = 0, arrived = 0;
-	for (char from = 'c'; from <= 'z'; from++) {
+	for (int from = 'c'; from <= 'z'; from++) {
 		char text[16];
 
 		snprintf(text, sizeof(text), "a %c", from);
