@@ -26,7 +26,11 @@
 #define DIED 9
 
 static char state_dir[] = "/tmp/sluice-vm-def-XXXXXX";
-static struct cli cli = {.state_dir = state_dir, .run_dir = state_dir};
+static struct cli cli = {.state_dir = state_dir,
+			 .run_dir = state_dir,
+			 .sysfs = "/sys",
+			 .root = "/",
+			 .fs = {.root = -1}};
 
 /* ---- dying ---- */
 
