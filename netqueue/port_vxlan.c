@@ -29,7 +29,7 @@ struct headers {
 	struct rte_ipv4_hdr ip;
 	struct rte_udp_hdr udp;
 	struct rte_vxlan_hdr vxlan;
-} __attribute__((packed));
+} __attribute__((packed, aligned(2)));
 _Static_assert(sizeof(struct headers) == VXLAN_HEADERS, "RFC 7348 section 5");
 
 /* ---- opening ---- */
