@@ -112,6 +112,17 @@ static void station(const char *word, uint8_t mac[6])
 	}
 }
 
+int rig_add(struct rig *rig, const char *name, const char *bridge, const char *kind,
+	    const char *where)
+{
+	struct nq_port_config config = {.kind = kind, .where = where};
+
+	snprintf(config.name, sizeof(config.name), "%s", name);
+	snprintf(config.bridge, sizeof(config.bridge), "%s", bridge);
+	nq_port_rules_init(&config.rules);
+	return nq_port_add(rig->sw, &config);
+}
+
 size_t rig_frame(const char *text, uint8_t frame[RIG_FRAME])
 {
 	char copy[128], *rest = copy, *word;

@@ -32,6 +32,10 @@ void rig_close(struct rig *rig);
 /* A ring port in "br" with the default rules, changed by `change` when it is not NULL. */
 void rig_port(struct rig *rig, const char *name, void (*change)(struct nq_port_rules *rules));
 
+/* A port of any kind with the default rules: nq_port_add()'s result. */
+int rig_add(struct rig *rig, const char *name, const char *bridge, const char *kind,
+	    const char *where);
+
 /* Frames as text: "DST SRC [vlan=V[:PRIO]]... [len=N] [type=HEX]", where DST and SRC are a letter
  * (a station: 02:00:00:00:00:LETTER) or "all" (broadcast), "group" (multicast). */
 #define RIG_FRAME 2048

@@ -35,12 +35,7 @@ static int teardown(void **state)
 
 static int add(const char *name, const char *bridge, const char *kind, const char *where)
 {
-	struct nq_port_config config = {.kind = kind, .where = where};
-
-	snprintf(config.name, sizeof(config.name), "%s", name);
-	snprintf(config.bridge, sizeof(config.bridge), "%s", bridge);
-	nq_port_rules_init(&config.rules);
-	return nq_port_add(rig.sw, &config);
+	return rig_add(&rig, name, bridge, kind, where);
 }
 
 /* Host a in "br", b in "far", and a wire that sees what is between. */
